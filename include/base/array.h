@@ -1,0 +1,55 @@
+/*
+ * A growable array of one plain type, in one macro.
+ *
+ *	DEFINE_ARRAY(raddr_array, raddr_t)
+ *	struct raddr_array list = { 0 };
+ *	try_(raddr_array_append(&list, addr));
+ *	... list.items[i], list.count ...
+ *	raddr_array_deinit(&list);
+ *
+ * A zeroed array is a valid empty one. Growth doubles, so appending is linear over all.
+ */
+#ifndef REFTRACKER_BASE_ARRAY_H
+#define REFTRACKER_BASE_ARRAY_H
+
+#include "base/error.h"
+
+#include <stdlib.h>
+
+/**
+ * Make room for at least one more item in a buffer of *@capacity items of @item_size bytes.
+ * Returns the (moved) buffer, or NULL with the old buffer still valid.
+ */
+void *array_grow(void *items, size_t item_size, size_t needed, size_t *capacity);
+
+#define DEFINE_ARRAY(name, type)                                                                   \
+	struct name {                                                                              \
+		type *items;     /**< owned */                                                     \
+		size_t count;    /**< items in use */                                              \
+		size_t capacity; /**< items allocated */                                           \
+	};                                                                                         \
+	_must_check_ _unused_ static inline struct error *name##_reserve(struct name *a, size_t n) \
+	{                                                                                          \
+		type *items;                                                                       \
+		if (n <= a->capacity)                                                              \
+			return NULL;                                                               \
+		items = array_grow(a->items, sizeof(type), n, &a->capacity);                       \
+		if (!items)                                                                        \
+			return &error_no_memory;                                                   \
+		a->items = items;                                                                  \
+		return NULL;                                                                       \
+	}                                                                                          \
+	_must_check_ _unused_ static inline struct error *name##_append(struct name *a, type item) \
+	{                                                                                          \
+		if (a->count == a->capacity)                                                       \
+			try_(name##_reserve(a, a->count + 1));                                     \
+		a->items[a->count++] = item;                                                       \
+		return NULL;                                                                       \
+	}                                                                                          \
+	_unused_ static inline void name##_deinit(struct name *a)                                  \
+	{                                                                                          \
+		free(a->items);                                                                    \
+		*a = (struct name){ 0 };                                                           \
+	}
+
+#endif

@@ -1,0 +1,20 @@
+/*
+ * Whole files into memory.
+ */
+#ifndef REFTRACKER_BASE_FILE_H
+#define REFTRACKER_BASE_FILE_H
+
+#include "base/error.h"
+
+/**
+ * Read @path to its end, also where its size is not known before (/proc).
+ *
+ * @ret: returned, caller frees; a NUL follows the last byte. @ret_size: without that NUL;
+ * may be NULL.
+ */
+_must_check_ struct error *file_read(const char *path, char **ret, size_t *ret_size);
+
+/** Write all of @text to descriptor @fd. @name is for the message. */
+_must_check_ struct error *file_write_all(int fd, const char *text, size_t size, const char *name);
+
+#endif

@@ -1,0 +1,148 @@
+/*
+ * An image of a process's memory: the only way in which the layers above read the target.
+ *
+ *  - live: reads the running (or stopped) process, one system call a read, a page cache for
+ *    what does not change (image_live_create).
+ *  - copy: the writable private memory as it was at one instant, copied in bulk while all
+ *    threads stood; read-only memory comes from the live process when it is asked for
+ *    (image_copy_*).
+ *  - buffer: byte ranges given by the caller, for tests (image_buffer_*).
+ *
+ * A read either yields all bytes or fails; a failed read is expected (a bad pointer) and
+ * costs nothing. An image is used by one thread at a time.
+ */
+#ifndef REFTRACKER_TARGET_IMAGE_H
+#define REFTRACKER_TARGET_IMAGE_H
+
+#include "target/proc.h"
+
+#include <string.h>
+
+/** One contiguous range whose bytes are at hand. */
+struct image_region {
+	raddr_t start, end;
+	const unsigned char *bytes; /**< of start */
+};
+
+/**
+ * Regions are sorted by address and do not overlap; two may touch, and a read may span both.
+ * Private to the image_*.c files and to the inline functions below.
+ */
+struct image {
+	const struct image_ops *ops;
+	struct image_region *regions;
+	size_t region_count;
+	size_t last; /**< index of the region that was hit last */
+};
+
+struct image_ops {
+	const char *name;
+	/** Read what no single region holds. */
+	bool (*read)(struct image *image, raddr_t addr, void *buffer, size_t size);
+	void (*destroy)(struct image *image);
+};
+
+/** The way of image_read() for what is not in the region hit last. */
+bool image_read_slow(struct image *image, raddr_t addr, void *buffer, size_t size);
+
+/** Read @size bytes at @addr. False where not all of them can be had; @buffer is then undefined. */
+static inline bool image_read(struct image *image, raddr_t addr, void *buffer, size_t size)
+{
+	if (_likely_(image->last < image->region_count)) {
+		const struct image_region *r = &image->regions[image->last];
+
+		if (_likely_(addr >= r->start && addr < r->end && size <= r->end - addr)) {
+			memcpy(buffer, r->bytes + (addr - r->start), size);
+			return true;
+		}
+	}
+	return image_read_slow(image, addr, buffer, size);
+}
+
+static inline bool image_read_u64(struct image *image, raddr_t addr, uint64_t *ret)
+{
+	return image_read(image, addr, ret, sizeof(*ret));
+}
+
+static inline bool image_read_u32(struct image *image, raddr_t addr, uint32_t *ret)
+{
+	return image_read(image, addr, ret, sizeof(*ret));
+}
+
+static inline bool image_read_u8(struct image *image, raddr_t addr, uint8_t *ret)
+{
+	return image_read(image, addr, ret, sizeof(*ret));
+}
+
+/**
+ * Read a NUL-terminated string of at most @size - 1 bytes. False where it cannot be read or
+ * does not end within @size bytes. Never reads beyond the page in which the string ends.
+ */
+bool image_read_string(struct image *image, raddr_t addr, char *buffer, size_t size);
+
+void image_destroy(struct image *image);
+
+static inline void cleanup_image(struct image **image)
+{
+	image_destroy(*image);
+}
+#define _cleanup_image_ _cleanup_(cleanup_image)
+
+/**
+ * The live memory of @pid, uncached: two reads of one address may differ while it runs.
+ * Falls back to /proc/PID/mem where process_vm_readv() is not to be had.
+ */
+_must_check_ struct error *image_live_create(pid_t pid, struct image **ret);
+
+/** What a copy will hold and cost. */
+struct image_estimate {
+	uint64_t bytes;    /**< to copy while the target stands */
+	uint64_t pause_ns; /**< guessed from a rate measured in this process just now */
+	uint64_t resident; /**< resident bytes of the target */
+};
+
+/** Estimate a copy from the target's maps, without stopping it. */
+_must_check_ struct error *image_copy_estimate(pid_t pid, struct image_estimate *ret);
+
+struct image_copy;
+
+/**
+ * Prepare a copy of @pid: allocate and touch the memory for it and start the helper threads
+ * of the copying, so that nothing of this falls into the pause. The target still runs.
+ *
+ * Refuses (ERROR_NO_MEMORY, the message has the figures) where the copy would not fit into
+ * what this machine or this process's cgroup has left.
+ */
+_must_check_ struct error *image_copy_prepare(pid_t pid, struct image_copy **ret);
+
+/**
+ * Copy the resident private writable memory of the target, whose threads the caller holds
+ * stopped. Mappings that changed since image_copy_prepare() are dealt with. Can be called
+ * again after a retry.
+ */
+_must_check_ struct error *image_copy_take(struct image_copy *copy);
+
+/** Bytes copied by the last image_copy_take(). */
+uint64_t image_copy_bytes(const struct image_copy *copy);
+
+/** The image of the last image_copy_take(); borrowed, valid until image_copy_destroy(). */
+struct image *image_copy_image(struct image_copy *copy);
+
+void image_copy_destroy(struct image_copy *copy);
+
+static inline void cleanup_image_copy(struct image_copy **copy)
+{
+	image_copy_destroy(*copy);
+}
+#define _cleanup_image_copy_ _cleanup_(cleanup_image_copy)
+
+/** An image of nothing, to which ranges are added. */
+_must_check_ struct error *image_buffer_create(struct image **ret);
+
+/**
+ * Add @size bytes at @addr (copied). Ranges may come in any order and must not overlap.
+ */
+_must_check_ struct error *image_buffer_add(struct image *image, raddr_t addr, const void *bytes,
+					    size_t size);
+
+#endif

@@ -1,0 +1,81 @@
+/*
+ * What /proc says of a process: its mappings, threads, state, and the files it maps as it
+ * sees them itself (its own mount namespace, deleted files too).
+ *
+ * Parsers work on text, so that they can be tested and fuzzed without a process. Nothing
+ * here stops or changes the target.
+ */
+#ifndef REFTRACKER_TARGET_PROC_H
+#define REFTRACKER_TARGET_PROC_H
+
+#include "base/array.h"
+
+#include <sys/types.h>
+
+enum mapping_flags {
+	MAPPING_READ = 1 << 0,
+	MAPPING_WRITE = 1 << 1,
+	MAPPING_EXEC = 1 << 2,
+	MAPPING_SHARED = 1 << 3,
+	MAPPING_DELETED = 1 << 4, /**< the file has been unlinked; path is without " (deleted)" */
+};
+
+/** One line of /proc/PID/maps. */
+struct mapping {
+	raddr_t start, end;
+	uint64_t offset; /**< in the file, bytes */
+	unsigned int flags;
+	uint64_t device; /**< major << 32 | minor */
+	uint64_t inode;  /**< 0: not a file */
+	char *path;      /**< owned; "" where there is none; "[heap]" and the like as they are */
+};
+
+DEFINE_ARRAY(mapping_array, struct mapping)
+
+/** Sorted by address, not overlapping. */
+struct proc_maps {
+	struct mapping_array list;
+};
+
+void proc_maps_deinit(struct proc_maps *maps);
+
+/** Parse the text of a maps file. ERROR_BAD_DATA for a line that makes no sense. */
+_must_check_ struct error *proc_maps_parse(const char *text, struct proc_maps *ret);
+
+/** Read and parse /proc/PID/maps. ERROR_GONE, ERROR_DENIED. */
+_must_check_ struct error *proc_maps_read(pid_t pid, struct proc_maps *ret);
+
+/** The mapping that holds @addr, or NULL. Borrowed from @maps. */
+const struct mapping *proc_maps_find(const struct proc_maps *maps, raddr_t addr);
+
+/** Facts from /proc/PID/stat and /proc/PID/status. */
+struct proc_status {
+	char state;           /**< R, S, D, T, t, Z, X as in proc(5) */
+	char comm[64];        /**< the command name, as in /proc/PID/stat */
+	pid_t tracer;         /**< PID of its tracer, 0 where there is none */
+	unsigned int threads;
+	unsigned int seccomp; /**< 0 off, 1 strict, 2 filter */
+	uid_t euid;
+	uint64_t start_time;  /**< clock ticks since boot: with the PID it names the process */
+	uint64_t rss;         /**< resident bytes */
+};
+
+/** ERROR_GONE where the process does not exist; a zombie is not an error here. */
+_must_check_ struct error *proc_status_read(pid_t pid, struct proc_status *ret);
+
+/**
+ * Open the file behind a mapping as the target sees it: /proc/PID/map_files (also a deleted
+ * file; needs privilege on old kernels), else /proc/PID/exe where it is the executable, else
+ * its path below /proc/PID/root, where device and inode must agree with the mapping.
+ *
+ * @ret: a descriptor, returned.
+ */
+_must_check_ struct error *proc_open_mapping(pid_t pid, const struct mapping *mapping, int *ret);
+
+/** Thread ids of the process now, ascending. Caller frees *@ret. */
+_must_check_ struct error *proc_threads(pid_t pid, pid_t **ret, size_t *ret_count);
+
+/** The command line, arguments joined with spaces, control characters as they are. Caller frees. */
+_must_check_ struct error *proc_cmdline(pid_t pid, char **ret);
+
+#endif
