@@ -53,7 +53,7 @@ bool objfile_load_bias(struct objfile *file, uint64_t file_offset, uint64_t mapp
 /**
  * Find a NUL-delimited string in the read-only data of the file (any non-writable loadable
  * segment) for which @match says true. The string is passed NUL-terminated and borrowed;
- * candidates are printable ASCII of at most 64 bytes. False where none matches.
+ * candidates are printable ASCII of at most 256 bytes. False where none matches.
  */
 bool objfile_find_string(struct objfile *file, bool (*match)(const char *text, void *arg),
 			 void *arg);

@@ -117,15 +117,15 @@ _must_check_ struct error *image_copy_prepare(pid_t pid, struct image_copy **ret
 
 /**
  * Copy the resident private writable memory of the target, whose threads the caller holds
- * stopped. Mappings that changed since image_copy_prepare() are dealt with. Can be called
- * again after a retry.
+ * stopped. Mappings that changed since image_copy_prepare() are dealt with. Once only: for
+ * another try prepare another copy.
  */
 _must_check_ struct error *image_copy_take(struct image_copy *copy);
 
-/** Bytes copied by the last image_copy_take(). */
+/** Bytes copied by image_copy_take(), 0 before it. */
 uint64_t image_copy_bytes(const struct image_copy *copy);
 
-/** The image of the last image_copy_take(); borrowed, valid until image_copy_destroy(). */
+/** The image that was taken; borrowed, valid until image_copy_destroy(). */
 struct image *image_copy_image(struct image_copy *copy);
 
 void image_copy_destroy(struct image_copy *copy);

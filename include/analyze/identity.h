@@ -1,0 +1,40 @@
+/*
+ * Which object of one heap is the same object in a later heap of the same process.
+ *
+ * An address alone does not say it: an object is freed and another one is made in its place.
+ * Two rows with one address are taken for the same object unless something speaks against it:
+ *
+ *   type        the type object (address and name) differs
+ *   content     the hash of what cannot change differs
+ *   generation  a survivor's generation follows from the collections that ran in between: a
+ *               collection of generation N moves all survivors of N and younger to N + 1 (or
+ *               leaves them in the oldest). An object elsewhere is a new one.
+ *   position    lists grow at their end. While no collection re-ordered a list, its survivors
+ *               stand before all newer objects and in their old order; the first object that
+ *               breaks this and all behind it are new.
+ *
+ * A match is certain where the position or the content speaks for it, otherwise it rests on
+ * address, type and generation.
+ */
+#ifndef REFTRACKER_ANALYZE_IDENTITY_H
+#define REFTRACKER_ANALYZE_IDENTITY_H
+
+#include "heap/heap.h"
+
+#define IDENTITY_NONE UINT32_MAX
+
+struct identity {
+	/** For each object of the later heap: its id in the earlier one, or IDENTITY_NONE. */
+	struct u32_array earlier;
+	uint64_t same;	  /**< objects that are in both */
+	uint64_t certain; /**< of these, those that position or content speak for */
+	uint64_t reused;  /**< addresses that are in both, but as different objects */
+};
+
+void identity_deinit(struct identity *identity);
+
+/** Linear in both heaps; 9 bytes of memory per object beside the result. */
+_must_check_ struct error *identity_match(const struct heap *earlier, const struct heap *later,
+					  struct identity *ret);
+
+#endif

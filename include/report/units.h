@@ -1,0 +1,28 @@
+/*
+ * Numbers and foreign text as people read them.
+ */
+#ifndef REFTRACKER_REPORT_UNITS_H
+#define REFTRACKER_REPORT_UNITS_H
+
+#include "base/error.h"
+
+enum {
+	UNIT_TEXT = 40
+};
+
+/** "1,234,567". Each of these fills @buffer (UNIT_TEXT bytes) and returns it. */
+const char *units_count(uint64_t count, char *buffer);
+/** "+1,234" or "-5"; "0". */
+const char *units_change(int64_t change, char *buffer);
+/** "812 B", "12.3 KiB", "4.0 GiB". */
+const char *units_bytes(uint64_t bytes, char *buffer);
+/** "850 us", "12.3 ms", "4.2 s". */
+const char *units_duration(uint64_t ns, char *buffer);
+
+/**
+ * Text from the target as it can be shown: control characters and bytes that are no UTF-8
+ * become \xNN. With @keep_control only the latter. Caller frees *@ret.
+ */
+_must_check_ struct error *units_clean(const char *text, bool keep_control, char **ret);
+
+#endif

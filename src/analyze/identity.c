@@ -1,0 +1,259 @@
+#include "analyze/identity.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void identity_deinit(struct identity *identity)
+{
+	u32_array_deinit(&identity->earlier);
+	*identity = (struct identity){0};
+}
+
+/* What happened to one list of the earlier heap until the later one. */
+struct fate {
+	bool allowed[HEAP_GENERATIONS]; /**< generations in which survivors can be now */
+	bool in_place;			/**< survivors stand in the same list, in the old order */
+};
+
+struct matcher {
+	const struct heap *earlier, *later;
+	struct fate *fates; /**< one for each list of the earlier heap */
+	uint32_t *match;    /**< identity.earlier.items */
+	bool *certain;	    /**< for each object of the later heap */
+};
+
+/* The list of @heap with the same interpreter and generation, or NULL. */
+static const struct heap_list *find_list(const struct heap *heap, const struct heap_list *like)
+{
+	size_t i;
+
+	for (i = 0; i < heap->lists.count; i++) {
+		const struct heap_list *list = &heap->lists.items[i];
+
+		if (list->interp == like->interp && list->generation == like->generation)
+			return list;
+	}
+	return NULL;
+}
+
+/* Without counters an object can have stayed or grown older. */
+static void allow_older(struct fate *fate, unsigned int generation)
+{
+	unsigned int g;
+
+	for (g = 0; g < HEAP_GENERATIONS; g++)
+		fate->allowed[g] = g >= generation || generation == HEAP_GENERATION_PERMANENT;
+}
+
+/* Collections of this generation or an older one since then: each takes the whole list along. */
+static uint64_t collections_since(const struct heap_list *before, const struct heap_list *now,
+				  unsigned int generation)
+{
+	uint64_t n = 0;
+	unsigned int g;
+
+	for (g = generation; g < HEAP_COUNTED_GENERATIONS; g++)
+		n += now->collections[g] - before->collections[g];
+	return n;
+}
+
+static void decide_fate(const struct heap_list *before, const struct heap_list *now,
+			struct fate *fate)
+{
+	const unsigned int oldest = HEAP_COUNTED_GENERATIONS - 1;
+	unsigned int g = before->generation;
+
+	if (!now || !before->collections_known || !now->collections_known || g > oldest) {
+		allow_older(fate, g);
+		fate->in_place = now && g > oldest;
+		return;
+	}
+	fate->in_place = before->ordered && now->ordered && !collections_since(before, now, g);
+	/* gc.freeze() moves anything to the permanent generation at any time. */
+	fate->allowed[HEAP_GENERATION_PERMANENT] = true;
+	if (!before->ordered) {
+		allow_older(fate, g);
+		return;
+	}
+	if (collections_since(before, now, g) && g < oldest)
+		g += g == 0 && collections_since(before, now, 1) ? 2 : 1;
+	fate->allowed[g] = true;
+}
+
+static struct error *decide_fates(struct matcher *matcher)
+{
+	size_t i;
+
+	matcher->fates = calloc(matcher->earlier->lists.count + 1, sizeof(*matcher->fates));
+	if (!matcher->fates)
+		return &error_no_memory;
+	for (i = 0; i < matcher->earlier->lists.count; i++) {
+		const struct heap_list *before = &matcher->earlier->lists.items[i];
+
+		decide_fate(before, find_list(matcher->later, before), &matcher->fates[i]);
+	}
+	return NULL;
+}
+
+static bool same_type(const struct matcher *m, size_t old, size_t new)
+{
+	const struct heap_type *a = &m->earlier->types.items[m->earlier->type.items[old]];
+	const struct heap_type *b = &m->later->types.items[m->later->type.items[new]];
+
+	return a->address == b->address && !strcmp(strtab_get(&m->earlier->names, a->name),
+						   strtab_get(&m->later->names, b->name));
+}
+
+static bool same_interp(const struct matcher *m, size_t old, size_t new)
+{
+	return m->earlier->lists.items[m->earlier->list.items[old]].interp ==
+	       m->later->lists.items[m->later->list.items[new]].interp;
+}
+
+/* Whether type, generation and content allow that these are one object. */
+static bool can_be_same(struct matcher *m, size_t old, size_t new)
+{
+	const struct fate *fate = &m->fates[m->earlier->list.items[old]];
+	uint32_t a = m->earlier->content.items[old], b = m->later->content.items[new];
+
+	if (!fate->allowed[heap_generation(m->later, new)] || !same_interp(m, old, new) ||
+	    !same_type(m, old, new))
+		return false;
+	if (a && b && a != b)
+		return false;
+	m->certain[new] = a && a == b;
+	return true;
+}
+
+/* Both heaps are sorted by address: one pass. Returns how many addresses are in both. */
+static uint64_t match_addresses(struct matcher *m)
+{
+	size_t old = 0, new, old_count = heap_count(m->earlier);
+	uint64_t shared = 0;
+
+	for (new = 0; new < heap_count(m->later); new ++) {
+		raddr_t address = m->later->address.items[new];
+
+		while (old < old_count && m->earlier->address.items[old] < address)
+			old++;
+		m->match[new] = IDENTITY_NONE;
+		if (old == old_count || m->earlier->address.items[old] != address)
+			continue;
+		shared++;
+		if (can_be_same(m, old, new))
+			m->match[new] = (uint32_t)old;
+	}
+	return shared;
+}
+
+/* Object ids of every list in list order, one list after the other. */
+static struct error *in_list_order(const struct heap *heap, uint32_t **ret)
+{
+	size_t lists = heap->lists.count, n = heap_count(heap), start = 0, i;
+	_cleanup_free_ size_t *starts = calloc(lists + 1, sizeof(*starts));
+	uint32_t *ids = calloc(n + 1, sizeof(*ids));
+
+	if (!starts || !ids) {
+		free(ids);
+		return &error_no_memory;
+	}
+	for (i = 0; i < lists; i++) {
+		starts[i] = start;
+		start += heap->lists.items[i].count;
+	}
+	for (i = 0; i < n; i++)
+		ids[starts[heap->list.items[i]] + heap->position.items[i]] = (uint32_t)i;
+	*ret = ids;
+	return NULL;
+}
+
+/*
+ * Of one list that kept its order: matches must stand before everything new, with rising old
+ * positions. @ids: the objects of the later list in its order.
+ */
+static void check_positions(struct matcher *m, const struct heap_list *list, const uint32_t *ids)
+{
+	int64_t last = -1;
+	bool cut = false;
+	uint32_t i;
+
+	for (i = 0; i < list->count; i++) {
+		uint32_t new = ids[i], old = m->match[new];
+		bool stays = old != IDENTITY_NONE &&
+			     m->earlier->lists.items[m->earlier->list.items[old]].generation ==
+				     list->generation;
+
+		if (!stays || (int64_t)m->earlier->position.items[old] <= last)
+			cut = true;
+		if (cut && stays)
+			m->match[new] = IDENTITY_NONE;
+		if (cut)
+			continue;
+		last = m->earlier->position.items[old];
+		m->certain[new] = true;
+	}
+}
+
+static bool kept_order(const struct matcher *m, const struct heap_list *list)
+{
+	const struct heap_list *before = find_list(m->earlier, list);
+
+	return before && m->fates[before - m->earlier->lists.items].in_place;
+}
+
+static struct error *match_positions(struct matcher *m)
+{
+	_cleanup_free_ uint32_t *ids = NULL;
+	size_t start = 0, i;
+
+	try_(in_list_order(m->later, &ids));
+	for (i = 0; i < m->later->lists.count; i++) {
+		const struct heap_list *list = &m->later->lists.items[i];
+
+		if (kept_order(m, list))
+			check_positions(m, list, ids + start);
+		start += list->count;
+	}
+	return NULL;
+}
+
+static void matcher_deinit(struct matcher *matcher)
+{
+	free(matcher->fates);
+	free(matcher->certain);
+}
+
+static void count_matches(const struct matcher *m, uint64_t shared, struct identity *identity)
+{
+	size_t i;
+
+	for (i = 0; i < identity->earlier.count; i++) {
+		bool same = m->match[i] != IDENTITY_NONE;
+
+		identity->same += same;
+		identity->certain += same && m->certain[i];
+	}
+	identity->reused = shared - identity->same;
+}
+
+struct error *identity_match(const struct heap *earlier, const struct heap *later,
+			     struct identity *ret)
+{
+	_cleanup_(matcher_deinit) struct matcher m = {.earlier = earlier, .later = later};
+	_cleanup_(identity_deinit) struct identity identity = {0};
+	uint64_t shared;
+
+	try_(u32_array_reserve(&identity.earlier, heap_count(later) + 1));
+	identity.earlier.count = heap_count(later);
+	m.match = identity.earlier.items;
+	m.certain = calloc(heap_count(later) + 1, sizeof(*m.certain));
+	if (!m.certain)
+		return &error_no_memory;
+	try_(decide_fates(&m));
+	shared = match_addresses(&m);
+	try_(match_positions(&m));
+	count_matches(&m, shared, &identity);
+	*ret = identity;
+	identity = (struct identity){0};
+	return NULL;
+}

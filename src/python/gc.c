@@ -1,0 +1,277 @@
+/*
+ * The collector's state and its lists: Include/internal/pycore_gc.h, Python/gc.c (before 3.13
+ * Modules/gcmodule.c).
+ *
+ * Each object on a list is preceded by a PyGC_Head: _gc_next and _gc_prev, whose two low bits are
+ * flags. The head of a list is a PyGC_Head as well. The order of a list is the order in which the
+ * objects came to it: new objects at the end of generation 0, survivors at the end of the next one.
+ */
+#include "types.h"
+
+#include <stdlib.h>
+
+bool gc_generation_head(struct py_view *view, raddr_t gc, unsigned int index, raddr_t *ret)
+{
+	const struct py_layout *layout = view->layout;
+	raddr_t first = gc + py_at(layout, PY_GC_GENERATIONS);
+	raddr_t told;
+
+	if (index == PY_GENERATION_PERMANENT) {
+		*ret = gc + py_at(layout, PY_GC_PERMANENT);
+		return true;
+	}
+	/*
+	 * The process itself says where generation 0 is. That counts more than any table: Debian
+	 * builds 3.13 with a PyGC_Head of other alignment, which moves the array and no size.
+	 */
+	if (py_has(layout, PY_GC_GENERATION0)) {
+		if (!view_word(view, gc, PY_GC_GENERATION0, &told) || told < gc ||
+		    told >= gc + py_size(layout, PY_GC))
+			return false;
+		first = told;
+	}
+	*ret = first + index * (raddr_t)py_size(layout, PY_GENERATION);
+	return true;
+}
+
+struct error *python_collecting(struct py_view *view, bool *ret)
+{
+	_cleanup_(py_interp_array_deinit) struct py_interp_array interps = {0};
+	bool collecting = false;
+	size_t i;
+
+	try_(view_interps(view, &interps));
+	for (i = 0; i < interps.count; i++) {
+		uint64_t flag = 0;
+
+		if (!interps.items[i].gc)
+			continue;
+		if (!view_field(view, interps.items[i].gc, PY_GC_COLLECTING, &flag))
+			return error_create(ERROR_INCONSISTENT, "the collector cannot be read");
+		collecting = collecting || flag;
+	}
+	*ret = collecting;
+	return NULL;
+}
+
+/* 3.15: rings of statistics, the newest at .index; each entry counts from the start. */
+static bool ring_collections(struct py_view *view, raddr_t stats, unsigned int generation,
+			     uint64_t *ret)
+{
+	const struct py_layout *layout = view->layout;
+	bool young = generation == 0;
+	raddr_t ring = stats + py_at(layout, young ? PY_GC_STATS_YOUNG : PY_GC_STATS_OLD);
+	uint64_t index;
+
+	if (!young)
+		ring += (generation - 1) * (raddr_t)py_size(layout, PY_GC_OLD_STATS);
+	if (!view_field(view, ring, young ? PY_GC_YOUNG_STATS_INDEX : PY_GC_OLD_STATS_INDEX,
+			&index) ||
+	    index > INT8_MAX)
+		return false;
+	return image_read_u64(view->image,
+			      ring + index * py_size(layout, PY_GENERATION_STATS) +
+				      py_at(layout, PY_GENERATION_STATS_COLLECTIONS),
+			      ret);
+}
+
+static bool generation_collections(struct py_view *view, raddr_t gc, unsigned int generation,
+				   uint64_t *ret)
+{
+	const struct py_layout *layout = view->layout;
+	raddr_t stats = gc + py_at(layout, PY_GC_STATS);
+
+	if (!py_has(layout, PY_GENERATION_STATS_COLLECTIONS))
+		return false;
+	if (view->traits.stats_in_ring)
+		return py_has(layout, PY_GC_STATS_YOUNG) &&
+		       image_read_u64(view->image, stats, &stats) &&
+		       ring_collections(view, stats, generation, ret);
+	return image_read_u64(view->image,
+			      stats + generation * (raddr_t)py_size(layout, PY_GENERATION_STATS) +
+				      py_at(layout, PY_GENERATION_STATS_COLLECTIONS),
+			      ret);
+}
+
+static void read_collections(struct py_view *view, raddr_t gc, struct py_list_event *event)
+{
+	unsigned int i;
+
+	event->collections_known = true;
+	for (i = 0; i < PY_COUNTED_GENERATIONS; i++) {
+		if (!generation_collections(view, gc, i, &event->collections[i]))
+			event->collections_known = false;
+	}
+}
+
+struct walk {
+	struct py_view *view;
+	const struct py_sink *sink;
+	struct type_table types;
+	struct py_walk_stats stats;
+	uint32_t lists;
+	/* Offsets that every object needs, taken out of the layout once. */
+	uint32_t head_size, next_at, prev_at, refcnt_at, refcnt_size, type_at, var_at;
+};
+
+static void walk_deinit(struct walk *walk)
+{
+	type_table_deinit(&walk->types);
+}
+
+static void walk_init(struct walk *walk, struct py_view *view, const struct py_sink *sink)
+{
+	const struct py_layout *layout = view->layout;
+
+	*walk = (struct walk){
+		.view = view,
+		.sink = sink,
+		.types = {.view = view, .sink = sink},
+		.head_size = py_size(layout, PY_GC_HEAD),
+		.next_at = py_at(layout, PY_GC_HEAD_NEXT),
+		.prev_at = py_at(layout, PY_GC_HEAD_PREV),
+		.refcnt_at = py_at(layout, PY_OBJECT_REFCNT),
+		.refcnt_size = py_size(layout, PY_OBJECT_REFCNT),
+		.type_at = py_at(layout, PY_OBJECT_TYPE),
+		.var_at = py_at(layout, PY_VAR_SIZE),
+	};
+}
+
+/* One node with the object behind it, read at once. */
+struct node {
+	unsigned char bytes[128];
+};
+
+static uint64_t word_at(const struct node *node, uint32_t at)
+{
+	uint64_t word;
+
+	memcpy(&word, node->bytes + at, sizeof(word));
+	return word;
+}
+
+static bool read_node(const struct walk *walk, raddr_t address, struct node *node)
+{
+	uint32_t size = walk->head_size + walk->var_at + (uint32_t)sizeof(uint64_t);
+
+	if (image_read(walk->view->image, address, node->bytes, size))
+		return true;
+	/* An object without ob_size may end where the memory ends. */
+	memset(node->bytes, 0, size);
+	return image_read(walk->view->image, address, node->bytes, walk->head_size + walk->var_at);
+}
+
+static struct error *torn(const struct py_list_event *list, raddr_t address)
+{
+	return error_create(ERROR_INCONSISTENT, "the list of generation %u is torn at 0x%jx",
+			    list->generation, (uintmax_t)address);
+}
+
+static void measure(struct walk *walk, const struct sized_object *object,
+		    struct py_object_event *event)
+{
+	const struct type_info *type = object->type;
+	uint64_t content;
+
+	if (type->sizer(walk->view, object, &event->size))
+		event->size += type->preheader;
+	else
+		walk->stats.unsized++;
+	walk->stats.own_sizes += type->own_size;
+	if (type->content && type->content(walk->view, object, &content))
+		event->content = (uint32_t)(content >> 32) | 1;
+}
+
+static struct error *tell_object(struct walk *walk, raddr_t address, const struct node *node)
+{
+	raddr_t type_address = word_at(node, walk->head_size + walk->type_at);
+	const struct type_info *type = type_table_get(&walk->types, type_address);
+	struct py_object_event event = {.address = address};
+	struct sized_object object = {.address = address};
+
+	if (_unlikely_(!type))
+		try_(type_table_add(&walk->types, type_address, &type));
+	memcpy(&event.refcount, node->bytes + walk->head_size + walk->refcnt_at, walk->refcnt_size);
+	object.var_size = word_at(node, walk->head_size + walk->var_at);
+	object.type = type;
+	event.type = type->id;
+	measure(walk, &object, &event);
+	walk->stats.objects++;
+	return walk->sink->object(walk->sink->ctx, &event);
+}
+
+/*
+ * Follow one list. Every node must point back to the one it was reached from, so no node can be
+ * met twice (it would have to point back to two), and the walk ends however damaged the list is.
+ */
+static struct error *walk_list(struct walk *walk, raddr_t head, const struct py_list_event *list)
+{
+	raddr_t previous = head, address;
+	struct node node;
+	uint64_t word;
+
+	if (!image_read_u64(walk->view->image, head + walk->next_at, &word))
+		return torn(list, head);
+	for (address = word & GC_POINTER_MASK; address != head;
+	     address = word_at(&node, walk->next_at) & GC_POINTER_MASK) {
+		if (!address || !read_node(walk, address, &node) ||
+		    (word_at(&node, walk->prev_at) & GC_POINTER_MASK) != previous)
+			return torn(list, address);
+		try_(tell_object(walk, address + walk->head_size, &node));
+		previous = address;
+	}
+	if (!image_read_u64(walk->view->image, head + walk->prev_at, &word) ||
+	    (word & GC_POINTER_MASK) != previous)
+		return torn(list, head);
+	return NULL;
+}
+
+/*
+ * The generation as gc.get_objects(generation=N) counts it. The two old spaces of the
+ * incremental collector of 3.14.0 to 3.14.4 change places all the time: both are the oldest.
+ */
+static unsigned int generation_number(const struct py_view *view, unsigned int index)
+{
+	return view->traits.gc_incremental && index == 1 ? 2 : index;
+}
+
+static struct error *walk_interp(struct walk *walk, const struct py_interp *interp)
+{
+	struct py_list_event list = {.interp = interp->id};
+	unsigned int i;
+
+	read_collections(walk->view, interp->gc, &list);
+	for (i = 0; i < PY_GENERATIONS; i++) {
+		raddr_t head;
+
+		list.id = walk->lists++;
+		list.generation = generation_number(walk->view, i);
+		list.ordered = !walk->view->traits.gc_incremental;
+		if (!gc_generation_head(walk->view, interp->gc, i, &head))
+			return torn(&list, interp->gc);
+		try_(walk->sink->list(walk->sink->ctx, &list));
+		try_(walk_list(walk, head, &list));
+	}
+	return NULL;
+}
+
+struct error *python_walk(struct py_view *view, const struct py_sink *sink,
+			  struct py_walk_stats *ret)
+{
+	_cleanup_(py_interp_array_deinit) struct py_interp_array interps = {0};
+	_cleanup_(walk_deinit) struct walk walk;
+	size_t i;
+
+	walk_init(&walk, view, sink);
+	if (walk.head_size + walk.var_at + sizeof(uint64_t) > sizeof(struct node) ||
+	    walk.type_at > walk.var_at || walk.refcnt_at > walk.var_at ||
+	    walk.refcnt_size > sizeof(uint64_t))
+		return error_create(ERROR_UNSUPPORTED, "object headers of an unknown shape");
+	try_(view_interps(view, &interps));
+	for (i = 0; i < interps.count; i++) {
+		if (interps.items[i].gc)
+			try_(walk_interp(&walk, &interps.items[i]));
+	}
+	*ret = walk.stats;
+	return NULL;
+}

@@ -1,0 +1,164 @@
+#include "python/layout.h"
+
+#include <string.h>
+
+static const char *const field_names[PY_FIELD_COUNT] = {
+#define FIELD(id, type, members, unit, reported) [PY_##id] = type "." members,
+#include "python/layout_fields.def"
+#undef FIELD
+};
+
+const char *layout_field_name(enum py_field field)
+{
+	return field_names[field];
+}
+
+const char *layout_source_name(enum py_source source)
+{
+	static const char *const names[] = {
+		[PY_SOURCE_NONE] = "none",
+		[PY_SOURCE_BUILTIN] = "built-in table",
+		[PY_SOURCE_REPORTED] = "_Py_DebugOffsets",
+		[PY_SOURCE_DWARF] = "DWARF",
+	};
+
+	return names[source];
+}
+
+void layout_init(struct py_layout *layout)
+{
+	size_t i;
+
+	*layout = (struct py_layout){0};
+	for (i = 0; i < PY_FIELD_COUNT; i++) {
+		layout->places[i] = (struct py_place){
+			.offset = PY_UNKNOWN,
+			.reported_at = PY_ABSENT,
+		};
+	}
+}
+
+void layout_count_sources(const struct py_layout *layout, unsigned int counts[PY_SOURCE_DWARF + 1])
+{
+	size_t i;
+
+	memset(counts, 0, sizeof(*counts) * (PY_SOURCE_DWARF + 1));
+	for (i = 0; i < PY_FIELD_COUNT; i++)
+		counts[layout->places[i].source]++;
+}
+
+/* Without these no object can be found at all, in any version. */
+static const enum py_field mandatory[] = {
+	PY_RUNTIME_INTERPRETERS,
+	PY_INTERP,
+	PY_INTERP_NEXT,
+	PY_INTERP_ID,
+	PY_INTERP_THREADS,
+	PY_INTERP_SYSDICT,
+	PY_THREAD_NEXT,
+	PY_THREAD_INTERP,
+	PY_GC,
+	PY_GC_GENERATIONS,
+	PY_GC_PERMANENT,
+	PY_GC_COLLECTING,
+	PY_GC_STATS,
+	PY_GENERATION,
+	PY_GC_HEAD,
+	PY_GC_HEAD_NEXT,
+	PY_GC_HEAD_PREV,
+	PY_OBJECT,
+	PY_OBJECT_REFCNT,
+	PY_OBJECT_TYPE,
+	PY_VAR_SIZE,
+	PY_TYPE,
+	PY_TYPE_NAME,
+	PY_TYPE_BASICSIZE,
+	PY_TYPE_ITEMSIZE,
+	PY_TYPE_FLAGS,
+	PY_TYPE_BASE,
+	PY_TYPE_DICT,
+	PY_HEAPTYPE,
+	PY_HEAPTYPE_QUALNAME,
+	PY_HEAPTYPE_CACHED_KEYS,
+	PY_DICT_KEYS,
+	PY_DICT_VALUES,
+	PY_KEYS,
+	PY_KEYS_NENTRIES,
+	PY_KEYS_REFCNT,
+	PY_ENTRY,
+	PY_ENTRY_KEY,
+	PY_ENTRY_VALUE,
+	PY_ASCII,
+	PY_ASCII_LENGTH,
+	PY_ASCII_STATE,
+	PY_COMPACT,
+	PY_UNICODE_DATA,
+	PY_LONG_DIGIT,
+	PY_LIST_ALLOCATED,
+	PY_TUPLE_ITEM,
+	PY_SET_MASK,
+	PY_SET_TABLE,
+	PY_SET_SMALLTABLE,
+};
+
+/* A structure and the members that must lie within it. */
+static const struct {
+	enum py_field whole, member;
+} within[] = {
+	{PY_INTERP, PY_INTERP_NEXT},
+	{PY_INTERP, PY_INTERP_THREADS},
+	{PY_INTERP, PY_INTERP_SYSDICT},
+	{PY_INTERP, PY_INTERP_GC},
+	{PY_RUNTIME, PY_RUNTIME_INTERPRETERS},
+	{PY_GC, PY_GC_GENERATIONS},
+	{PY_GC, PY_GC_PERMANENT},
+	{PY_GC, PY_GC_COLLECTING},
+	{PY_GC_HEAD, PY_GC_HEAD_NEXT},
+	{PY_GC_HEAD, PY_GC_HEAD_PREV},
+	{PY_OBJECT, PY_OBJECT_TYPE},
+	{PY_TYPE, PY_TYPE_FLAGS},
+	{PY_TYPE, PY_TYPE_DICT},
+	{PY_HEAPTYPE, PY_HEAPTYPE_QUALNAME},
+	{PY_KEYS, PY_KEYS_NENTRIES},
+	{PY_ENTRY, PY_ENTRY_VALUE},
+};
+
+/* No structure of CPython comes near this; what is larger is damage. */
+enum {
+	LARGEST_STRUCTURE = 16 << 20
+};
+
+static struct error *check_place(const struct py_layout *layout, enum py_field field)
+{
+	const struct py_place *place = &layout->places[field];
+
+	if (place->offset > LARGEST_STRUCTURE || place->size > LARGEST_STRUCTURE)
+		return error_create(ERROR_BAD_DATA, "%s has an impossible offset (%d, from %s)",
+				    layout_field_name(field), place->offset,
+				    layout_source_name(place->source));
+	return NULL;
+}
+
+struct error *layout_check(const struct py_layout *layout)
+{
+	size_t i;
+
+	for (i = 0; i < PY_FIELD_COUNT; i++)
+		try_(check_place(layout, (enum py_field)i));
+	for (i = 0; i < ARRAY_SIZE(mandatory); i++) {
+		if (!py_has(layout, mandatory[i]))
+			return error_create(ERROR_UNSUPPORTED, "the layout of %s is not known",
+					    layout_field_name(mandatory[i]));
+	}
+	if (!py_has(layout, PY_INTERP_GC) && !py_has(layout, PY_RUNTIME_GC))
+		return error_create(ERROR_UNSUPPORTED, "the place of the collector is not known");
+	for (i = 0; i < ARRAY_SIZE(within); i++) {
+		if (!py_has(layout, within[i].member) || !py_has(layout, within[i].whole))
+			continue;
+		if (py_at(layout, within[i].member) + sizeof(uint32_t) >
+		    py_size(layout, within[i].whole))
+			return error_create(ERROR_BAD_DATA, "%s lies outside its structure",
+					    layout_field_name(within[i].member));
+	}
+	return NULL;
+}

@@ -1,0 +1,67 @@
+/*
+ * Shared by the files of the python layer only.
+ */
+#ifndef REFTRACKER_PYTHON_PRIVATE_H
+#define REFTRACKER_PYTHON_PRIVATE_H
+
+#include "python/view.h"
+
+/** Bits of PyTypeObject.tp_flags (Include/object.h), the same in every supported version. */
+enum {
+	TPFLAGS_HEAPTYPE = 1 << 9,
+	TPFLAGS_HAVE_GC = 1 << 14,
+	TPFLAGS_UNICODE_SUBCLASS = 1 << 28,
+	TPFLAGS_DICT_SUBCLASS = 1 << 29,
+};
+#define TPFLAGS_TYPE_SUBCLASS (UINT64_C(1) << 31)
+
+/** The two low bits of _gc_next and _gc_prev are flags (Include/internal/pycore_gc.h). */
+#define GC_POINTER_MASK (~UINT64_C(3))
+
+/** Read an unsigned integer of 1, 2, 4 or 8 bytes. */
+static inline bool read_uint(struct image *image, raddr_t addr, uint32_t size, uint64_t *ret)
+{
+	*ret = 0; /* little-endian: the low bytes come first */
+	return size <= sizeof(*ret) && image_read(image, addr, ret, size);
+}
+
+/** Read the member of an object or structure at @base, whatever its size. */
+static inline bool view_field(struct py_view *view, raddr_t base, enum py_field field,
+			      uint64_t *ret)
+{
+	return read_uint(view->image, base + py_at(view->layout, field),
+			 py_size(view->layout, field), ret);
+}
+
+/** Read a pointer or other 8-byte word, also where the member is an array. */
+static inline bool view_word(struct py_view *view, raddr_t base, enum py_field field, uint64_t *ret)
+{
+	return image_read_u64(view->image, base + py_at(view->layout, field), ret);
+}
+
+/**
+ * Check on the live data that the layout is right: types of types, back pointers, list heads,
+ * and sys.hexversion, which also gives the exact version. ERROR_UNSUPPORTED where it is not.
+ */
+_must_check_ struct error *view_check(struct py_view *view, uint32_t *ret_version);
+
+/** The head of generation @index (0 youngest, 3 permanent) of the collector at @gc. */
+bool gc_generation_head(struct py_view *view, raddr_t gc, unsigned int index, raddr_t *ret);
+
+/** What is needed of a dict's keys table. */
+struct dict_keys {
+	raddr_t address;
+	uint64_t slots;	      /**< of the index table */
+	uint64_t index_bytes; /**< of the whole index table */
+	uint64_t usable;
+	uint64_t entries; /**< used and deleted entries */
+	uint64_t refcnt;
+	bool unicode; /**< entries without hash */
+};
+
+bool dict_keys_read(struct py_view *view, raddr_t keys, struct dict_keys *ret);
+
+/** Bytes of the keys table, as _PyDict_KeysSize() says (Objects/dictobject.c). */
+uint64_t dict_keys_bytes(const struct py_view *view, const struct dict_keys *keys);
+
+#endif

@@ -1,0 +1,363 @@
+#include "python_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void runtime_destroy(struct py_runtime *runtime)
+{
+	if (!runtime)
+		return;
+	free(runtime->path);
+	free(runtime->debug_path);
+	free(runtime->build_id);
+	free(runtime);
+}
+
+/* One file that the process maps, and what has been found in it. */
+struct candidate {
+	const struct mapping *mapping; /**< its first executable or first mapping */
+	struct objfile *file;	       /**< owned */
+	struct objfile *debug;	       /**< owned; NULL where there is none or nobody asked */
+	struct objfile_range runtime;
+	const char *found_by;
+};
+
+static void candidate_deinit(struct candidate *candidate)
+{
+	objfile_close(candidate->file);
+	objfile_close(candidate->debug);
+	*candidate = (struct candidate){0};
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/*
+ * Where to look first: a shared libpython is the interpreter even where the executable is
+ * called python; then what is called python; then every other file with code, because an
+ * interpreter can be embedded anywhere.
+ */
+enum {
+	RANK_LIBPYTHON,
+	RANK_PYTHON,
+	RANK_OTHER,
+	RANK_COUNT
+};
+
+static int rank_of(const struct mapping *mapping)
+{
+	const char *name = base_name(mapping->path);
+
+	if (!strncmp(name, "libpython", strlen("libpython")))
+		return RANK_LIBPYTHON;
+	return strncmp(name, "python", strlen("python")) ? RANK_OTHER : RANK_PYTHON;
+}
+
+static bool is_file_code(const struct mapping *mapping)
+{
+	return (mapping->flags & MAPPING_EXEC) && mapping->inode && mapping->path[0] == '/';
+}
+
+static const char *const PYPY_NOTE = "PyPy is not supported: it has no reference counts";
+
+static bool is_pypy(const struct proc_maps *maps)
+{
+	size_t i;
+
+	for (i = 0; i < maps->list.count; i++) {
+		const char *name = base_name(maps->list.items[i].path);
+
+		if (!strncmp(name, "libpypy", strlen("libpypy")) ||
+		    !strncmp(name, "pypy", strlen("pypy")))
+			return true;
+	}
+	return false;
+}
+
+/* The debug file as seen by the target and, where this is another file system, by us. */
+static struct error *open_debug(pid_t pid, struct candidate *candidate)
+{
+	char root[32];
+	const char *const roots[] = {root, "", NULL};
+
+	if (candidate->debug)
+		return NULL;
+	(void)snprintf(root, sizeof(root), "/proc/%d/root", (int)pid);
+	return objfile_open_debug(candidate->file, candidate->mapping->path, roots,
+				  &candidate->debug);
+}
+
+static bool find_runtime_symbol(struct candidate *candidate)
+{
+	candidate->found_by = "symbol";
+	return objfile_find_symbol(candidate->file, "_PyRuntime", &candidate->runtime);
+}
+
+/* 3.10 and newer keep the runtime in a section of its own (Include/internal/pycore_runtime.h). */
+static bool find_runtime_section(struct candidate *candidate)
+{
+	candidate->found_by = "section .PyRuntime";
+	return objfile_find_section(candidate->file, ".PyRuntime", &candidate->runtime);
+}
+
+static bool find_runtime_debug_symbol(struct candidate *candidate)
+{
+	candidate->found_by = "symbol of the debug file";
+	return candidate->debug &&
+	       objfile_find_symbol(candidate->debug, "_PyRuntime", &candidate->runtime);
+}
+
+static struct error *try_candidate(pid_t pid, const struct mapping *mapping, struct candidate *ret,
+				   bool *ret_found)
+{
+	_cleanup_(candidate_deinit) struct candidate candidate = {.mapping = mapping};
+	struct error *err;
+	int fd = -1;
+
+	*ret_found = false;
+	try_(proc_open_mapping(pid, mapping, &fd));
+	err = objfile_open(fd, mapping->path, &candidate.file);
+	if (error_catch(&err, ERROR_BAD_DATA))
+		return NULL; /* not an ELF file of ours, so not an interpreter */
+	try_(err);
+	*ret_found = find_runtime_symbol(&candidate) || find_runtime_section(&candidate);
+	if (!*ret_found && rank_of(mapping) != RANK_OTHER) {
+		try_(open_debug(pid, &candidate));
+		*ret_found = find_runtime_debug_symbol(&candidate);
+	}
+	if (*ret_found) {
+		*ret = candidate;
+		candidate = (struct candidate){0};
+	}
+	return NULL;
+}
+
+static bool is_repeat(const struct proc_maps *maps, size_t index)
+{
+	const struct mapping *m = &maps->list.items[index];
+	size_t i;
+
+	for (i = 0; i < index; i++) {
+		const struct mapping *other = &maps->list.items[i];
+
+		if (is_file_code(other) && other->inode == m->inode && other->device == m->device)
+			return true;
+	}
+	return false;
+}
+
+static struct error *search_rank(pid_t pid, const struct proc_maps *maps, int rank,
+				 struct candidate *ret, bool *ret_found)
+{
+	_cleanup_error_ struct error *first_error = NULL;
+	size_t i;
+
+	*ret_found = false;
+	for (i = 0; i < maps->list.count && !*ret_found; i++) {
+		const struct mapping *mapping = &maps->list.items[i];
+		struct error *err;
+
+		if (!is_file_code(mapping) || rank_of(mapping) != rank || is_repeat(maps, i))
+			continue;
+		err = try_candidate(pid, mapping, ret, ret_found);
+		/* One file that cannot be opened must not hide the interpreter in another. */
+		if (err && !first_error)
+			first_error = err;
+		else
+			error_free(err);
+	}
+	if (!*ret_found && first_error && rank != RANK_OTHER)
+		return steal_ptr(first_error);
+	return NULL;
+}
+
+static struct error *find_candidate(pid_t pid, const struct proc_maps *maps, struct candidate *ret)
+{
+	bool found = false;
+	int rank;
+
+	if (is_pypy(maps))
+		return error_create(ERROR_NOT_PYTHON, "not a CPython process: %s", PYPY_NOTE);
+	for (rank = 0; rank < RANK_COUNT; rank++) {
+		try_(search_rank(pid, maps, rank, ret, &found));
+		if (found)
+			return NULL;
+	}
+	return error_create(ERROR_NOT_PYTHON, "not a CPython process: no _PyRuntime in any file "
+					      "that it has mapped");
+}
+
+/* Address in the process of a symbol in the candidate's file. */
+static bool bias_of(const struct candidate *candidate, uint64_t *ret)
+{
+	return objfile_load_bias(candidate->file, candidate->mapping->offset,
+				 candidate->mapping->start, ret);
+}
+
+/* The first three words of _Py_DebugOffsets, the same in every version that has it (3.13+). */
+struct debug_offsets_start {
+	char cookie[8];
+	uint64_t version;
+	uint64_t free_threaded;
+};
+
+static bool read_cookie(const struct py_runtime *runtime, struct image *image,
+			struct debug_offsets_start *ret)
+{
+	return image_read(image, runtime->address, ret, sizeof(*ret)) &&
+	       !memcmp(ret->cookie, "xdebugpy", sizeof(ret->cookie));
+}
+
+static struct error *find_version(struct py_runtime *runtime, const struct candidate *candidate,
+				  uint64_t bias, struct image *image)
+{
+	struct debug_offsets_start start;
+	struct objfile_range symbol;
+
+	if (read_cookie(runtime, image, &start)) {
+		runtime->version = (uint32_t)start.version;
+		if (start.free_threaded)
+			runtime->flavour = PY_FREE_THREADED;
+		return NULL;
+	}
+	if (objfile_find_symbol(candidate->file, "Py_Version", &symbol) &&
+	    image_read_u32(image, symbol.address + bias, &runtime->version))
+		return NULL;
+	runtime->version = version_find(candidate->file, candidate->mapping->path);
+	if (!runtime->version)
+		return error_create(ERROR_UNSUPPORTED,
+				    "cannot tell the version of the CPython in "
+				    "%s",
+				    runtime->path);
+	return NULL;
+}
+
+/* --with-pydebug exports these two; a release build has neither. */
+static bool has_debug_symbols(const struct candidate *candidate)
+{
+	struct objfile_range range;
+
+	return objfile_find_symbol(candidate->file, "_Py_NegativeRefcount", &range) &&
+	       objfile_find_symbol(candidate->file, "_Py_RefTotal", &range);
+}
+
+static struct error *check_supported(const struct py_runtime *runtime)
+{
+	char text[VERSION_TEXT];
+
+	(void)version_text(runtime->version, text);
+	if (!version_supported(runtime->version))
+		return error_create(ERROR_UNSUPPORTED,
+				    "CPython %s is not supported (3.8 to 3.15 "
+				    "are)",
+				    text);
+	if (runtime->flavour == PY_FREE_THREADED)
+		return error_create(ERROR_UNSUPPORTED,
+				    "CPython %s is a free-threaded build: "
+				    "not supported yet",
+				    text);
+	return NULL;
+}
+
+static struct error *add_dwarf(struct py_runtime *runtime, pid_t pid, struct candidate *candidate)
+{
+	struct objfile *source = candidate->file;
+
+	if (!objfile_has_dwarf(source)) {
+		try_(open_debug(pid, candidate));
+		source = candidate->debug;
+		if (!source || !objfile_has_dwarf(source))
+			return NULL;
+		runtime->debug_path = strdup(objfile_name(source));
+		if (!runtime->debug_path)
+			return &error_no_memory;
+	}
+	return layout_add_dwarf(&runtime->layout, source);
+}
+
+static struct error *no_layout(const struct py_runtime *runtime)
+{
+	char text[VERSION_TEXT];
+
+	return error_hint(error_create(ERROR_UNSUPPORTED,
+				       "no layout is known for this build of CPython %s (%s, "
+				       "_PyRuntime of %ju bytes, build-id %s)",
+				       version_text(runtime->version, text),
+				       flavour_name(runtime->flavour), (uintmax_t)runtime->size,
+				       *runtime->build_id ? runtime->build_id : "none"),
+			  "install the debug symbols of %s, where they are to be had",
+			  runtime->path);
+}
+
+/*
+ * Everything from DWARF where there is any. Modules that are not part of this file (array,
+ * _collections as shared objects) are not in it; for them the table stands in.
+ */
+static struct error *load_layout(struct py_runtime *runtime, pid_t pid, struct candidate *candidate,
+				 struct image *image)
+{
+	struct py_layout *layout = &runtime->layout;
+	bool builtin;
+
+	layout_init(layout);
+	try_(add_dwarf(runtime, pid, candidate));
+	builtin = layout_add_builtin(layout, runtime->version, runtime->flavour, runtime->size);
+	if (!builtin && layout->places[PY_RUNTIME].source != PY_SOURCE_DWARF)
+		return no_layout(runtime);
+	try_(layout_add_reported(layout, image, runtime->address, &runtime->mismatches));
+	try_(layout_check(layout));
+	traits_derive(&runtime->traits, layout);
+	return NULL;
+}
+
+static struct error *describe_candidate(struct py_runtime *runtime,
+					const struct candidate *candidate)
+{
+	runtime->path = strdup(candidate->mapping->path);
+	runtime->build_id = strdup(objfile_build_id(candidate->file));
+	if (!runtime->path || !runtime->build_id)
+		return &error_no_memory;
+	runtime->found_by = candidate->found_by;
+	runtime->size = candidate->runtime.size;
+	runtime->flavour = has_debug_symbols(candidate) ? PY_DEBUG : PY_RELEASE;
+	return NULL;
+}
+
+static struct error *examine(struct py_runtime *runtime, pid_t pid, struct candidate *candidate,
+			     struct image *image)
+{
+	struct py_view view;
+	uint64_t bias;
+
+	try_(describe_candidate(runtime, candidate));
+	if (!bias_of(candidate, &bias))
+		return error_create(ERROR_BAD_DATA, "%s: cannot tell where it is loaded",
+				    runtime->path);
+	runtime->address = candidate->runtime.address + bias;
+	try_(find_version(runtime, candidate, bias, image));
+	try_(check_supported(runtime));
+	try_(load_layout(runtime, pid, candidate, image));
+	view_init(&view, runtime, image);
+	return view_check(&view, &runtime->version);
+}
+
+struct error *runtime_find(pid_t pid, struct image *image, struct py_runtime **ret)
+{
+	_cleanup_(proc_maps_deinit) struct proc_maps maps = {0};
+	_cleanup_(candidate_deinit) struct candidate candidate = {0};
+	_cleanup_runtime_ struct py_runtime *runtime = calloc(1, sizeof(*runtime));
+
+	if (!runtime)
+		return &error_no_memory;
+	runtime->pid = pid;
+	try_(proc_maps_read(pid, &maps));
+	try_(find_candidate(pid, &maps, &candidate));
+	try_(examine(runtime, pid, &candidate, image));
+	*ret = steal_ptr(runtime);
+	return NULL;
+}

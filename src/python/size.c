@@ -1,0 +1,382 @@
+/*
+ * What sys.getsizeof() would say, without running anything: one function per C type that has a
+ * __sizeof__ of its own.
+ *
+ * To add a type: write a sizer from its __sizeof__ method in CPython's sources, name file and
+ * function there, and add it to the table at the end. The oracle test prints the types that
+ * still differ.
+ */
+#include "types.h"
+
+#include <string.h>
+
+/* Objects/typeobject.c: object___sizeof___impl(). ob_size may be negative (int before 3.12). */
+bool sizer_default(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+{
+	uint64_t items = object->var_size;
+
+	(void)view;
+	*ret = object->type->basicsize;
+	if (!object->type->itemsize)
+		return true;
+	if ((int64_t)items < 0)
+		items = -items;
+	return !__builtin_mul_overflow(items, object->type->itemsize, &items) &&
+	       !__builtin_add_overflow(*ret, items, ret);
+}
+
+/* Objects/dictobject.c: _PyDict_SizeOf(). */
+static bool size_dict(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+{
+	raddr_t keys_address, values;
+	struct dict_keys keys;
+	uint64_t slots;
+
+	if (!view_word(view, object->address, PY_DICT_KEYS, &keys_address) ||
+	    !view_word(view, object->address, PY_DICT_VALUES, &values) ||
+	    !dict_keys_read(view, keys_address, &keys))
+		return false;
+	*ret = object->type->basicsize;
+	slots = view->traits.keys_log2 ? keys.usable + keys.entries : keys.slots * 2 / 3;
+	if (values)
+		*ret += slots * sizeof(raddr_t);
+	if (keys.refcnt == 1)
+		*ret += dict_keys_bytes(view, &keys);
+	return true;
+}
+
+/* Objects/odictobject.c: odict_sizeof(). */
+static bool size_odict(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+{
+	uint64_t fast_nodes, used, nodes;
+
+	if (!py_has(view->layout, PY_ODICT_FAST_NODES_SIZE) || !size_dict(view, object, ret) ||
+	    !view_word(view, object->address, PY_ODICT_FAST_NODES_SIZE, &fast_nodes) ||
+	    !view_word(view, object->address, PY_DICT_USED, &used) ||
+	    __builtin_mul_overflow(used, (uint64_t)py_size(view->layout, PY_ODICT_NODE), &nodes) ||
+	    __builtin_mul_overflow(fast_nodes, (uint64_t)sizeof(raddr_t), &fast_nodes))
+		return false;
+	return !__builtin_add_overflow(*ret, nodes, ret) &&
+	       !__builtin_add_overflow(*ret, fast_nodes, ret);
+}
+
+/* basicsize plus @count items of @each bytes. */
+static bool size_with_buffer(const struct sized_object *object, uint64_t count, uint64_t each,
+			     uint64_t *ret)
+{
+	return !__builtin_mul_overflow(count, each, &count) &&
+	       !__builtin_add_overflow(object->type->basicsize, count, ret);
+}
+
+/* Objects/listobject.c: list___sizeof___impl(). */
+static bool size_list(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+{
+	uint64_t allocated;
+
+	return view_word(view, object->address, PY_LIST_ALLOCATED, &allocated) &&
+	       size_with_buffer(object, allocated, sizeof(raddr_t), ret);
+}
+
+/* Objects/setobject.c: set_sizeof(). A small set has its table inside. */
+static bool size_set(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+{
+	raddr_t small = object->address + py_at(view->layout, PY_SET_SMALLTABLE);
+	raddr_t table;
+	uint64_t mask;
+
+	if (!view_word(view, object->address, PY_SET_TABLE, &table) ||
+	    !view_word(view, object->address, PY_SET_MASK, &mask))
+		return false;
+	return size_with_buffer(object, table == small ? 0 : mask + 1,
+				py_size(view->layout, PY_SET_ENTRY), ret);
+}
+
+/* Modules/_collectionsmodule.c: deque_sizeof(). */
+static bool size_deque(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+{
+	uint64_t leftindex, block, length;
+
+	if (!py_has(view->layout, PY_DEQUE_BLOCK_DATA) ||
+	    !view_word(view, object->address, PY_DEQUE_LEFTINDEX, &leftindex))
+		return false;
+	block = py_size(view->layout, PY_DEQUE_BLOCK_DATA) / sizeof(raddr_t);
+	if (!block || __builtin_add_overflow(leftindex, object->var_size, &length) ||
+	    __builtin_add_overflow(length, block - 1, &length))
+		return false;
+	return size_with_buffer(object, length / block, py_size(view->layout, PY_DEQUE_BLOCK), ret);
+}
+
+/* Modules/arraymodule.c: array_array___sizeof___impl(). */
+static bool size_array(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+{
+	raddr_t descr;
+	uint64_t itemsize;
+
+	return py_has(view->layout, PY_ARRAY_DESCR) &&
+	       view_word(view, object->address, PY_ARRAY_DESCR, &descr) &&
+	       view_field(view, descr, PY_ARRAYDESCR_ITEMSIZE, &itemsize) &&
+	       size_with_buffer(object, object->var_size, itemsize, ret);
+}
+
+/* Objects/bytearrayobject.c: bytearray_sizeof(). 3.15 keeps its bytes in a bytes object. */
+static bool size_bytearray(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+{
+	uint64_t alloc;
+
+	if (!view_word(view, object->address, PY_BYTEARRAY_ALLOC, &alloc))
+		return false;
+	if (py_has(view->layout, PY_BYTEARRAY_BYTES) && alloc)
+		alloc += py_at(view->layout, PY_BYTES_SVAL);
+	return size_with_buffer(object, alloc, 1, ret);
+}
+
+/* Objects/longobject.c: int___sizeof___impl(). 30-bit digits of 4 bytes. */
+static bool size_int(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+{
+	uint64_t digits = object->var_size;
+
+	if (view->traits.int_tagged) {
+		if (!view_word(view, object->address, PY_LONG_TAG, &digits))
+			return false;
+		digits >>= 3;
+	} else if ((int64_t)digits < 0) {
+		digits = -digits;
+	}
+	if (!digits && view->traits.int_has_a_digit)
+		digits = 1;
+	if (view->traits.int_tagged)
+		return size_with_buffer(object, digits, 4, ret);
+	return !__builtin_mul_overflow(digits, UINT64_C(4), &digits) &&
+	       !__builtin_add_overflow(digits, (uint64_t)py_at(view->layout, PY_LONG_DIGIT), ret);
+}
+
+/* Bytes of the characters of a str and of what precedes them. */
+static bool size_characters(struct py_view *view, raddr_t address, uint32_t state, uint64_t *ret)
+{
+	const struct py_layout *layout = view->layout;
+	uint64_t length, kind = (state >> 2) & 7;
+	uint64_t head = py_size(layout, PY_UNICODE);
+
+	if ((state >> 5) & 1)
+		head = py_size(layout, (state >> 6) & 1 ? PY_ASCII : PY_COMPACT);
+	if (!view_word(view, address, PY_ASCII_LENGTH, &length) ||
+	    __builtin_add_overflow(length, UINT64_C(1), &length) ||
+	    __builtin_mul_overflow(length, kind, &length))
+		return false;
+	return !__builtin_add_overflow(head, length, ret);
+}
+
+/* Objects/unicodeobject.c: unicode_sizeof(). Instances of str subclasses: never compact ASCII. */
+static bool size_str(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+{
+	const struct py_layout *layout = view->layout;
+	raddr_t address = object->address, utf8, data = 0;
+	uint64_t utf8_length;
+	uint32_t state;
+
+	if (!image_read_u32(view->image, address + py_at(layout, PY_ASCII_STATE), &state) ||
+	    !size_characters(view, address, state, ret) ||
+	    !view_word(view, address, PY_COMPACT_UTF8, &utf8) ||
+	    !view_word(view, address, PY_COMPACT_UTF8_LENGTH, &utf8_length))
+		return false;
+	if (!((state >> 5) & 1) && !view_word(view, address, PY_UNICODE_DATA, &data))
+		return false;
+	/* An UTF-8 copy of its own; an ASCII str shares its characters. */
+	if (utf8 && utf8 != data && !(((state >> 5) & 3) == 3))
+		*ret += utf8_length + 1;
+	return true;
+}
+
+/* Objects/typeobject.c: type___sizeof___impl(). All types on the lists are heap types. */
+static bool size_type(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+{
+	raddr_t cached;
+	struct dict_keys keys;
+
+	if (!view_word(view, object->address, PY_HEAPTYPE_CACHED_KEYS, &cached))
+		return false;
+	*ret = py_size(view->layout, PY_HEAPTYPE);
+	if (!cached)
+		return true;
+	if (!dict_keys_read(view, cached, &keys))
+		return false;
+	*ret += dict_keys_bytes(view, &keys);
+	return true;
+}
+
+/* Slots of locals and stack that a frame of this code object has (3.11+). */
+static bool code_slots(struct py_view *view, raddr_t code, uint64_t *ret)
+{
+	uint64_t locals, stack;
+
+	if (!view_field(view, code, PY_CODE_NLOCALSPLUS, &locals) ||
+	    !view_field(view, code, PY_CODE_STACKSIZE, &stack))
+		return false;
+	*ret = (locals + stack) * sizeof(raddr_t);
+	return true;
+}
+
+/* f_executable is tagged in 3.14+ (Include/internal/pycore_stackref.h). */
+static bool frame_code(struct py_view *view, raddr_t frame, raddr_t *ret)
+{
+	if (!view_word(view, frame, PY_IFRAME_CODE, ret))
+		return false;
+	*ret &= GC_POINTER_MASK;
+	return true;
+}
+
+/* Objects/genobject.c: gen_sizeof(), 3.11+. The frame is inside. */
+static bool size_generator(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+{
+	raddr_t frame = object->address + py_at(view->layout, PY_GEN_IFRAME);
+	raddr_t code;
+	uint64_t slots;
+
+	if (!frame_code(view, frame, &code) || !code_slots(view, code, &slots))
+		return false;
+	*ret = py_at(view->layout, PY_GEN_IFRAME) + py_at(view->layout, PY_IFRAME_LOCALSPLUS) +
+	       slots;
+	return true;
+}
+
+static bool tuple_length(struct py_view *view, raddr_t object, enum py_field field, uint64_t *ret)
+{
+	raddr_t tuple;
+
+	return view_word(view, object, field, &tuple) && view_word(view, tuple, PY_VAR_SIZE, ret);
+}
+
+/* Objects/frameobject.c: frame_sizeof(), 3.8 to 3.10. */
+static bool size_eager_frame(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+{
+	raddr_t code;
+	uint64_t stack, locals, cells, free_vars;
+
+	if (!view_word(view, object->address, PY_FRAME_CODE, &code) ||
+	    !view_field(view, code, PY_CODE_STACKSIZE, &stack) ||
+	    !view_field(view, code, PY_CODE_NLOCALS, &locals) ||
+	    !tuple_length(view, code, PY_CODE_CELLVARS, &cells) ||
+	    !tuple_length(view, code, PY_CODE_FREEVARS, &free_vars))
+		return false;
+	*ret = py_size(view->layout, PY_FRAME) +
+	       (stack + locals + cells + free_vars - 1) * sizeof(raddr_t);
+	return true;
+}
+
+/* The same, 3.11+: the interpreter's frame may be inside or elsewhere; it is counted always. */
+static bool size_lazy_frame(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+{
+	raddr_t frame, code;
+	uint64_t slots;
+
+	if (!view_word(view, object->address, PY_FRAME_IFRAME, &frame) ||
+	    !frame_code(view, frame, &code) || !code_slots(view, code, &slots))
+		return false;
+	*ret = py_at(view->layout, PY_FRAME_DATA) + py_at(view->layout, PY_IFRAME_LOCALSPLUS) +
+	       slots;
+	return true;
+}
+
+static bool size_frame(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+{
+	if (view->traits.frames_lazy)
+		return size_lazy_frame(view, object, ret);
+	return size_eager_frame(view, object, ret);
+}
+
+/* Modules/_io/bytesio.c: bytesio_sizeof(). The buffer counts where nobody shares it. */
+static bool size_bytesio(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+{
+	raddr_t buffer;
+	uint64_t refcnt, length;
+
+	if (!py_has(view->layout, PY_BYTESIO_BUF) ||
+	    !view_word(view, object->address, PY_BYTESIO_BUF, &buffer))
+		return false;
+	*ret = object->type->basicsize;
+	if (!buffer)
+		return true;
+	if (!view_field(view, buffer, PY_OBJECT_REFCNT, &refcnt) ||
+	    !view_word(view, buffer, PY_VAR_SIZE, &length))
+		return false;
+	if (refcnt <= 1)
+		*ret += py_at(view->layout, PY_BYTES_SVAL) + 1 + length;
+	return true;
+}
+
+/* Modules/_io/bufferedio.c: buffered_sizeof(). */
+static bool size_buffered(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+{
+	raddr_t buffer;
+	uint64_t size;
+
+	if (!py_has(view->layout, PY_BUFFERED_BUFFER) ||
+	    !view_word(view, object->address, PY_BUFFERED_BUFFER, &buffer) ||
+	    !view_word(view, object->address, PY_BUFFERED_BUFFER_SIZE, &size))
+		return false;
+	return size_with_buffer(object, buffer ? size : 0, 1, ret);
+}
+
+/* Modules/_elementtree.c: _elementtree_Element___sizeof___impl(). */
+static bool size_element(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+{
+	const struct py_layout *layout = view->layout;
+	raddr_t extra, children;
+	uint64_t allocated;
+
+	if (!py_has(layout, PY_ELEMENT_EXTRA) ||
+	    !view_word(view, object->address, PY_ELEMENT_EXTRA, &extra))
+		return false;
+	*ret = object->type->basicsize;
+	if (!extra)
+		return true;
+	if (!view_word(view, extra, PY_ELEMENT_EXTRA_CHILDREN, &children) ||
+	    !view_word(view, extra, PY_ELEMENT_EXTRA_ALLOCATED, &allocated))
+		return false;
+	*ret += py_size(layout, PY_ELEMENT_EXTRA_SIZE);
+	if (children != extra + py_at(layout, PY_ELEMENT_EXTRA_STATIC))
+		*ret += allocated * sizeof(raddr_t);
+	return true;
+}
+
+/* clang-format off */
+static const struct {
+	const char *name;
+	sizer_fn *sizer;
+	bool lazy_frames_only; /**< the type got its __sizeof__ when frames became lazy, in 3.11 */
+} sizers[] = {
+	{ "_io.BufferedRandom",            size_buffered,   false },
+	{ "_io.BufferedReader",            size_buffered,   false },
+	{ "_io.BufferedWriter",            size_buffered,   false },
+	{ "_io.BytesIO",                   size_bytesio,    false },
+	{ "array.array",                   size_array,      false },
+	{ "builtins.async_generator",      size_generator,  true },
+	{ "builtins.bytearray",            size_bytearray,  false },
+	{ "builtins.coroutine",            size_generator,  true },
+	{ "builtins.dict",                 size_dict,       false },
+	{ "builtins.frame",                size_frame,      false },
+	{ "builtins.frozenset",            size_set,        false },
+	{ "builtins.generator",            size_generator,  true },
+	{ "builtins.int",                  size_int,        false },
+	{ "builtins.list",                 size_list,       false },
+	{ "builtins.set",                  size_set,        false },
+	{ "builtins.str",                  size_str,        false },
+	{ "builtins.type",                 size_type,       false },
+	{ "collections.OrderedDict",       size_odict,      false },
+	{ "collections.deque",             size_deque,      false },
+	{ "xml.etree.ElementTree.Element", size_element,    false },
+};
+/* clang-format on */
+
+sizer_fn *sizer_find(const struct py_view *view, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(sizers); i++) {
+		if (!strcmp(sizers[i].name, name))
+			return sizers[i].lazy_frames_only && !view->traits.frames_lazy
+				       ? NULL
+				       : sizers[i].sizer;
+	}
+	return NULL;
+}

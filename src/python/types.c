@@ -1,0 +1,155 @@
+#include "types.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void type_table_deinit(struct type_table *table)
+{
+	type_info_array_deinit(&table->list);
+	addrmap_deinit(&table->ids);
+}
+
+/*
+ * Static types carry "module.name" in tp_name; without a dot the module is builtins. Objects/
+ * typeobject.c: type_module(), type_qualname().
+ */
+static bool static_type_name(struct py_view *view, raddr_t type, char *buffer, size_t size)
+{
+	static const char builtins[] = "builtins.";
+	const size_t prefix = sizeof(builtins) - 1;
+	raddr_t address;
+
+	if (size <= prefix || !view_word(view, type, PY_TYPE_NAME, &address) ||
+	    !image_read_string(view->image, address, buffer + prefix, size - prefix))
+		return false;
+	if (strchr(buffer + prefix, '.'))
+		memmove(buffer, buffer + prefix, strlen(buffer + prefix) + 1);
+	else
+		memcpy(buffer, builtins, prefix);
+	return true;
+}
+
+/* Heap types: '__module__' of the class's dict (any object, where it is no str: '?'), ht_qualname.
+ */
+static bool heap_type_name(struct py_view *view, raddr_t type, char *buffer, size_t size)
+{
+	raddr_t dict, module, qualname;
+	size_t used;
+
+	if (!view_word(view, type, PY_TYPE_DICT, &dict) ||
+	    !view_word(view, type, PY_HEAPTYPE_QUALNAME, &qualname))
+		return false;
+	if (!view_dict_find(view, dict, "__module__", &module) ||
+	    !view_text(view, module, buffer, size - 1))
+		(void)strcpy(buffer, "?");
+	used = strlen(buffer);
+	buffer[used++] = '.';
+	return view_text(view, qualname, buffer + used, size - used);
+}
+
+bool type_name(struct py_view *view, raddr_t type, char *buffer, size_t size)
+{
+	uint64_t flags;
+
+	if (!view_field(view, type, PY_TYPE_FLAGS, &flags))
+		return false;
+	if (flags & TPFLAGS_HEAPTYPE)
+		return heap_type_name(view, type, buffer, size);
+	return static_type_name(view, type, buffer, size);
+}
+
+/* A heap type whose own dict has __sizeof__; C types written as heap types have it as well. */
+static bool defines_sizeof(struct py_view *view, raddr_t type)
+{
+	uint64_t flags;
+	raddr_t dict, value;
+
+	return view_field(view, type, PY_TYPE_FLAGS, &flags) && (flags & TPFLAGS_HEAPTYPE) &&
+	       view_word(view, type, PY_TYPE_DICT, &dict) &&
+	       view_dict_find(view, dict, "__sizeof__", &value);
+}
+
+/* More classes than this in one __mro__ are damage. */
+enum {
+	MOST_BASES = 4096
+};
+
+static bool mro_item(struct py_view *view, raddr_t mro, uint64_t i, raddr_t *ret)
+{
+	return image_read_u64(view->image, mro + py_at(view->layout, PY_TUPLE_ITEM) + i * 8, ret);
+}
+
+/*
+ * The class that decides is the first one in the method resolution order that has a
+ * __sizeof__: one that is known here, or one written in Python.
+ */
+static void choose_sizer(struct py_view *view, struct type_info *info)
+{
+	char name[TYPE_NAME_MAX];
+	raddr_t mro, class;
+	uint64_t count = 0, i;
+
+	info->sizer = sizer_default;
+	if (!view_word(view, info->address, PY_TYPE_MRO, &mro) || !mro ||
+	    !view_word(view, mro, PY_VAR_SIZE, &count) || count > MOST_BASES)
+		return;
+	for (i = 0; i < count && mro_item(view, mro, i, &class); i++) {
+		sizer_fn *known = NULL;
+
+		if (type_name(view, class, name, sizeof(name)))
+			known = sizer_find(view, name);
+		if (known) {
+			info->sizer = known;
+			return;
+		}
+		if (defines_sizeof(view, class)) {
+			info->own_size = true;
+			return;
+		}
+	}
+}
+
+static bool read_type(struct py_view *view, raddr_t address, struct type_info *ret)
+{
+	struct type_info info = {.address = address};
+	uint64_t flags;
+
+	if (!view_word(view, address, PY_TYPE_BASICSIZE, &info.basicsize) ||
+	    !view_word(view, address, PY_TYPE_ITEMSIZE, &info.itemsize) ||
+	    !view_field(view, address, PY_TYPE_FLAGS, &flags) || !(flags & TPFLAGS_HAVE_GC))
+		return false;
+	/* Everything on the collector's lists has its head; some have two more words. */
+	info.preheader = py_size(view->layout, PY_GC_HEAD);
+	if (flags & view->traits.preheader_flags)
+		info.preheader += 2 * sizeof(raddr_t);
+	*ret = info;
+	return true;
+}
+
+struct error *type_table_add(struct type_table *table, raddr_t address,
+			     const struct type_info **ret)
+{
+	const struct type_info *known = type_table_get(table, address);
+	char name[TYPE_NAME_MAX];
+	struct type_info info;
+	struct py_type_event event;
+
+	if (known) {
+		*ret = known;
+		return NULL;
+	}
+	if (!address || !read_type(table->view, address, &info) ||
+	    !type_name(table->view, address, name, sizeof(name)))
+		return error_create(ERROR_INCONSISTENT, "there is no type object at 0x%jx",
+				    (uintmax_t)address);
+	info.id = (uint32_t)table->list.count;
+	info.content = content_find(name);
+	choose_sizer(table->view, &info);
+	event = (struct py_type_event){.id = info.id, .address = address, .name = name};
+	try_(type_info_array_append(&table->list, info));
+	try_(addrmap_set(&table->ids, address, info.id));
+	try_(table->sink->type(table->sink->ctx, &event));
+	*ret = &table->list.items[info.id];
+	return NULL;
+}

@@ -1,0 +1,86 @@
+/*
+ * Type objects met during a walk: read once, then looked up by address for every instance.
+ */
+#ifndef REFTRACKER_PYTHON_TYPES_H
+#define REFTRACKER_PYTHON_TYPES_H
+
+#include "base/addrmap.h"
+#include "python/walk.h"
+#include "python_private.h"
+
+struct type_info;
+
+/** What a sizer gets: the object and what has been read of it already. */
+struct sized_object {
+	raddr_t address;
+	uint64_t var_size; /**< the word at ob_size; no size where the type has none */
+	const struct type_info *type;
+};
+
+/**
+ * Bytes as type.__sizeof__() says, without what precedes the object. False where a pointer is bad.
+ */
+typedef bool sizer_fn(struct py_view *view, const struct sized_object *object, uint64_t *ret);
+
+/**
+ * A hash of what cannot change while the object lives. False where nothing is known.
+ */
+typedef bool content_fn(struct py_view *view, const struct sized_object *object, uint64_t *ret);
+
+struct type_info {
+	raddr_t address;
+	uint32_t id;
+	uint64_t basicsize, itemsize; /**< bytes */
+	uint64_t preheader;	      /**< bytes before the object that sys.getsizeof() adds */
+	sizer_fn *sizer;	      /**< never NULL */
+	content_fn *content;	      /**< NULL: nothing known */
+	bool own_size;		      /**< a Python-level __sizeof__ would say something else */
+};
+
+DEFINE_ARRAY(type_info_array, struct type_info)
+
+struct type_table {
+	struct py_view *view;	    /**< borrowed */
+	const struct py_sink *sink; /**< borrowed; told of each new type */
+	struct type_info_array list;
+	struct addrmap ids; /**< type address -> index in list */
+};
+
+void type_table_deinit(struct type_table *table);
+
+/**
+ * The type at @address, read and told to the sink where it is new. *@ret is borrowed until the
+ * next call. ERROR_INCONSISTENT where there is no type object.
+ */
+_must_check_ struct error *type_table_add(struct type_table *table, raddr_t address,
+					  const struct type_info **ret);
+
+static inline const struct type_info *type_table_get(const struct type_table *table,
+						     raddr_t address)
+{
+	uint32_t index;
+
+	return addrmap_get(&table->ids, address, &index) ? &table->list.items[index] : NULL;
+}
+
+/**
+ * module.qualname of the type object at @type, as type.__module__ + '.' + type.__qualname__ say.
+ * False where it cannot be read.
+ */
+bool type_name(struct py_view *view, raddr_t type, char *buffer, size_t size);
+
+enum {
+	TYPE_NAME_MAX = 2048
+};
+
+/**
+ * The sizer for a class called @name in CPython's C sources, or NULL where object.__sizeof__()
+ * serves it. size.c has the table and says how to add a type.
+ */
+sizer_fn *sizer_find(const struct py_view *view, const char *name);
+sizer_fn sizer_default;
+
+/** What identifies instances of a class called @name, or NULL. content.c. */
+content_fn *content_find(const char *name);
+
+#endif

@@ -1,0 +1,96 @@
+#include "python_private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void view_init(struct py_view *view, const struct py_runtime *runtime, struct image *image)
+{
+	*view = (struct py_view){
+		.runtime = runtime,
+		.layout = &runtime->layout,
+		.traits = runtime->traits,
+		.image = image,
+	};
+}
+
+/* More interpreters than this are a damaged list. */
+enum {
+	MOST_INTERPS = 4096
+};
+
+static struct error *read_interp(struct py_view *view, raddr_t address, bool first,
+				 struct py_interp *ret)
+{
+	const struct py_layout *layout = view->layout;
+	struct py_interp interp = {.address = address};
+	uint64_t id = 0, runtime = view->runtime->address;
+	bool ok = view_field(view, address, PY_INTERP_ID, &id);
+
+	if (py_has(layout, PY_INTERP_RUNTIME))
+		ok = ok && view_word(view, address, PY_INTERP_RUNTIME, &runtime);
+	if (!ok || runtime != view->runtime->address)
+		return error_create(ERROR_INCONSISTENT, "interpreter at 0x%jx is damaged",
+				    (uintmax_t)address);
+	interp.id = (int64_t)id;
+	if (view->traits.gc_per_interpreter)
+		interp.gc = address + py_at(layout, PY_INTERP_GC);
+	else if (first)
+		interp.gc = view->runtime->address + py_at(layout, PY_RUNTIME_GC);
+	*ret = interp;
+	return NULL;
+}
+
+struct error *view_interps(struct py_view *view, struct py_interp_array *ret)
+{
+	_cleanup_(py_interp_array_deinit) struct py_interp_array list = {0};
+	raddr_t address;
+
+	if (!view_word(view, view->runtime->address, PY_RUNTIME_INTERPRETERS, &address))
+		return error_create(ERROR_INCONSISTENT, "_PyRuntime cannot be read");
+	while (address && list.count < MOST_INTERPS) {
+		struct py_interp interp;
+
+		try_(read_interp(view, address, !list.count, &interp));
+		try_(py_interp_array_append(&list, interp));
+		if (!view_word(view, address, PY_INTERP_NEXT, &address))
+			return error_create(ERROR_INCONSISTENT, "the interpreters cannot be read");
+	}
+	if (!list.count || address)
+		return error_create(ERROR_INCONSISTENT,
+				    list.count ? "the list of interpreters does not end"
+					       : "there is no interpreter (yet, or any more)");
+	*ret = list;
+	list = (struct py_interp_array){0};
+	return NULL;
+}
+
+bool view_type_of(struct py_view *view, raddr_t object, raddr_t *ret)
+{
+	return view_word(view, object, PY_OBJECT_TYPE, ret) && *ret;
+}
+
+bool view_int(struct py_view *view, raddr_t object, int64_t *ret)
+{
+	const struct py_layout *layout = view->layout;
+	uint64_t tag, digits, value = 0;
+	bool negative;
+	uint64_t i;
+
+	/* Include/cpython/longintrepr.h: 30-bit digits, least significant first. */
+	if (!view_word(view, object, view->traits.int_tagged ? PY_LONG_TAG : PY_VAR_SIZE, &tag))
+		return false;
+	negative = view->traits.int_tagged ? (tag & 3) == 2 : (int64_t)tag < 0;
+	digits = view->traits.int_tagged ? tag >> 3 : (negative ? -tag : tag);
+	if (digits > 2)
+		return false;
+	for (i = 0; i < digits; i++) {
+		uint32_t digit;
+
+		if (!image_read_u32(view->image, object + py_at(layout, PY_LONG_DIGIT) + i * 4,
+				    &digit))
+			return false;
+		value |= (uint64_t)digit << (30 * i);
+	}
+	*ret = negative ? -(int64_t)value : (int64_t)value;
+	return true;
+}

@@ -1,0 +1,77 @@
+#include "target/image.h"
+
+#include "image_private.h"
+
+#include <stdlib.h>
+
+enum {
+	PAGE = 4096
+};
+
+/* The region that holds @addr, or NULL. */
+static const struct image_region *find_region(struct image *image, raddr_t addr)
+{
+	size_t low = 0, high = image->region_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct image_region *r = &image->regions[middle];
+
+		if (addr < r->start) {
+			high = middle;
+		} else if (addr >= r->end) {
+			low = middle + 1;
+		} else {
+			image->last = middle;
+			return r;
+		}
+	}
+	return NULL;
+}
+
+bool image_read_slow(struct image *image, raddr_t addr, void *buffer, size_t size)
+{
+	const struct image_region *region;
+	raddr_t end;
+
+	if (__builtin_add_overflow(addr, size, &end))
+		return false;
+	while (size) {
+		size_t part;
+
+		region = find_region(image, addr);
+		if (!region)
+			return image->ops->read(image, addr, buffer, size);
+		part = region->end - addr < size ? (size_t)(region->end - addr) : size;
+		memcpy(buffer, region->bytes + (addr - region->start), part);
+		addr += part;
+		buffer = (char *)buffer + part;
+		size -= part;
+	}
+	return true;
+}
+
+bool image_read_string(struct image *image, raddr_t addr, char *buffer, size_t size)
+{
+	size_t used = 0;
+
+	while (used < size) {
+		size_t part = PAGE - (size_t)(addr % PAGE);
+
+		if (part > size - used)
+			part = size - used;
+		if (!image_read(image, addr, buffer + used, part))
+			return false;
+		if (memchr(buffer + used, '\0', part))
+			return true;
+		used += part;
+		addr += part;
+	}
+	return false;
+}
+
+void image_destroy(struct image *image)
+{
+	if (image)
+		image->ops->destroy(image);
+}

@@ -1,0 +1,130 @@
+#include "plan.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	PAGE = 4096,
+	ENTRIES_AT_ONCE = 65536
+};
+
+/* Documentation/admin-guide/mm/pagemap.rst */
+#define PAGEMAP_PRESENT (UINT64_C(1) << 63)
+#define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
+
+void plan_deinit(struct plan *plan)
+{
+	proc_maps_deinit(&plan->maps);
+	plan_mapping_array_deinit(&plan->mappings);
+	page_run_array_deinit(&plan->runs);
+}
+
+/* Objects live in private writable memory; what is shared is not frozen by stopping one process. */
+static bool is_wanted(const struct mapping *mapping)
+{
+	const unsigned int needed = MAPPING_READ | MAPPING_WRITE;
+
+	return (mapping->flags & needed) == needed && !(mapping->flags & MAPPING_SHARED) &&
+	       strcmp(mapping->path, "[vvar]") != 0;
+}
+
+/* Add pages, to the last run where they follow it. */
+static struct error *add_pages(struct plan *plan, struct plan_mapping *mapping, raddr_t start,
+			       raddr_t end)
+{
+	struct page_run run = {start, end};
+	struct page_run *last = mapping->runs ? &plan->runs.items[plan->runs.count - 1] : NULL;
+
+	mapping->bytes += end - start;
+	if (last && last->end == start) {
+		last->end = end;
+		return NULL;
+	}
+	mapping->runs++;
+	return page_run_array_append(&plan->runs, run);
+}
+
+static struct error *add_entries(struct plan *plan, struct plan_mapping *mapping, raddr_t start,
+				 const uint64_t *entries, size_t count)
+{
+	size_t i = 0;
+
+	while (i < count) {
+		size_t first = i;
+
+		if (!(entries[i] & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED))) {
+			i++;
+			continue;
+		}
+		while (i < count && (entries[i] & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED)))
+			i++;
+		try_(add_pages(plan, mapping, start + first * PAGE, start + i * PAGE));
+	}
+	return NULL;
+}
+
+/* Where pagemap cannot be read, every page counts as existing: slower, never wrong. */
+static struct error *add_resident(struct plan *plan, struct plan_mapping *mapping, int pagemap,
+				  uint64_t *entries)
+{
+	raddr_t at = mapping->start;
+
+	while (at < mapping->end) {
+		size_t want = (size_t)(mapping->end - at) / PAGE;
+		ssize_t n;
+
+		if (want > ENTRIES_AT_ONCE)
+			want = ENTRIES_AT_ONCE;
+		n = pread(pagemap, entries, want * sizeof(*entries),
+			  (off_t)(at / PAGE * sizeof(*entries)));
+		if (n < (ssize_t)sizeof(*entries))
+			return add_pages(plan, mapping, at, mapping->end);
+		want = (size_t)n / sizeof(*entries);
+		try_(add_entries(plan, mapping, at, entries, want));
+		at += want * PAGE;
+	}
+	return NULL;
+}
+
+static struct error *add_mapping(struct plan *plan, const struct mapping *from, int pagemap,
+				 uint64_t *entries)
+{
+	struct plan_mapping mapping = {
+		.start = from->start,
+		.end = from->end,
+		.first_run = plan->runs.count,
+	};
+
+	/* Pages of a file that were not touched yet hold what the file holds, not zeros. */
+	if (from->inode)
+		try_(add_pages(plan, &mapping, from->start, from->end));
+	else
+		try_(add_resident(plan, &mapping, pagemap, entries));
+	plan->bytes += mapping.bytes;
+	return plan_mapping_array_append(&plan->mappings, mapping);
+}
+
+struct error *plan_make(pid_t pid, struct plan *ret)
+{
+	_cleanup_(plan_deinit) struct plan plan = {0};
+	_cleanup_free_ uint64_t *entries = malloc(ENTRIES_AT_ONCE * sizeof(*entries));
+	_cleanup_close_ int pagemap = -1;
+	char path[64];
+	size_t i;
+
+	if (!entries)
+		return &error_no_memory;
+	(void)snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)pid);
+	pagemap = open(path, O_RDONLY | O_CLOEXEC);
+	try_(proc_maps_read(pid, &plan.maps));
+	for (i = 0; i < plan.maps.list.count; i++) {
+		if (is_wanted(&plan.maps.list.items[i]))
+			try_(add_mapping(&plan, &plan.maps.list.items[i], pagemap, entries));
+	}
+	*ret = plan;
+	plan = (struct plan){0};
+	return NULL;
+}
