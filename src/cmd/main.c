@@ -1,1 +1,83 @@
-int main(void) { return 0; }
+/*
+ * reftracker: the program. The only place that prints errors and chooses the exit status.
+ */
+#include "cmd/command.h"
+#include "cmd/signals.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The contract with scripts: see EXIT STATUS in reftracker(1). */
+static int exit_status(enum error_code code)
+{
+	static const int statuses[ERROR_CODE_COUNT] = {
+		[ERROR_OTHER] = 1,       [ERROR_NO_MEMORY] = 1,   [ERROR_OS] = 1,
+		[ERROR_USAGE] = 2,       [ERROR_NOT_PYTHON] = 3,  [ERROR_UNSUPPORTED] = 3,
+		[ERROR_DENIED] = 4,      [ERROR_GONE] = 5,        [ERROR_TRACED] = 5,
+		[ERROR_INCONSISTENT] = 6, [ERROR_BAD_DATA] = 7,   [ERROR_INTERRUPTED] = 1,
+	};
+
+	return statuses[code];
+}
+
+static int fail(struct error *err, const char *command)
+{
+	_cleanup_error_ struct error *owned = err;
+
+	(void)fprintf(stderr, "reftracker: %s%s%s\n", command ? command : "", command ? ": " : "",
+		      error_message(owned));
+	if (error_hint_text(owned))
+		(void)fprintf(stderr, "  %s\n", error_hint_text(owned));
+	return exit_status(error_code(owned));
+}
+
+static int print_version(void)
+{
+	(void)printf("reftracker " REFTRACKER_VERSION "\n"
+		     "CPython 3.8 to 3.15 with a GIL, release and debug builds, Linux x86-64\n");
+	return fflush(stdout) ? fail(error_from_errno(errno, "cannot write standard output"), NULL)
+			      : 0;
+}
+
+static bool is_help(const char *word)
+{
+	return !strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help");
+}
+
+static int help(int argc, char **argv)
+{
+	const struct command *command;
+	struct error *err;
+
+	if (argc < 1) {
+		command_print_overview(stdout);
+		return fflush(stdout) ? 1 : 0;
+	}
+	err = command_find(argv[0], &command);
+	if (err)
+		return fail(err, NULL);
+	command_print_help(command, stdout);
+	return fflush(stdout) ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command;
+	struct error *err;
+
+	if (argc < 2) {
+		command_print_overview(stderr);
+		return exit_status(ERROR_USAGE);
+	}
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))
+		return print_version();
+	if (is_help(argv[1]))
+		return help(argc - 2, argv + 2);
+	signals_init();
+	err = command_find(argv[1], &command);
+	if (err)
+		return fail(err, NULL);
+	err = command_run(command, argc - 2, argv + 2);
+	return err ? fail(err, command->name) : 0;
+}

@@ -1,0 +1,23 @@
+/*
+ * Ctrl-C and friends. A command that runs for a while asks to be told; all others simply end: the
+ * kernel lets a stopped target go on when its tracer ends, however it ends.
+ */
+#ifndef REFTRACKER_CMD_SIGNALS_H
+#define REFTRACKER_CMD_SIGNALS_H
+
+#include "base/compiler.h"
+
+/** A closed pipe is an error of write() and not a death. */
+void signals_init(void);
+
+/** From now on SIGINT and SIGTERM only set what signals_interrupted() tells; a second one ends. */
+void signals_catch(void);
+bool signals_interrupted(void);
+
+/**
+ * Wait @ns nanoseconds, or until a caught signal arrives, or, with @enter, until a line can be
+ * read from standard input (it is read).
+ */
+void signals_wait(uint64_t ns, bool enter);
+
+#endif

@@ -1,0 +1,74 @@
+/*
+ * What analyses found, as text for people or JSON for programs. Reports are written to a stream
+ * that the caller owns; nothing here decides where they go.
+ */
+#ifndef REFTRACKER_REPORT_REPORT_H
+#define REFTRACKER_REPORT_REPORT_H
+
+#include "analyze/track.h"
+#include "report/filter.h"
+
+#include <stdio.h>
+
+/* ORDER report-format: the names are in cmd/common.c. */
+enum report_format {
+	REPORT_TABLE,
+	REPORT_JSON,
+	REPORT_CSV,
+};
+
+/* ORDER report-sort: likewise. */
+enum report_sort {
+	REPORT_SORT_SIZE,
+	REPORT_SORT_COUNT,
+	REPORT_SORT_TYPE,
+};
+
+/** How to show; borrowed by all functions below. */
+struct report_style {
+	FILE *stream;
+	enum report_format format;
+	enum report_sort sort;
+	size_t rows;     /**< at most so many rows of a table; 0: all. JSON and CSV have all */
+	bool color;
+	const struct type_filter *filter;
+};
+
+/** Columns of a histogram table. */
+enum report_columns {
+	REPORT_SHARE = 1 << 0,  /**< share of all bytes */
+	REPORT_CHANGE = 1 << 1, /**< change since the baseline */
+};
+
+/** A histogram as a table (and no more), with a line for the rows left out. */
+_must_check_ struct error *report_histogram_table(const struct report_style *style,
+						  const struct histogram *histogram,
+						  unsigned int columns);
+
+/** The answer of the `types` command. */
+_must_check_ struct error *report_types(const struct report_style *style,
+					const struct histogram *histogram, const struct heap *heap);
+
+/** What is being tracked, for the head of an `attach` report. */
+struct report_target {
+	pid_t pid;
+	const char *command; /**< its command line */
+	const char *python;  /**< "CPython 3.11.2" */
+};
+
+/** The head: the process and its baseline. */
+_must_check_ struct error *report_attach_start(const struct report_style *style,
+					       const struct report_target *target,
+					       const struct heap *baseline);
+
+/** One diff; @since_ns: since the snapshot before. */
+_must_check_ struct error *report_attach_step(const struct report_style *style,
+					      const struct report_target *target,
+					      const struct heap *heap,
+					      const struct track_step *step, uint64_t since_ns);
+
+/** The end: what persists, or that nothing does. @step: the last one, NULL where there was none. */
+_must_check_ struct error *report_attach_end(const struct report_style *style,
+					     const struct track_step *step);
+
+#endif

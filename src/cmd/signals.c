@@ -1,0 +1,54 @@
+#include "cmd/signals.h"
+
+#include "base/clock.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t interrupted;
+
+void signals_init(void)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+static void on_signal(int number)
+{
+	(void)number;
+	interrupted = 1;
+}
+
+void signals_catch(void)
+{
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND };
+
+	(void)sigaction(SIGINT, &action, NULL);
+	(void)sigaction(SIGTERM, &action, NULL);
+}
+
+bool signals_interrupted(void)
+{
+	return interrupted;
+}
+
+void signals_wait(uint64_t ns, bool enter)
+{
+	struct pollfd input = { .fd = enter ? STDIN_FILENO : -1, .events = POLLIN };
+	struct timespec ts = {
+		.tv_sec = (time_t)(ns / NSEC_PER_SEC),
+		.tv_nsec = (long)(ns % NSEC_PER_SEC),
+	};
+	sigset_t blocked, before;
+	char line[256];
+
+	/* The signal may come between looking and waiting: ppoll() lets it in only while it waits. */
+	(void)sigemptyset(&blocked);
+	(void)sigaddset(&blocked, SIGINT);
+	(void)sigaddset(&blocked, SIGTERM);
+	(void)sigprocmask(SIG_BLOCK, &blocked, &before);
+	if (!interrupted && ppoll(&input, 1, &ts, &before) > 0 &&
+	    read(STDIN_FILENO, line, sizeof(line)) == 0)
+		interrupted = 1; /* Ctrl-D */
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+}

@@ -1,0 +1,162 @@
+#include "report_private.h"
+
+#include "base/clock.h"
+#include "report/units.h"
+
+#include <stdlib.h>
+
+static void begin_emphasis(const struct report_style *style)
+{
+	if (style->color)
+		(void)fputs("\033[1m", style->stream);
+}
+
+static void end_emphasis(const struct report_style *style)
+{
+	if (style->color)
+		(void)fputs("\033[0m", style->stream);
+}
+
+/* "1,234 objects, 5.6 MiB" of the rows that the filter takes. */
+static struct error *print_sum(const struct report_style *style, const struct histogram *histogram)
+{
+	_cleanup_(row_pointers_deinit) struct row_pointers rows = { 0 };
+	char count_text[UNIT_TEXT], size_text[UNIT_TEXT];
+	uint64_t count, size;
+
+	try_(select_rows(style, histogram, &rows, &count, &size));
+	(void)fprintf(style->stream, "%s objects, %s", units_count(count, count_text),
+		      units_bytes(size, size_text));
+	return NULL;
+}
+
+struct error *report_attach_start(const struct report_style *style,
+				  const struct report_target *target, const struct heap *baseline)
+{
+	_cleanup_(histogram_deinit) struct histogram all = { 0 };
+	_cleanup_free_ char *command = NULL;
+	char pause[UNIT_TEXT];
+
+	if (style->format == REPORT_JSON)
+		return NULL; /* the baseline is part of every document */
+	try_(units_clean(target->command, false, &command));
+	try_(histogram_count(&all, baseline, NULL, NULL));
+	(void)fprintf(style->stream, "process %d, %s: %s\nbaseline: ", (int)target->pid,
+		      target->python, command);
+	try_(print_sum(style, &all));
+	(void)fprintf(style->stream, "; paused %s\n",
+		      units_duration(baseline->facts.pause, pause));
+	return NULL;
+}
+
+static struct error *print_section(const struct report_style *style, const char *title,
+				   const struct histogram *histogram)
+{
+	(void)fputc('\n', style->stream);
+	begin_emphasis(style);
+	(void)fprintf(style->stream, "%s: ", title);
+	try_(print_sum(style, histogram));
+	end_emphasis(style);
+	(void)fputc('\n', style->stream);
+	return report_histogram_table(style, histogram, REPORT_CHANGE);
+}
+
+static void print_identity(const struct report_style *style, const struct track_step *step)
+{
+	char reused[UNIT_TEXT];
+	double certain = step->same ? 100.0 * (double)step->certain / (double)step->same : 100.0;
+
+	(void)fprintf(style->stream,
+		      "\nidentity: %.1f %% of the objects seen before are proven to be the same, the "
+		      "rest by address, type and age; %s addresses hold new objects\n",
+		      certain, units_count(step->reused, reused));
+}
+
+static const char PERSISTENT[] = "PERSISTENT, created after the baseline and still alive";
+
+static struct error *step_table(const struct report_style *style, const struct heap *heap,
+				const struct track_step *step, uint64_t since_ns)
+{
+	char since[UNIT_TEXT], pause[UNIT_TEXT];
+
+	(void)fprintf(style->stream, "\n--- diff %u, %s later: ", step->number,
+		      units_duration(since_ns, since));
+	try_(print_sum(style, &step->all));
+	(void)fprintf(style->stream, "; paused %s\n", units_duration(heap->facts.pause, pause));
+	if (step->persistent.count)
+		try_(print_section(style, PERSISTENT, &step->persistent));
+	try_(print_section(style, "created since the last snapshot", &step->created));
+	try_(print_section(style, "deleted since the last snapshot", &step->deleted));
+	print_identity(style, step);
+	return NULL;
+}
+
+static struct error *put_groups(const struct report_style *style, json_t *document,
+				const char *key, const struct histogram *histogram)
+{
+	json_t *groups;
+
+	try_(json_groups(style, histogram, true, &groups));
+	return json_put(document, key, groups);
+}
+
+static struct error *put_identity(json_t *document, const struct track_step *step)
+{
+	json_t *identity = json_object();
+
+	try_(json_put(document, "identity", identity));
+	try_(json_put(identity, "same", json_integer((json_int_t)step->same)));
+	try_(json_put(identity, "certain", json_integer((json_int_t)step->certain)));
+	return json_put(identity, "reused", json_integer((json_int_t)step->reused));
+}
+
+static struct error *step_json(const struct report_style *style,
+			       const struct report_target *target, const struct heap *heap,
+			       const struct track_step *step)
+{
+	_cleanup_json_ json_t *document = json_object();
+	const struct heap_facts *facts = &heap->facts;
+
+	if (!document)
+		return &error_no_memory;
+	try_(json_put(document, "schema", json_string("reftracker.attach/1")));
+	try_(json_put(document, "pid", json_integer(target->pid)));
+	try_(json_put(document, "step", json_integer(step->number)));
+	try_(json_put(document, "time",
+		      json_real((double)facts->time / (double)NSEC_PER_SEC)));
+	try_(json_put(document, "pause_ms",
+		      json_real((double)facts->pause / (double)NSEC_PER_MSEC)));
+	try_(json_put(document, "objects", json_integer((json_int_t)step->all.count)));
+	try_(json_put(document, "bytes", json_integer((json_int_t)step->all.size)));
+	try_(put_groups(style, document, "created", &step->created));
+	try_(put_groups(style, document, "deleted", &step->deleted));
+	try_(put_groups(style, document, "persistent", &step->persistent));
+	try_(put_identity(document, step));
+	return json_write(style, document, true);
+}
+
+struct error *report_attach_step(const struct report_style *style,
+				 const struct report_target *target, const struct heap *heap,
+				 const struct track_step *step, uint64_t since_ns)
+{
+	if (style->format == REPORT_JSON)
+		return step_json(style, target, heap, step);
+	return step_table(style, heap, step, since_ns);
+}
+
+struct error *report_attach_end(const struct report_style *style, const struct track_step *step)
+{
+	if (style->format == REPORT_JSON)
+		return NULL;
+	(void)fputs("\n=== result\n", style->stream);
+	if (!step || step->number < 2) {
+		(void)fputs("Two diffs are needed to say what persists.\n", style->stream);
+		return NULL;
+	}
+	if (!step->persistent.count) {
+		(void)fputs("Nothing persists: no object created after the baseline outlived a "
+			    "diff.\n", style->stream);
+		return NULL;
+	}
+	return print_section(style, PERSISTENT, &step->persistent);
+}

@@ -1,0 +1,49 @@
+#include "report_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int by_count(const void *left, const void *right)
+{
+	const struct histogram_row *a = *(const struct histogram_row *const *)left;
+	const struct histogram_row *b = *(const struct histogram_row *const *)right;
+
+	if (a->count != b->count)
+		return a->count < b->count ? 1 : -1;
+	return strcmp(a->type, b->type);
+}
+
+static int by_type(const void *left, const void *right)
+{
+	const struct histogram_row *a = *(const struct histogram_row *const *)left;
+	const struct histogram_row *b = *(const struct histogram_row *const *)right;
+
+	return strcmp(a->type, b->type);
+}
+
+struct error *select_rows(const struct report_style *style, const struct histogram *histogram,
+			  struct row_pointers *ret, uint64_t *ret_count, uint64_t *ret_size)
+{
+	_cleanup_(row_pointers_deinit) struct row_pointers rows = { 0 };
+	uint64_t count = 0, size = 0;
+	size_t i;
+
+	for (i = 0; i < histogram->rows.count; i++) {
+		const struct histogram_row *row = &histogram->rows.items[i];
+
+		if (!type_filter_takes(style->filter, row->type))
+			continue;
+		try_(row_pointers_append(&rows, row));
+		count += row->count;
+		size += row->size;
+	}
+	/* Histograms come sorted by size. */
+	if (rows.count && style->sort != REPORT_SORT_SIZE)
+		qsort(rows.items, rows.count, sizeof(*rows.items),
+		      style->sort == REPORT_SORT_COUNT ? by_count : by_type);
+	*ret = rows;
+	rows = (struct row_pointers){ 0 };
+	*ret_count = count;
+	*ret_size = size;
+	return NULL;
+}

@@ -1,0 +1,90 @@
+#include "report_private.h"
+
+#include "base/clock.h"
+#include "report/units.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A CSV field, quoted: RFC 4180. */
+static struct error *print_csv_text(FILE *stream, const char *text)
+{
+	_cleanup_free_ char *clean = NULL;
+	const char *c;
+
+	try_(units_clean(text, false, &clean));
+	(void)fputc('"', stream);
+	for (c = clean; *c; c++)
+		(void)fprintf(stream, *c == '"' ? "\"\"" : "%c", *c);
+	(void)fputc('"', stream);
+	return NULL;
+}
+
+static struct error *types_csv(const struct report_style *style, const struct row_pointers *rows)
+{
+	size_t i;
+
+	(void)fputs("type,count,size\n", style->stream);
+	for (i = 0; i < rows->count; i++) {
+		const struct histogram_row *row = rows->items[i];
+
+		try_(print_csv_text(style->stream, row->type));
+		(void)fprintf(style->stream, ",%ju,%ju\n", (uintmax_t)row->count,
+			      (uintmax_t)row->size);
+	}
+	return NULL;
+}
+
+static struct error *types_json(const struct report_style *style, const struct histogram *histogram,
+				const struct heap *heap, uint64_t count, uint64_t size)
+{
+	_cleanup_json_ json_t *document = json_object();
+	double pause_ms = (double)heap->facts.pause / (double)NSEC_PER_MSEC;
+	json_t *groups;
+
+	if (!document)
+		return &error_no_memory;
+	try_(json_put(document, "schema", json_string("reftracker.types/1")));
+	try_(json_put(document, "pid", json_integer(heap->facts.pid)));
+	try_(json_put(document, "objects", json_integer((json_int_t)count)));
+	try_(json_put(document, "bytes", json_integer((json_int_t)size)));
+	try_(json_put(document, "pause_ms", json_real(pause_ms)));
+	try_(json_put(document, "unsized", json_integer((json_int_t)heap->facts.unsized)));
+	try_(json_groups(style, histogram, false, &groups));
+	try_(json_put(document, "types", groups));
+	return json_write(style, document, false);
+}
+
+static struct error *types_table(const struct report_style *style,
+				 const struct histogram *histogram, const struct heap *heap,
+				 uint64_t count, uint64_t size)
+{
+	char count_text[UNIT_TEXT], size_text[UNIT_TEXT], pause[UNIT_TEXT];
+
+	try_(report_histogram_table(style, histogram, REPORT_SHARE));
+	(void)fprintf(style->stream, "\n%s objects, %s; process %d stood still for %s\n",
+		      units_count(count, count_text), units_bytes(size, size_text),
+		      (int)heap->facts.pid, units_duration(heap->facts.pause, pause));
+	if (heap->facts.unsized)
+		(void)fprintf(style->stream, "%s objects of unknown size count as 0 bytes\n",
+			      units_count(heap->facts.unsized, count_text));
+	return NULL;
+}
+
+struct error *report_types(const struct report_style *style, const struct histogram *histogram,
+			   const struct heap *heap)
+{
+	_cleanup_(row_pointers_deinit) struct row_pointers rows = { 0 };
+	uint64_t count, size;
+
+	try_(select_rows(style, histogram, &rows, &count, &size));
+	switch (style->format) {
+	case REPORT_JSON:
+		return types_json(style, histogram, heap, count, size);
+	case REPORT_CSV:
+		return types_csv(style, &rows);
+	case REPORT_TABLE:
+		break;
+	}
+	return types_table(style, histogram, heap, count, size);
+}
