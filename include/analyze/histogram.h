@@ -41,9 +41,6 @@ typedef bool histogram_filter(const void *ctx, size_t id);
 _must_check_ struct error *histogram_count(struct histogram *histogram, const struct heap *heap,
 					   histogram_filter *filter, const void *ctx);
 
-/** Set change and size_change of every row: now minus @before. */
-void histogram_compare(struct histogram *histogram, const struct histogram *before);
-
 /** The row of a type name, or NULL. Borrowed. */
 const struct histogram_row *histogram_find(const struct histogram *histogram, const char *type);
 

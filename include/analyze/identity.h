@@ -9,12 +9,15 @@
  *   generation  a survivor's generation follows from the collections that ran in between: a
  *               collection of generation N moves all survivors of N and younger to N + 1 (or
  *               leaves them in the oldest). An object elsewhere is a new one.
- *   position    lists grow at their end. While no collection re-ordered a list, its survivors
- *               stand before all newer objects and in their old order; the first object that
- *               breaks this and all behind it are new.
+ *   position    lists grow at their end, and a collection appends the survivors of a younger list
+ *               to an older one. So the survivors stand before all newer objects, in the order
+ *               of their ages; the first object that breaks this and all behind it are newer.
+ *               A collection moves objects that it found through others to the end of its list:
+ *               where one ran, an object behind that border counts as the same only if its body
+ *               is unchanged.
  *
- * A match is certain where the position or the content speaks for it, otherwise it rests on
- * address, type and generation.
+ * A match is certain where the content, or the position in a list without collections, speaks
+ * for it; otherwise it rests on address, type, generation, and position or body.
  */
 #ifndef REFTRACKER_ANALYZE_IDENTITY_H
 #define REFTRACKER_ANALYZE_IDENTITY_H

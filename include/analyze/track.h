@@ -21,7 +21,10 @@ static inline void cleanup_track(struct track **track)
 }
 #define _cleanup_track_ _cleanup_(cleanup_track)
 
-/** What one step found. All rows sorted by bytes, largest first. */
+/**
+ * What one step found. All rows sorted by bytes, largest first; their change is that of all
+ * objects of the type since the baseline.
+ */
 struct track_step {
 	unsigned int number;		/**< 1 for the first diff */
 	struct histogram all;		/**< everything alive; change: since the baseline */

@@ -17,7 +17,7 @@ struct addrmap_slot {
 /** A zeroed addrmap is a valid empty one. */
 struct addrmap {
 	struct addrmap_slot *slots; /**< owned */
-	size_t mask;                /**< slots - 1; slots is a power of two */
+	size_t mask;		    /**< slots - 1; slots is a power of two */
 	size_t count;
 };
 

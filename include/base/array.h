@@ -24,8 +24,8 @@ void *array_grow(void *items, size_t item_size, size_t needed, size_t *capacity)
 
 #define DEFINE_ARRAY(name, type)                                                                   \
 	struct name {                                                                              \
-		type *items;     /**< owned */                                                     \
-		size_t count;    /**< items in use */                                              \
+		type *items;	 /**< owned */                                                     \
+		size_t count;	 /**< items in use */                                              \
 		size_t capacity; /**< items allocated */                                           \
 	};                                                                                         \
 	_must_check_ _unused_ static inline struct error *name##_reserve(struct name *a, size_t n) \
@@ -49,7 +49,7 @@ void *array_grow(void *items, size_t item_size, size_t needed, size_t *capacity)
 	_unused_ static inline void name##_deinit(struct name *a)                                  \
 	{                                                                                          \
 		free(a->items);                                                                    \
-		*a = (struct name){ 0 };                                                           \
+		*a = (struct name){0};                                                             \
 	}
 
 #endif

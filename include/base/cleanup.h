@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define _cleanup_(f)     __attribute__((cleanup(f)))
-#define _cleanup_free_   _cleanup_(cleanup_free)
-#define _cleanup_close_  _cleanup_(cleanup_close)
+#define _cleanup_(f)	 __attribute__((cleanup(f)))
+#define _cleanup_free_	 _cleanup_(cleanup_free)
+#define _cleanup_close_	 _cleanup_(cleanup_close)
 #define _cleanup_fclose_ _cleanup_(cleanup_fclose)
 
 static inline void cleanup_free(void *p)
@@ -34,11 +34,11 @@ static inline void cleanup_fclose(FILE **f)
 }
 
 /** Take the pointer out of a variable: the variable becomes NULL, the caller owns the value. */
-#define steal_ptr(p)                                                                               \
-	(__extension__({                                                                           \
-		__typeof__(p) stolen_ = (p);                                                       \
-		(p) = NULL;                                                                        \
-		stolen_;                                                                           \
+#define steal_ptr(p)                         \
+	(__extension__({                     \
+		__typeof__(p) stolen_ = (p); \
+		(p) = NULL;                  \
+		stolen_;                     \
 	}))
 
 /** Take the descriptor out of a variable: the variable becomes -1, the caller owns the value. */

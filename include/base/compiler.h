@@ -8,12 +8,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define _must_check_    __attribute__((warn_unused_result))
-#define _unused_        __attribute__((unused))
-#define _returns_ptr_   __attribute__((returns_nonnull))
-#define _printf_(f, a)  __attribute__((format(printf, f, a)))
-#define _likely_(x)     __builtin_expect(!!(x), 1)
-#define _unlikely_(x)   __builtin_expect(!!(x), 0)
+#define _must_check_   __attribute__((warn_unused_result))
+#define _unused_       __attribute__((unused))
+#define _returns_ptr_  __attribute__((returns_nonnull))
+#define _printf_(f, a) __attribute__((format(printf, f, a)))
+#define _likely_(x)    __builtin_expect(!!(x), 1)
+#define _unlikely_(x)  __builtin_expect(!!(x), 0)
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -16,17 +16,17 @@
 
 /** What kind of failure it is. The cmd layer turns it into the exit status. */
 enum error_code {
-	ERROR_OTHER,        /**< anything that has no code of its own */
+	ERROR_OTHER,	    /**< anything that has no code of its own */
 	ERROR_NO_MEMORY,    /**< this process ran out of memory */
-	ERROR_OS,           /**< a system call failed */
-	ERROR_USAGE,        /**< the command line is wrong */
+	ERROR_OS,	    /**< a system call failed */
+	ERROR_USAGE,	    /**< the command line is wrong */
 	ERROR_NOT_PYTHON,   /**< not a CPython process */
 	ERROR_UNSUPPORTED,  /**< a CPython that is not supported */
-	ERROR_DENIED,       /**< permission denied by the kernel */
-	ERROR_GONE,         /**< the process does not exist (any more) */
-	ERROR_TRACED,       /**< another tracer holds the process */
+	ERROR_DENIED,	    /**< permission denied by the kernel */
+	ERROR_GONE,	    /**< the process does not exist (any more) */
+	ERROR_TRACED,	    /**< another tracer holds the process */
 	ERROR_INCONSISTENT, /**< no consistent state within the limits */
-	ERROR_BAD_DATA,     /**< bytes from a file or the target make no sense */
+	ERROR_BAD_DATA,	    /**< bytes from a file or the target make no sense */
 	ERROR_INTERRUPTED,  /**< the user asked to stop */
 	ERROR_CODE_COUNT,
 };
@@ -39,8 +39,8 @@ extern struct error error_no_memory;
 /**
  * Make an error. Returns &error_no_memory where that fails, never NULL.
  */
-_must_check_ _returns_ptr_ _printf_(2, 3)
-struct error *error_create(enum error_code code, const char *format, ...);
+_must_check_ _returns_ptr_ _printf_(2, 3) struct error *error_create(enum error_code code,
+								     const char *format, ...);
 
 /**
  * Make an error from an errno value; ": " and its text are appended to the message.
@@ -48,21 +48,19 @@ struct error *error_create(enum error_code code, const char *format, ...);
  * The code is derived: ESRCH becomes ERROR_GONE, EPERM and EACCES become ERROR_DENIED,
  * ENOMEM becomes ERROR_NO_MEMORY, all else ERROR_OS.
  */
-_must_check_ _returns_ptr_ _printf_(2, 3)
-struct error *error_from_errno(int errnum, const char *format, ...);
+_must_check_ _returns_ptr_ _printf_(2, 3) struct error *error_from_errno(int errnum,
+									 const char *format, ...);
 
 /**
  * Put "context: " in front of the message. Takes @err; NULL stays NULL.
  */
-_must_check_ _printf_(2, 3)
-struct error *error_wrap(struct error *err, const char *format, ...);
+_must_check_ _printf_(2, 3) struct error *error_wrap(struct error *err, const char *format, ...);
 
 /**
  * Attach a second line that says what the user can do about it. Takes @err, returns it;
  * NULL stays NULL. A later hint replaces an earlier one.
  */
-_must_check_ _printf_(2, 3)
-struct error *error_hint(struct error *err, const char *format, ...);
+_must_check_ _printf_(2, 3) struct error *error_hint(struct error *err, const char *format, ...);
 
 enum error_code error_code(const struct error *err);
 /** The message, one line. Valid until error_free(). */
@@ -83,11 +81,11 @@ static inline void cleanup_error(struct error **err)
 #define _cleanup_error_ _cleanup_(cleanup_error)
 
 /** Return from the calling function where @expr yields an error. */
-#define try_(expr)                                                                                 \
-	do {                                                                                       \
-		struct error *try_err_ = (expr);                                                   \
-		if (_unlikely_(try_err_))                                                          \
-			return try_err_;                                                           \
+#define try_(expr)                               \
+	do {                                     \
+		struct error *try_err_ = (expr); \
+		if (_unlikely_(try_err_))        \
+			return try_err_;         \
 	} while (0)
 
 #endif

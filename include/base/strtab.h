@@ -17,7 +17,7 @@ DEFINE_ARRAY(offset_array, size_t)
 struct strtab {
 	struct char_array bytes;
 	struct offset_array offsets; /**< of each string in bytes */
-	struct addrmap ids;          /**< hash -> newest id with that hash */
+	struct addrmap ids;	     /**< hash -> newest id with that hash */
 	struct offset_array next;    /**< id -> older id with the same hash + 1, or 0 */
 };
 

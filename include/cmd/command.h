@@ -19,7 +19,7 @@ enum command_flags {
 
 /** What the dispatcher has worked out from the common options before run(). */
 struct command_context {
-	const void *values;        /**< of the command's own options */
+	const void *values;	    /**< of the command's own options */
 	struct arguments arguments; /**< without the PID */
 	pid_t pid;
 	struct report_style style;
@@ -28,11 +28,11 @@ struct command_context {
 
 struct command {
 	const char *name;
-	const char *usage;   /**< arguments, for the first line of the help */
-	const char *summary; /**< one line, no full stop */
+	const char *usage;	 /**< arguments, for the first line of the help */
+	const char *summary;	 /**< one line, no full stop */
 	const char *description; /**< some lines */
 	const struct option *options;
-	size_t values_size;  /**< bytes of the structure that options fill in */
+	size_t values_size;   /**< bytes of the structure that options fill in */
 	const void *defaults; /**< initial values, values_size bytes */
 	unsigned int flags;
 	struct error *(*run)(struct command_context *context);

@@ -62,6 +62,7 @@ struct heap {
 	struct u16_array list;	   /**< index in lists */
 	struct u32_array position; /**< on that list, from 0 */
 	struct u32_array content;  /**< hash of what cannot change, 0: nothing known */
+	struct u32_array body;	   /**< hash of its first words at that time, 0: nothing known */
 
 	struct heap_type_array types;
 	struct heap_list_array lists;
@@ -75,6 +76,7 @@ struct heap_object {
 	uint64_t size;
 	uint64_t refcount;
 	uint32_t content;
+	uint32_t body;
 };
 
 _must_check_ struct error *heap_create(struct heap **ret);

@@ -8,7 +8,9 @@
 
 #include "objfile/objfile.h"
 
-enum { STRUCTS_ABSENT = -1 };
+enum {
+	STRUCTS_ABSENT = -1
+};
 
 /**
  * One question. @type is a structure tag or a typedef name ("_typeobject", "PyDictObject");
@@ -18,10 +20,10 @@ enum { STRUCTS_ABSENT = -1 };
 struct struct_query {
 	const char *type;
 	const char *member;
-	const char *unit;    /**< name of the only source file that defines it, NULL: a header */
-	int64_t offset; /**< answer: bytes from the start, or STRUCTS_ABSENT */
-	int64_t size;   /**< answer: bytes of the member or structure, or STRUCTS_ABSENT */
-	bool type_found; /**< answer: the structure itself was found */
+	const char *unit; /**< name of the only source file that defines it, NULL: a header */
+	int64_t offset;	  /**< answer: bytes from the start, or STRUCTS_ABSENT */
+	int64_t size;	  /**< answer: bytes of the member or structure, or STRUCTS_ABSENT */
+	bool type_found;  /**< answer: the structure itself was found */
 };
 
 /**

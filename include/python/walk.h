@@ -43,6 +43,7 @@ struct py_object_event {
 	uint64_t refcount; /**< as sys.getrefcount() would say without its own argument */
 	uint64_t size;	   /**< bytes, as sys.getsizeof() says */
 	uint32_t content;  /**< hash of what cannot change during its life, 0: nothing known */
+	uint32_t body;	   /**< hash of its first words as they are now, 0: all zero */
 };
 
 /** Receivers; each may end the walk by returning an error. @ctx is the caller's. */

@@ -29,14 +29,14 @@ struct report_style {
 	FILE *stream;
 	enum report_format format;
 	enum report_sort sort;
-	size_t rows;     /**< at most so many rows of a table; 0: all. JSON and CSV have all */
+	size_t rows; /**< at most so many rows of a table; 0: all. JSON and CSV have all */
 	bool color;
 	const struct type_filter *filter;
 };
 
 /** Columns of a histogram table. */
 enum report_columns {
-	REPORT_SHARE = 1 << 0,  /**< share of all bytes */
+	REPORT_SHARE = 1 << 0,	/**< share of all bytes */
 	REPORT_CHANGE = 1 << 1, /**< change since the baseline */
 };
 

@@ -96,7 +96,7 @@ _must_check_ struct error *image_live_create(pid_t pid, struct image **ret);
 
 /** What a copy will hold and cost. */
 struct image_estimate {
-	uint64_t bytes;    /**< to copy while the target stands */
+	uint64_t bytes;	   /**< to copy while the target stands */
 	uint64_t pause_ns; /**< guessed from a rate measured in this process just now */
 	uint64_t resident; /**< resident bytes of the target */
 };

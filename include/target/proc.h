@@ -26,8 +26,8 @@ struct mapping {
 	uint64_t offset; /**< in the file, bytes */
 	unsigned int flags;
 	uint64_t device; /**< major << 32 | minor */
-	uint64_t inode;  /**< 0: not a file */
-	char *path;      /**< owned; "" where there is none; "[heap]" and the like as they are */
+	uint64_t inode;	 /**< 0: not a file */
+	char *path;	 /**< owned; "" where there is none; "[heap]" and the like as they are */
 };
 
 DEFINE_ARRAY(mapping_array, struct mapping)
@@ -50,14 +50,14 @@ const struct mapping *proc_maps_find(const struct proc_maps *maps, raddr_t addr)
 
 /** Facts from /proc/PID/stat and /proc/PID/status. */
 struct proc_status {
-	char state;           /**< R, S, D, T, t, Z, X as in proc(5) */
-	char comm[64];        /**< the command name, as in /proc/PID/stat */
-	pid_t tracer;         /**< PID of its tracer, 0 where there is none */
+	char state;    /**< R, S, D, T, t, Z, X as in proc(5) */
+	char comm[64]; /**< the command name, as in /proc/PID/stat */
+	pid_t tracer;  /**< PID of its tracer, 0 where there is none */
 	unsigned int threads;
 	unsigned int seccomp; /**< 0 off, 1 strict, 2 filter */
 	uid_t euid;
-	uint64_t start_time;  /**< clock ticks since boot: with the PID it names the process */
-	uint64_t rss;         /**< resident bytes */
+	uint64_t start_time; /**< clock ticks since boot: with the PID it names the process */
+	uint64_t rss;	     /**< resident bytes */
 };
 
 /** ERROR_GONE where the process does not exist; a zombie is not an error here. */

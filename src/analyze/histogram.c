@@ -112,16 +112,3 @@ const struct histogram_row *histogram_find(const struct histogram *histogram, co
 	row = histogram->row_of_name.items[name];
 	return row == HISTOGRAM_NO_ROW ? NULL : &histogram->rows.items[row];
 }
-
-void histogram_compare(struct histogram *histogram, const struct histogram *before)
-{
-	size_t i;
-
-	for (i = 0; i < histogram->rows.count; i++) {
-		struct histogram_row *row = &histogram->rows.items[i];
-		const struct histogram_row *old = histogram_find(before, row->type);
-
-		row->change = (int64_t)row->count - (int64_t)(old ? old->count : 0);
-		row->size_change = (int64_t)row->size - (int64_t)(old ? old->size : 0);
-	}
-}

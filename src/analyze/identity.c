@@ -167,38 +167,50 @@ static struct error *in_list_order(const struct heap *heap, uint32_t **ret)
 	return NULL;
 }
 
-/*
- * Of one list that kept its order: matches must stand before everything new, with rising old
- * positions. @ids: the objects of the later list in its order.
- */
+/* How old an object is: its place in all lists of its interpreter, oldest generation first. */
+static uint64_t age_rank(const struct matcher *m, uint32_t old)
+{
+	const struct heap_list *list = &m->earlier->lists.items[m->earlier->list.items[old]];
+
+	return (uint64_t)(HEAP_GENERATIONS - list->generation) << 32 |
+	       m->earlier->position.items[old];
+}
+
+static bool same_body(const struct matcher *m, uint32_t old, uint32_t new)
+{
+	return m->later->body.items[new] &&
+	       m->later->body.items[new] == m->earlier->body.items[old];
+}
+
+/* A match behind the border between survivors and newer objects. */
+static bool survives_behind(const struct matcher *m, uint32_t old, uint32_t new)
+{
+	if (m->fates[m->earlier->list.items[old]].in_place)
+		return false;
+	return m->certain[new] || same_body(m, old, new);
+}
+
+/* @ids: the objects of the list in its order. */
 static void check_positions(struct matcher *m, const struct heap_list *list, const uint32_t *ids)
 {
-	int64_t last = -1;
-	bool cut = false;
+	uint64_t last = 0;
+	bool behind = false;
 	uint32_t i;
 
 	for (i = 0; i < list->count; i++) {
 		uint32_t new = ids[i], old = m->match[new];
-		bool stays = old != IDENTITY_NONE &&
-			     m->earlier->lists.items[m->earlier->list.items[old]].generation ==
-				     list->generation;
 
-		if (!stays || (int64_t)m->earlier->position.items[old] <= last)
-			cut = true;
-		if (cut && stays)
-			m->match[new] = IDENTITY_NONE;
-		if (cut)
+		behind = behind || old == IDENTITY_NONE || age_rank(m, old) <= last;
+		if (old == IDENTITY_NONE)
 			continue;
-		last = m->earlier->position.items[old];
-		m->certain[new] = true;
+		if (behind) {
+			if (!survives_behind(m, old, new))
+				m->match[new] = IDENTITY_NONE;
+			continue;
+		}
+		last = age_rank(m, old);
+		m->certain[new] |= m->fates[m->earlier->list.items[old]].in_place;
 	}
-}
-
-static bool kept_order(const struct matcher *m, const struct heap_list *list)
-{
-	const struct heap_list *before = find_list(m->earlier, list);
-
-	return before && m->fates[before - m->earlier->lists.items].in_place;
 }
 
 static struct error *match_positions(struct matcher *m)
@@ -210,7 +222,7 @@ static struct error *match_positions(struct matcher *m)
 	for (i = 0; i < m->later->lists.count; i++) {
 		const struct heap_list *list = &m->later->lists.items[i];
 
-		if (kept_order(m, list))
+		if (list->ordered)
 			check_positions(m, list, ids + start);
 		start += list->count;
 	}

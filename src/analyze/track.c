@@ -94,25 +94,35 @@ static bool is_dead(const void *ctx, size_t id)
 	return !alive[id];
 }
 
+/* Rows say how their type has grown as a whole: more of the type, or only others than before? */
+static void set_changes(struct histogram *histogram, const struct histogram *all,
+			const struct histogram *baseline)
+{
+	size_t i;
+
+	for (i = 0; i < histogram->rows.count; i++) {
+		struct histogram_row *row = &histogram->rows.items[i];
+		const struct histogram_row *now = histogram_find(all, row->type);
+		const struct histogram_row *old = histogram_find(baseline, row->type);
+
+		row->change = (int64_t)(now ? now->count : 0) - (int64_t)(old ? old->count : 0);
+	}
+}
+
 static struct error *count_step(const struct track *track, const struct heap *heap,
 				const struct u32_array *born, const bool *alive,
 				struct track_step *step)
 {
 	struct births births = {.born = born->items, .step = step->number};
-	size_t i;
 
 	try_(histogram_count(&step->all, heap, NULL, NULL));
-	histogram_compare(&step->all, &track->baseline);
 	try_(histogram_count(&step->created, heap, is_created, &births));
 	try_(histogram_count(&step->deleted, track->heap, is_dead, alive));
 	try_(histogram_count(&step->persistent, heap, is_persistent, &births));
-	for (i = 0; i < step->persistent.rows.count; i++) {
-		struct histogram_row *row = &step->persistent.rows.items[i];
-		const struct histogram_row *now = histogram_find(&step->all, row->type);
-
-		row->change = now->change;
-		row->size_change = now->size_change;
-	}
+	set_changes(&step->all, &step->all, &track->baseline);
+	set_changes(&step->created, &step->all, &track->baseline);
+	set_changes(&step->deleted, &step->all, &track->baseline);
+	set_changes(&step->persistent, &step->all, &track->baseline);
 	return NULL;
 }
 

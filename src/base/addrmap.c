@@ -2,12 +2,14 @@
 
 #include <stdlib.h>
 
-enum { FIRST_SLOTS = 64 };
+enum {
+	FIRST_SLOTS = 64
+};
 
 void addrmap_deinit(struct addrmap *map)
 {
 	free(map->slots);
-	*map = (struct addrmap){ 0 };
+	*map = (struct addrmap){0};
 }
 
 /* The slot where @key is, or the free one where it belongs. */
@@ -23,7 +25,7 @@ static struct addrmap_slot *find_slot(const struct addrmap *map, uint64_t key)
 static struct error *grow(struct addrmap *map)
 {
 	size_t slots = map->slots ? (map->mask + 1) * 2 : FIRST_SLOTS;
-	struct addrmap bigger = { .mask = slots - 1, .count = map->count };
+	struct addrmap bigger = {.mask = slots - 1, .count = map->count};
 	size_t i;
 
 	bigger.slots = calloc(slots, sizeof(*bigger.slots));
@@ -47,6 +49,6 @@ struct error *addrmap_set(struct addrmap *map, uint64_t key, uint32_t value)
 	slot = find_slot(map, key);
 	if (!slot->key)
 		map->count++;
-	*slot = (struct addrmap_slot){ .key = key, .value = value };
+	*slot = (struct addrmap_slot){.key = key, .value = value};
 	return NULL;
 }

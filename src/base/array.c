@@ -1,6 +1,8 @@
 #include "base/array.h"
 
-enum { FIRST_CAPACITY = 16 };
+enum {
+	FIRST_CAPACITY = 16
+};
 
 void *array_grow(void *items, size_t item_size, size_t needed, size_t *capacity)
 {

@@ -8,7 +8,7 @@
 
 static uint64_t read_clock(clockid_t id)
 {
-	struct timespec ts = { 0 };
+	struct timespec ts = {0};
 
 	(void)clock_gettime(id, &ts);
 	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
@@ -38,7 +38,7 @@ static const struct {
 	const char *suffix;
 	double ns;
 } units[] = {
-	{ "us", 1e3 }, { "ms", 1e6 }, { "s", 1e9 }, { "", 1e9 }, { "m", 60e9 }, { "h", 3600e9 },
+	{"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"", 1e9}, {"m", 60e9}, {"h", 3600e9},
 };
 
 bool duration_parse(const char *text, uint64_t *ret_ns)

@@ -9,7 +9,7 @@
 struct error {
 	enum error_code code;
 	const char *message; /**< owned, unless the error is static */
-	char *hint;          /**< owned; NULL where there is none */
+	char *hint;	     /**< owned; NULL where there is none */
 };
 
 struct error error_no_memory = {
@@ -26,7 +26,7 @@ static struct error *error_take(enum error_code code, char *message)
 		free(message);
 		return &error_no_memory;
 	}
-	*err = (struct error){ .code = code, .message = message };
+	*err = (struct error){.code = code, .message = message};
 	return err;
 }
 

@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 
-enum { READ_STEP = 16384 };
+enum {
+	READ_STEP = 16384
+};
 
 struct error *file_read(const char *path, char **ret, size_t *ret_size)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	_cleanup_(char_array_deinit) struct char_array text = { 0 };
+	_cleanup_(char_array_deinit) struct char_array text = {0};
 	ssize_t n = 1;
 
 	if (fd < 0)

@@ -128,6 +128,7 @@ static struct error *on_object(void *ctx, const struct py_object_event *event)
 		.size = event->size,
 		.refcount = event->refcount,
 		.content = event->content,
+		.body = event->body,
 	};
 
 	return heap_add_object(ctx, &object);

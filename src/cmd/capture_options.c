@@ -1,7 +1,7 @@
 #include "cmd/capture_options.h"
 
 /* ORDER capture-mode */
-const char *const capture_modes[] = { "auto", "copy", NULL };
+const char *const capture_modes[] = {"auto", "copy", NULL};
 
 struct error *capture_values_open(const struct capture_values *values, pid_t pid,
 				  struct capture **ret)

@@ -19,12 +19,12 @@ static const struct attach_values defaults = {
 };
 
 static const struct option options[] = {
-	{ 0, "every", OPTION_DURATION, offsetof(struct attach_values, every), "DUR",
-	  "time between snapshots (default 10s)", NULL },
-	{ 0, "count", OPTION_NUMBER, offsetof(struct attach_values, count), "N",
-	  "end after N diffs (default: at Ctrl-C)", NULL },
+	{0, "every", OPTION_DURATION, offsetof(struct attach_values, every), "DUR",
+	 "time between snapshots (default 10s)", NULL},
+	{0, "count", OPTION_NUMBER, offsetof(struct attach_values, count), "N",
+	 "end after N diffs (default: at Ctrl-C)", NULL},
 	CAPTURE_OPTIONS(struct attach_values, capture),
-	{ 0 },
+	{0},
 };
 
 struct session {
@@ -87,7 +87,7 @@ static struct error *diff(struct session *session)
 	try_(capture_take(session->capture, &heap));
 	now = clock_now();
 	track_step_deinit(&session->step);
-	session->step = (struct track_step){ 0 };
+	session->step = (struct track_step){0};
 	try_(track_next(session->track, heap, &session->step));
 	session->steps++;
 	try_(report_attach_step(&session->context->style, &session->target,
@@ -109,8 +109,9 @@ static struct error *watch(struct session *session)
 	bool interactive = isatty(STDIN_FILENO) && !session->context->quiet;
 
 	if (interactive)
-		(void)fputs("reftracker: Enter takes the next snapshot, Ctrl-C ends with the result\n",
-			    stderr);
+		(void)fputs(
+			"reftracker: Enter takes the next snapshot, Ctrl-C ends with the result\n",
+			stderr);
 	while (!is_over(session)) {
 		(void)fflush(session->context->style.stream);
 		signals_wait(session->values->every, interactive);
@@ -138,7 +139,8 @@ static struct error *run(struct command_context *context)
 	};
 
 	if (context->style.format == REPORT_CSV)
-		return error_create(ERROR_USAGE, "--format csv is for types; attach has table and json");
+		return error_create(ERROR_USAGE,
+				    "--format csv is for types; attach has table and json");
 	signals_catch();
 	try_(begin(&session));
 	return watch_to_the_end(&session);

@@ -50,7 +50,8 @@ static void print_layout(const struct report_style *style, const struct findings
 	(void)fprintf(style->stream, "layout       ");
 	for (source = PY_SOURCE_BUILTIN; source <= PY_SOURCE_DWARF; source++) {
 		if (findings->sources[source])
-			(void)fprintf(style->stream, "%u fields from %s; ", findings->sources[source],
+			(void)fprintf(style->stream, "%u fields from %s; ",
+				      findings->sources[source],
 				      layout_source_name((enum py_source)source));
 	}
 	(void)fprintf(style->stream, "checked on the live data\n");
@@ -91,7 +92,8 @@ static struct error *print_table(const struct command_context *context,
 	try_(units_clean(runtime->path, false, &path));
 	(void)fprintf(style->stream, "process      %d: %s\n", (int)context->pid, command);
 	(void)fprintf(style->stream, "interpreter  CPython %s, %s build, %s\n",
-		      version_text(runtime->version, version), flavour_name(runtime->flavour), path);
+		      version_text(runtime->version, version), flavour_name(runtime->flavour),
+		      path);
 	(void)fprintf(style->stream, "runtime      0x%jx, by %s, build-id %s\n",
 		      (uintmax_t)runtime->address, runtime->found_by,
 		      *runtime->build_id ? runtime->build_id : "none");
@@ -139,10 +141,11 @@ static struct error *print_json(const struct command_context *context,
 
 static struct error *run(struct command_context *context)
 {
-	_cleanup_(findings_deinit) struct findings findings = { 0 };
+	_cleanup_(findings_deinit) struct findings findings = {0};
 
 	if (context->style.format == REPORT_CSV)
-		return error_create(ERROR_USAGE, "--format csv is for types; doctor has table and json");
+		return error_create(ERROR_USAGE,
+				    "--format csv is for types; doctor has table and json");
 	try_(examine(context->pid, &findings));
 	if (context->style.format == REPORT_JSON)
 		return print_json(context, &findings);
@@ -153,9 +156,10 @@ const struct command cmd_doctor = {
 	.name = "doctor",
 	.usage = "PID",
 	.summary = "can this process be inspected, how, and with what pause; changes nothing",
-	.description = "Finds the interpreter and the layout of its structures, checks it on the live\n"
-		       "data, and estimates the bytes to copy and the pause. Stops nothing. With -v it\n"
-		       "lists every field with its source.",
+	.description =
+		"Finds the interpreter and the layout of its structures, checks it on the live\n"
+		"data, and estimates the bytes to copy and the pause. Stops nothing. With -v it\n"
+		"lists every field with its source.",
 	.flags = COMMAND_TARGET | COMMAND_REPORT,
 	.run = run,
 };

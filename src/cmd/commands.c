@@ -40,12 +40,14 @@ void command_print_overview(FILE *stream)
 {
 	const struct command *const *c;
 
-	(void)fputs("usage: reftracker COMMAND [OPTION...] PID\n\n"
-		    "Says which objects of a live CPython process are created, deleted and leaked,\n"
-		    "from outside: nothing is installed or run in the process.\n\ncommands:\n",
-		    stream);
+	(void)fputs(
+		"usage: reftracker COMMAND [OPTION...] PID\n\n"
+		"Says which objects of a live CPython process are created, deleted and leaked,\n"
+		"from outside: nothing is installed or run in the process.\n\ncommands:\n",
+		stream);
 	for (c = commands; *c; c++)
 		(void)fprintf(stream, "  %-10s %s\n", (*c)->name, (*c)->summary);
 	(void)fputs("\nreftracker COMMAND --help says more; reftracker --version tells the version "
-		    "and\nwhich CPythons are supported. See also reftracker(1).\n", stream);
+		    "and\nwhich CPythons are supported. See also reftracker(1).\n",
+		    stream);
 }

@@ -19,44 +19,50 @@ struct common_values {
 };
 
 /* ORDER report-format */
-static const char *const formats[] = { "table", "json", "csv", NULL };
+static const char *const formats[] = {"table", "json", "csv", NULL};
 /* ORDER report-sort */
-static const char *const sorts[] = { "size", "count", "type", NULL };
+static const char *const sorts[] = {"size", "count", "type", NULL};
 
-enum { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
-static const char *const colors[] = { "auto", "always", "never", NULL };
+enum {
+	COLOR_AUTO,
+	COLOR_ALWAYS,
+	COLOR_NEVER
+};
+static const char *const colors[] = {"auto", "always", "never", NULL};
 
 #define AT(member) offsetof(struct common_values, member)
 
 static const struct option general_options[] = {
-	{ 'q', "quiet", OPTION_FLAG, AT(quiet), NULL, "no progress and no notes on standard error",
-	  NULL },
-	{ 'v', "verbose", OPTION_FLAG, AT(verbose), NULL, "say more on standard error", NULL },
-	{ 'h', "help", OPTION_FLAG, AT(help), NULL, "this text", NULL },
-	{ 0 },
+	{'q', "quiet", OPTION_FLAG, AT(quiet), NULL, "no progress and no notes on standard error",
+	 NULL},
+	{'v', "verbose", OPTION_FLAG, AT(verbose), NULL, "say more on standard error", NULL},
+	{'h', "help", OPTION_FLAG, AT(help), NULL, "this text", NULL},
+	{0},
 };
 
 static const struct option target_options[] = {
-	{ 'p', "pid", OPTION_TEXT, AT(pid), "PID", "the process; the same as PID alone", NULL },
-	{ 0 },
+	{'p', "pid", OPTION_TEXT, AT(pid), "PID", "the process; the same as PID alone", NULL},
+	{0},
 };
 
 static const struct option report_options[] = {
-	{ 0, "format", OPTION_CHOICE, AT(format), "FMT", "table (default), json or csv", formats },
-	{ 'j', "json", OPTION_FLAG, AT(json), NULL, "the same as --format json", NULL },
-	{ 'o', "output", OPTION_TEXT, AT(output), "FILE", "write the report to FILE", NULL },
-	{ 'n', "rows", OPTION_NUMBER, AT(rows), "ROWS", "rows of a table; 0 for all (default 20)",
-	  NULL },
-	{ 0, "sort", OPTION_CHOICE, AT(sort), "COLUMN", "size (default), count or type", sorts },
-	{ 0, "type", OPTION_TEXT, AT(keep), "REGEX", "only types whose name matches", NULL },
-	{ 0, "ignore", OPTION_TEXT, AT(drop), "REGEX", "no types whose name matches", NULL },
-	{ 0, "color", OPTION_CHOICE, AT(color), "WHEN", "auto (default), always or never", colors },
-	{ 0 },
+	{0, "format", OPTION_CHOICE, AT(format), "FMT", "table (default), json or csv", formats},
+	{'j', "json", OPTION_FLAG, AT(json), NULL, "the same as --format json", NULL},
+	{'o', "output", OPTION_TEXT, AT(output), "FILE", "write the report to FILE", NULL},
+	{'n', "rows", OPTION_NUMBER, AT(rows), "ROWS", "rows of a table; 0 for all (default 20)",
+	 NULL},
+	{0, "sort", OPTION_CHOICE, AT(sort), "COLUMN", "size (default), count or type", sorts},
+	{0, "type", OPTION_TEXT, AT(keep), "REGEX", "only types whose name matches", NULL},
+	{0, "ignore", OPTION_TEXT, AT(drop), "REGEX", "no types whose name matches", NULL},
+	{0, "color", OPTION_CHOICE, AT(color), "WHEN", "auto (default), always or never", colors},
+	{0},
 };
 
-static const struct option no_options[] = { { 0 } };
+static const struct option no_options[] = {{0}};
 
-enum { DEFAULT_ROWS = 20 };
+enum {
+	DEFAULT_ROWS = 20
+};
 
 void command_print_help(const struct command *command, FILE *stream)
 {
@@ -133,7 +139,7 @@ static struct error *run_with_output(const struct command *command,
 				     const struct common_values *common,
 				     struct command_context *context)
 {
-	_cleanup_(type_filter_deinit) struct type_filter filter = { 0 };
+	_cleanup_(type_filter_deinit) struct type_filter filter = {0};
 	struct error *err, *close_err;
 
 	try_(type_filter_init(&filter, common->keep, common->drop));
@@ -158,8 +164,8 @@ static struct error *run_with_output(const struct command *command,
 static struct error *parse(const struct command *command, int argc, char **argv, char *values,
 			   struct arguments *ret)
 {
-	struct option own[32] = { { 0 } };
-	const struct option *tables[5] = { general_options, own };
+	struct option own[32] = {{0}};
+	const struct option *tables[5] = {general_options, own};
 	size_t n = 2, i;
 
 	for (i = 0; command->options && (command->options[i].letter || command->options[i].name) &&
@@ -176,9 +182,10 @@ static struct error *parse(const struct command *command, int argc, char **argv,
 
 struct error *command_run(const struct command *command, int argc, char **argv)
 {
-	_cleanup_free_ char *values = calloc(1, sizeof(struct common_values) + command->values_size);
+	_cleanup_free_ char *values = calloc(1,
+					     sizeof(struct common_values) + command->values_size);
 	struct common_values *common = (struct common_values *)values;
-	struct command_context context = { 0 };
+	struct command_context context = {0};
 
 	if (!values)
 		return &error_no_memory;

@@ -21,7 +21,7 @@ static void on_signal(int number)
 
 void signals_catch(void)
 {
-	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND };
+	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND};
 
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
@@ -34,7 +34,7 @@ bool signals_interrupted(void)
 
 void signals_wait(uint64_t ns, bool enter)
 {
-	struct pollfd input = { .fd = enter ? STDIN_FILENO : -1, .events = POLLIN };
+	struct pollfd input = {.fd = enter ? STDIN_FILENO : -1, .events = POLLIN};
 	struct timespec ts = {
 		.tv_sec = (time_t)(ns / NSEC_PER_SEC),
 		.tv_nsec = (long)(ns % NSEC_PER_SEC),
@@ -42,7 +42,8 @@ void signals_wait(uint64_t ns, bool enter)
 	sigset_t blocked, before;
 	char line[256];
 
-	/* The signal may come between looking and waiting: ppoll() lets it in only while it waits. */
+	/* The signal may come between looking and waiting: ppoll() lets it in only while it waits.
+	 */
 	(void)sigemptyset(&blocked);
 	(void)sigaddset(&blocked, SIGINT);
 	(void)sigaddset(&blocked, SIGTERM);

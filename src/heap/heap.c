@@ -26,6 +26,7 @@ void heap_destroy(struct heap *heap)
 	u16_array_deinit(&heap->list);
 	u32_array_deinit(&heap->position);
 	u32_array_deinit(&heap->content);
+	u32_array_deinit(&heap->body);
 	heap_type_array_deinit(&heap->types);
 	heap_list_array_deinit(&heap->lists);
 	strtab_deinit(&heap->names);
@@ -41,6 +42,7 @@ void heap_clear(struct heap *heap)
 	heap->list.count = 0;
 	heap->position.count = 0;
 	heap->content.count = 0;
+	heap->body.count = 0;
 	heap->types.count = 0;
 	heap->lists.count = 0;
 }
@@ -75,6 +77,7 @@ struct error *heap_add_object(struct heap *heap, const struct heap_object *objec
 	try_(u16_array_append(&heap->list, (uint16_t)(heap->lists.count - 1)));
 	try_(u32_array_append(&heap->position, list->count));
 	try_(u32_array_append(&heap->content, object->content));
+	try_(u32_array_append(&heap->body, object->body));
 	list->count++;
 	return NULL;
 }
@@ -110,6 +113,7 @@ static void reorder_all(struct heap *heap, const struct radix_row *rows, void *s
 	reorder(heap->list.items, 2, rows, n, scratch);
 	reorder(heap->position.items, 4, rows, n, scratch);
 	reorder(heap->content.items, 4, rows, n, scratch);
+	reorder(heap->body.items, 4, rows, n, scratch);
 }
 
 static bool has_repeats(const struct heap *heap)

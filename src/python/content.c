@@ -66,6 +66,34 @@ static bool content_builtin(struct py_view *view, const struct sized_object *obj
 	       mix_word(view, object->address, PY_CFUNCTION_SELF, ret);
 }
 
+/* Words behind reference count and type that go into the hash of the body. */
+enum {
+	BODY_WORDS = 8,
+	MANAGED_WORDS = 2
+};
+
+uint32_t body_hash(struct py_view *view, const struct sized_object *object)
+{
+	uint64_t words[BODY_WORDS + MANAGED_WORDS] = {0}, any = 0, hash = 1;
+	uint32_t head = py_at(view->layout, PY_VAR_SIZE);
+	uint64_t size = object->type->basicsize > head ? object->type->basicsize - head : 0;
+	raddr_t managed = object->address - object->type->preheader;
+	size_t i;
+
+	if (size > BODY_WORDS * sizeof(*words))
+		size = BODY_WORDS * sizeof(*words);
+	if (!image_read(view->image, object->address + head, words, size))
+		return 0;
+	if (object->type->preheader > py_size(view->layout, PY_GC_HEAD) &&
+	    !image_read(view->image, managed, words + BODY_WORDS, MANAGED_WORDS * sizeof(*words)))
+		return 0;
+	for (i = 0; i < ARRAY_SIZE(words); i++) {
+		any |= words[i];
+		hash = mix(hash, words[i]);
+	}
+	return any ? (uint32_t)(hash >> 32) | 1 : 0;
+}
+
 static const struct {
 	const char *name;
 	content_fn *content;

@@ -180,6 +180,7 @@ static void measure(struct walk *walk, const struct sized_object *object,
 	walk->stats.own_sizes += type->own_size;
 	if (type->content && type->content(walk->view, object, &content))
 		event->content = (uint32_t)(content >> 32) | 1;
+	event->body = body_hash(walk->view, object);
 }
 
 static struct error *tell_object(struct walk *walk, raddr_t address, const struct node *node)

@@ -83,4 +83,11 @@ sizer_fn sizer_default;
 /** What identifies instances of a class called @name, or NULL. content.c. */
 content_fn *content_find(const char *name);
 
+/**
+ * A hash of the first words of an object as they are now, with the managed words before its
+ * header where it has them; 0 where all are zero. Equal hashes speak for one object, different
+ * ones only say that something was changed.
+ */
+uint32_t body_hash(struct py_view *view, const struct sized_object *object);
+
 #endif

@@ -20,7 +20,7 @@ static void end_emphasis(const struct report_style *style)
 /* "1,234 objects, 5.6 MiB" of the rows that the filter takes. */
 static struct error *print_sum(const struct report_style *style, const struct histogram *histogram)
 {
-	_cleanup_(row_pointers_deinit) struct row_pointers rows = { 0 };
+	_cleanup_(row_pointers_deinit) struct row_pointers rows = {0};
 	char count_text[UNIT_TEXT], size_text[UNIT_TEXT];
 	uint64_t count, size;
 
@@ -33,7 +33,7 @@ static struct error *print_sum(const struct report_style *style, const struct hi
 struct error *report_attach_start(const struct report_style *style,
 				  const struct report_target *target, const struct heap *baseline)
 {
-	_cleanup_(histogram_deinit) struct histogram all = { 0 };
+	_cleanup_(histogram_deinit) struct histogram all = {0};
 	_cleanup_free_ char *command = NULL;
 	char pause[UNIT_TEXT];
 
@@ -44,8 +44,7 @@ struct error *report_attach_start(const struct report_style *style,
 	(void)fprintf(style->stream, "process %d, %s: %s\nbaseline: ", (int)target->pid,
 		      target->python, command);
 	try_(print_sum(style, &all));
-	(void)fprintf(style->stream, "; paused %s\n",
-		      units_duration(baseline->facts.pause, pause));
+	(void)fprintf(style->stream, "; paused %s\n", units_duration(baseline->facts.pause, pause));
 	return NULL;
 }
 
@@ -66,10 +65,11 @@ static void print_identity(const struct report_style *style, const struct track_
 	char reused[UNIT_TEXT];
 	double certain = step->same ? 100.0 * (double)step->certain / (double)step->same : 100.0;
 
-	(void)fprintf(style->stream,
-		      "\nidentity: %.1f %% of the objects seen before are proven to be the same, the "
-		      "rest by address, type and age; %s addresses hold new objects\n",
-		      certain, units_count(step->reused, reused));
+	(void)fprintf(
+		style->stream,
+		"\nidentity: %.1f %% of the objects seen before are proven to be the same, the "
+		"rest by address, type and age; %s addresses hold new objects\n",
+		certain, units_count(step->reused, reused));
 }
 
 static const char PERSISTENT[] = "PERSISTENT, created after the baseline and still alive";
@@ -91,8 +91,8 @@ static struct error *step_table(const struct report_style *style, const struct h
 	return NULL;
 }
 
-static struct error *put_groups(const struct report_style *style, json_t *document,
-				const char *key, const struct histogram *histogram)
+static struct error *put_groups(const struct report_style *style, json_t *document, const char *key,
+				const struct histogram *histogram)
 {
 	json_t *groups;
 
@@ -110,9 +110,8 @@ static struct error *put_identity(json_t *document, const struct track_step *ste
 	return json_put(identity, "reused", json_integer((json_int_t)step->reused));
 }
 
-static struct error *step_json(const struct report_style *style,
-			       const struct report_target *target, const struct heap *heap,
-			       const struct track_step *step)
+static struct error *step_json(const struct report_style *style, const struct report_target *target,
+			       const struct heap *heap, const struct track_step *step)
 {
 	_cleanup_json_ json_t *document = json_object();
 	const struct heap_facts *facts = &heap->facts;
@@ -122,8 +121,7 @@ static struct error *step_json(const struct report_style *style,
 	try_(json_put(document, "schema", json_string("reftracker.attach/1")));
 	try_(json_put(document, "pid", json_integer(target->pid)));
 	try_(json_put(document, "step", json_integer(step->number)));
-	try_(json_put(document, "time",
-		      json_real((double)facts->time / (double)NSEC_PER_SEC)));
+	try_(json_put(document, "time", json_real((double)facts->time / (double)NSEC_PER_SEC)));
 	try_(json_put(document, "pause_ms",
 		      json_real((double)facts->pause / (double)NSEC_PER_MSEC)));
 	try_(json_put(document, "objects", json_integer((json_int_t)step->all.count)));
@@ -155,7 +153,8 @@ struct error *report_attach_end(const struct report_style *style, const struct t
 	}
 	if (!step->persistent.count) {
 		(void)fputs("Nothing persists: no object created after the baseline outlived a "
-			    "diff.\n", style->stream);
+			    "diff.\n",
+			    style->stream);
 		return NULL;
 	}
 	return print_section(style, PERSISTENT, &step->persistent);

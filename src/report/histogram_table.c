@@ -5,7 +5,12 @@
 #include <libsmartcols.h>
 #include <stdlib.h>
 
-enum { COLUMN_TYPE, COLUMN_COUNT, COLUMN_SIZE, COLUMN_EXTRA };
+enum {
+	COLUMN_TYPE,
+	COLUMN_COUNT,
+	COLUMN_SIZE,
+	COLUMN_EXTRA
+};
 
 static void cleanup_table(struct libscols_table **table)
 {
@@ -61,7 +66,7 @@ static void print_left_out(const struct report_style *style, size_t left_out)
 struct error *report_histogram_table(const struct report_style *style,
 				     const struct histogram *histogram, unsigned int columns)
 {
-	_cleanup_(row_pointers_deinit) struct row_pointers rows = { 0 };
+	_cleanup_(row_pointers_deinit) struct row_pointers rows = {0};
 	_cleanup_(cleanup_table) struct libscols_table *table = scols_new_table();
 	uint64_t count, size;
 	size_t shown, i;

@@ -39,7 +39,7 @@ static struct error *json_group(const struct histogram_row *row, bool with_chang
 struct error *json_groups(const struct report_style *style, const struct histogram *histogram,
 			  bool with_change, json_t **ret)
 {
-	_cleanup_(row_pointers_deinit) struct row_pointers rows = { 0 };
+	_cleanup_(row_pointers_deinit) struct row_pointers rows = {0};
 	_cleanup_json_ json_t *list = json_array();
 	uint64_t count, size;
 	size_t i;

@@ -24,7 +24,7 @@ static int by_type(const void *left, const void *right)
 struct error *select_rows(const struct report_style *style, const struct histogram *histogram,
 			  struct row_pointers *ret, uint64_t *ret_count, uint64_t *ret_size)
 {
-	_cleanup_(row_pointers_deinit) struct row_pointers rows = { 0 };
+	_cleanup_(row_pointers_deinit) struct row_pointers rows = {0};
 	uint64_t count = 0, size = 0;
 	size_t i;
 
@@ -42,7 +42,7 @@ struct error *select_rows(const struct report_style *style, const struct histogr
 		qsort(rows.items, rows.count, sizeof(*rows.items),
 		      style->sort == REPORT_SORT_COUNT ? by_count : by_type);
 	*ret = rows;
-	rows = (struct row_pointers){ 0 };
+	rows = (struct row_pointers){0};
 	*ret_count = count;
 	*ret_size = size;
 	return NULL;

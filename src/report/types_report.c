@@ -74,7 +74,7 @@ static struct error *types_table(const struct report_style *style,
 struct error *report_types(const struct report_style *style, const struct histogram *histogram,
 			   const struct heap *heap)
 {
-	_cleanup_(row_pointers_deinit) struct row_pointers rows = { 0 };
+	_cleanup_(row_pointers_deinit) struct row_pointers rows = {0};
 	uint64_t count, size;
 
 	try_(select_rows(style, histogram, &rows, &count, &size));
