@@ -43,4 +43,7 @@ const struct py_runtime *capture_runtime(const struct capture *capture);
  */
 _must_check_ struct error *capture_take(struct capture *capture, struct heap **ret);
 
+/** The same, but the heap has only the totals of its types and no objects. */
+_must_check_ struct error *capture_count(struct capture *capture, struct heap **ret);
+
 #endif

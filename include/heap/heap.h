@@ -24,7 +24,9 @@ enum {
 /** A type object. Two types may have one name (a class that was defined twice). */
 struct heap_type {
 	raddr_t address;
-	uint32_t name; /**< in heap.names: module.qualname */
+	uint32_t name;  /**< in heap.names: module.qualname */
+	uint64_t count; /**< its objects; heap_add_object() counts */
+	uint64_t size;  /**< shallow bytes of these */
 };
 
 /** One list of the garbage collector. */
@@ -64,6 +66,7 @@ struct heap {
 	struct u32_array content;  /**< hash of what cannot change, 0: nothing known */
 	struct u32_array body;	   /**< hash of its first words at that time, 0: nothing known */
 
+	bool totals_only; /**< set it to keep no objects, only the counts of types and lists */
 	struct heap_type_array types;
 	struct heap_list_array lists;
 	struct strtab names;

@@ -49,6 +49,7 @@ struct py_object_event {
 /** Receivers; each may end the walk by returning an error. @ctx is the caller's. */
 struct py_sink {
 	void *ctx;
+	bool identity; /**< content and body of objects are wanted; they cost a read each */
 	struct error *(*type)(void *ctx, const struct py_type_event *event);
 	struct error *(*list)(void *ctx, const struct py_list_event *event);
 	/** In list order: objects follow the list event they belong to. */

@@ -67,6 +67,22 @@ static struct error *index_rows(struct histogram *histogram)
 	return NULL;
 }
 
+/* Without a filter the totals of the types say it all. */
+static void count_types(struct histogram *histogram, const struct heap *heap,
+			const struct u32_array *row_of)
+{
+	size_t i;
+
+	for (i = 0; i < heap->types.count; i++) {
+		struct histogram_row *row = &histogram->rows.items[row_of->items[i]];
+
+		row->count += heap->types.items[i].count;
+		row->size += heap->types.items[i].size;
+		histogram->count += heap->types.items[i].count;
+		histogram->size += heap->types.items[i].size;
+	}
+}
+
 static void count_objects(struct histogram *histogram, const struct heap *heap,
 			  const struct u32_array *row_of, histogram_filter *filter, const void *ctx)
 {
@@ -75,7 +91,7 @@ static void count_objects(struct histogram *histogram, const struct heap *heap,
 	for (i = 0; i < heap_count(heap); i++) {
 		struct histogram_row *row;
 
-		if (filter && !filter(ctx, i))
+		if (!filter(ctx, i))
 			continue;
 		row = &histogram->rows.items[row_of->items[heap->type.items[i]]];
 		row->count++;
@@ -95,7 +111,10 @@ struct error *histogram_count(struct histogram *histogram, const struct heap *he
 	try_(map_types(histogram, heap, &row_of));
 	for (i = 0; i < histogram->rows.count; i++)
 		histogram->rows.items[i].type = strtab_get(&histogram->names, i);
-	count_objects(histogram, heap, &row_of, filter, ctx);
+	if (filter)
+		count_objects(histogram, heap, &row_of, filter, ctx);
+	else
+		count_types(histogram, heap, &row_of);
 	drop_empty(&histogram->rows);
 	if (histogram->rows.count)
 		qsort(histogram->rows.items, histogram->rows.count, sizeof(*histogram->rows.items),

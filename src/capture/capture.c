@@ -137,7 +137,13 @@ static struct error *on_object(void *ctx, const struct py_object_event *event)
 /* With the target running again. */
 static struct error *build_heap(struct capture *capture, struct image_copy *copy, struct heap *heap)
 {
-	struct py_sink sink = {.ctx = heap, .type = on_type, .list = on_list, .object = on_object};
+	struct py_sink sink = {
+		.ctx = heap,
+		.identity = !heap->totals_only,
+		.type = on_type,
+		.list = on_list,
+		.object = on_object,
+	};
 	struct py_walk_stats stats;
 	struct py_view view;
 
@@ -173,7 +179,7 @@ static uint64_t next_backoff(uint64_t backoff)
 	return backoff * 2 > longest ? longest : backoff * 2;
 }
 
-struct error *capture_take(struct capture *capture, struct heap **ret)
+static struct error *take(struct capture *capture, bool totals_only, struct heap **ret)
 {
 	uint64_t deadline = clock_now() + capture->options.wait_gc_ns;
 	uint64_t backoff = FIRST_BACKOFF_USEC * NSEC_PER_USEC;
@@ -182,6 +188,7 @@ struct error *capture_take(struct capture *capture, struct heap **ret)
 
 	try_(heap_create(&heap));
 	heap->facts.pid = capture->pid;
+	heap->totals_only = totals_only;
 	for (;;) {
 		try_(check_same_process(capture));
 		err = attempt(capture, heap);
@@ -195,4 +202,14 @@ struct error *capture_take(struct capture *capture, struct heap **ret)
 	}
 	*ret = steal_ptr(heap);
 	return NULL;
+}
+
+struct error *capture_take(struct capture *capture, struct heap **ret)
+{
+	return take(capture, false, ret);
+}
+
+struct error *capture_count(struct capture *capture, struct heap **ret)
+{
+	return take(capture, true, ret);
 }

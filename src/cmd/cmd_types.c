@@ -23,7 +23,7 @@ static struct error *run(struct command_context *context)
 	_cleanup_heap_ struct heap *heap = NULL;
 
 	try_(capture_values_open(&values->capture, context->pid, &capture));
-	try_(capture_take(capture, &heap));
+	try_(capture_count(capture, &heap));
 	try_(histogram_count(&histogram, heap, NULL, NULL));
 	return report_types(&context->style, &histogram, heap);
 }

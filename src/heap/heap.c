@@ -67,7 +67,14 @@ struct error *heap_add_list(struct heap *heap, const struct heap_list *list)
 struct error *heap_add_object(struct heap *heap, const struct heap_object *object)
 {
 	struct heap_list *list = &heap->lists.items[heap->lists.count - 1];
+	struct heap_type *type = &heap->types.items[object->type];
 
+	type->count++;
+	type->size += object->size;
+	if (heap->totals_only) {
+		list->count++;
+		return NULL;
+	}
 	if (heap->address.count >= UINT32_MAX)
 		return error_create(ERROR_UNSUPPORTED, "more than 4294967295 objects");
 	try_(u64_array_append(&heap->address, object->address));

@@ -178,6 +178,8 @@ static void measure(struct walk *walk, const struct sized_object *object,
 	else
 		walk->stats.unsized++;
 	walk->stats.own_sizes += type->own_size;
+	if (!walk->sink->identity)
+		return;
 	if (type->content && type->content(walk->view, object, &content))
 		event->content = (uint32_t)(content >> 32) | 1;
 	event->body = body_hash(walk->view, object);
