@@ -12,9 +12,9 @@
  *   position    lists grow at their end, and a collection appends the survivors of a younger list
  *               to an older one. So the survivors stand before all newer objects, in the order
  *               of their ages; the first object that breaks this and all behind it are newer.
- *               A collection moves objects that it found through others to the end of its list:
- *               where one ran, an object behind that border counts as the same only if its body
- *               is unchanged.
+ *               A collection moves objects that it met before their referrers to the end of its
+ *               list, once: one that was young, behind that border, counts as the same if its
+ *               body is unchanged and no other object has the same.
  *
  * A match is certain where the content, or the position in a list without collections, speaks
  * for it; otherwise it rests on address, type, generation, and position or body.
@@ -36,7 +36,7 @@ struct identity {
 
 void identity_deinit(struct identity *identity);
 
-/** Linear in both heaps; 9 bytes of memory per object beside the result. */
+/** Linear in both heaps; about 17 bytes of memory per object beside the result. */
 _must_check_ struct error *identity_match(const struct heap *earlier, const struct heap *later,
 					  struct identity *ret);
 

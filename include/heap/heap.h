@@ -24,9 +24,9 @@ enum {
 /** A type object. Two types may have one name (a class that was defined twice). */
 struct heap_type {
 	raddr_t address;
-	uint32_t name;  /**< in heap.names: module.qualname */
+	uint32_t name;	/**< in heap.names: module.qualname */
 	uint64_t count; /**< its objects; heap_add_object() counts */
-	uint64_t size;  /**< shallow bytes of these */
+	uint64_t size;	/**< shallow bytes of these */
 };
 
 /** One list of the garbage collector. */

@@ -52,6 +52,7 @@ const struct mapping *proc_maps_find(const struct proc_maps *maps, raddr_t addr)
 struct proc_status {
 	char state;    /**< R, S, D, T, t, Z, X as in proc(5) */
 	char comm[64]; /**< the command name, as in /proc/PID/stat */
+	bool ended;    /**< a zombie, or on its way to be one: its memory is gone or going */
 	pid_t tracer;  /**< PID of its tracer, 0 where there is none */
 	unsigned int threads;
 	unsigned int seccomp; /**< 0 off, 1 strict, 2 filter */
@@ -62,6 +63,12 @@ struct proc_status {
 
 /** ERROR_GONE where the process does not exist; a zombie is not an error here. */
 _must_check_ struct error *proc_status_read(pid_t pid, struct proc_status *ret);
+
+/**
+ * ERROR_GONE where the process has ended: it is not there, is a zombie, or, with @start_time not
+ * 0, its PID belongs to another process by now.
+ */
+_must_check_ struct error *proc_check_alive(pid_t pid, uint64_t start_time);
 
 /**
  * Open the file behind a mapping as the target sees it: /proc/PID/map_files (also a deleted

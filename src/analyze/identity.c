@@ -15,11 +15,25 @@ struct fate {
 	bool in_place;			/**< survivors stand in the same list, in the old order */
 };
 
+/*
+ * Which body hashes occur more than once in a heap: two bits for each of SLOTS_PER_OBJECT slots.
+ * Two hashes may share a slot; then both count as frequent, which only makes them prove less.
+ */
+struct frequency {
+	uint64_t *once, *again;
+	size_t mask;
+};
+
+enum {
+	SLOTS_PER_OBJECT = 32
+};
+
 struct matcher {
 	const struct heap *earlier, *later;
-	struct fate *fates; /**< one for each list of the earlier heap */
-	uint32_t *match;    /**< identity.earlier.items */
-	bool *certain;	    /**< for each object of the later heap */
+	struct frequency bodies; /**< of the earlier heap */
+	struct fate *fates;	 /**< one for each list of the earlier heap */
+	uint32_t *match;	 /**< identity.earlier.items */
+	bool *certain;		 /**< for each object of the later heap */
 };
 
 /* The list of @heap with the same interpreter and generation, or NULL. */
@@ -176,10 +190,54 @@ static uint64_t age_rank(const struct matcher *m, uint32_t old)
 	       m->earlier->position.items[old];
 }
 
+static struct error *count_bodies(struct matcher *m)
+{
+	size_t n = heap_count(m->earlier), slots = 64, i;
+
+	while (slots < n * SLOTS_PER_OBJECT)
+		slots *= 2;
+	m->bodies.once = calloc(slots / 64, sizeof(uint64_t));
+	m->bodies.again = calloc(slots / 64, sizeof(uint64_t));
+	if (!m->bodies.once || !m->bodies.again)
+		return &error_no_memory;
+	m->bodies.mask = slots - 1;
+	for (i = 0; i < n; i++) {
+		size_t slot = addrmap_hash(m->earlier->body.items[i]) & m->bodies.mask;
+		uint64_t bit = UINT64_C(1) << slot % 64;
+
+		m->bodies.again[slot / 64] |= m->bodies.once[slot / 64] & bit;
+		m->bodies.once[slot / 64] |= bit;
+	}
+	return NULL;
+}
+
+static bool is_frequent(const struct matcher *m, uint32_t body)
+{
+	size_t slot = addrmap_hash(body) & m->bodies.mask;
+
+	return m->bodies.again[slot / 64] >> slot % 64 & 1;
+}
+
+/* Unchanged, and not a body that others have as well (a counter of 0, a flag). */
 static bool same_body(const struct matcher *m, uint32_t old, uint32_t new)
 {
-	return m->later->body.items[new] &&
-	       m->later->body.items[new] == m->earlier->body.items[old];
+	uint32_t body = m->later->body.items[new];
+
+	return body && body == m->earlier->body.items[old] && !is_frequent(m, body);
+}
+
+/*
+ * Whether a collection since then can have moved this object to the end of its list. It moves
+ * what it first meets before anything that refers to it, so after that an object stands behind
+ * its referrers and stays there: only what was never part of a collection moves, or, where there
+ * was no full collection yet, not of a full one.
+ */
+static bool can_have_moved(const struct matcher *m, uint32_t old)
+{
+	const struct heap_list *list = &m->earlier->lists.items[m->earlier->list.items[old]];
+	const unsigned int oldest = HEAP_COUNTED_GENERATIONS - 1;
+
+	return list->generation == 0 || !list->collections_known || !list->collections[oldest];
 }
 
 /* A match behind the border between survivors and newer objects. */
@@ -187,7 +245,7 @@ static bool survives_behind(const struct matcher *m, uint32_t old, uint32_t new)
 {
 	if (m->fates[m->earlier->list.items[old]].in_place)
 		return false;
-	return m->certain[new] || same_body(m, old, new);
+	return m->certain[new] || (can_have_moved(m, old) && same_body(m, old, new));
 }
 
 /* @ids: the objects of the list in its order. */
@@ -232,6 +290,8 @@ static struct error *match_positions(struct matcher *m)
 static void matcher_deinit(struct matcher *matcher)
 {
 	free(matcher->fates);
+	free(matcher->bodies.once);
+	free(matcher->bodies.again);
 	free(matcher->certain);
 }
 
@@ -263,6 +323,7 @@ struct error *identity_match(const struct heap *earlier, const struct heap *late
 		return &error_no_memory;
 	try_(decide_fates(&m));
 	shared = match_addresses(&m);
+	try_(count_bodies(&m));
 	try_(match_positions(&m));
 	count_matches(&m, shared, &identity);
 	*ret = identity;

@@ -50,16 +50,6 @@ const struct py_runtime *capture_runtime(const struct capture *capture)
 	return capture->runtime;
 }
 
-static struct error *check_same_process(const struct capture *capture)
-{
-	struct proc_status status;
-
-	try_(proc_status_read(capture->pid, &status));
-	if (status.start_time != capture->start_time || status.state == 'Z' || status.state == 'X')
-		return error_create(ERROR_GONE, "the process has ended");
-	return NULL;
-}
-
 /* While the threads stand: is this a moment at which the lists can be read? */
 static struct error *check_idle(struct capture *capture)
 {
@@ -179,6 +169,18 @@ static uint64_t next_backoff(uint64_t backoff)
 	return backoff * 2 > longest ? longest : backoff * 2;
 }
 
+/* Reading a process that has just ended fails in many ways; the reason is always this one. */
+static struct error *gone_instead(const struct capture *capture, struct error **err)
+{
+	struct error *gone = proc_check_alive(capture->pid, capture->start_time);
+
+	if (gone) {
+		error_free(*err);
+		*err = NULL;
+	}
+	return gone;
+}
+
 static struct error *take(struct capture *capture, bool totals_only, struct heap **ret)
 {
 	uint64_t deadline = clock_now() + capture->options.wait_gc_ns;
@@ -190,10 +192,11 @@ static struct error *take(struct capture *capture, bool totals_only, struct heap
 	heap->facts.pid = capture->pid;
 	heap->totals_only = totals_only;
 	for (;;) {
-		try_(check_same_process(capture));
+		try_(proc_check_alive(capture->pid, capture->start_time));
 		err = attempt(capture, heap);
 		if (!err)
 			break;
+		try_(gone_instead(capture, &err));
 		if (error_code(err) != ERROR_INCONSISTENT || clock_now() >= deadline)
 			return err;
 		error_free(err);

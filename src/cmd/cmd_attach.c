@@ -5,6 +5,7 @@
 #include "cmd/command.h"
 #include "cmd/signals.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 struct attach_values {
@@ -94,7 +95,7 @@ static struct error *diff(struct session *session)
 				track_heap(session->track), &session->step, now - session->last));
 	session->last = now;
 	if (fflush(session->context->style.stream))
-		return error_create(ERROR_OS, "the report cannot be written");
+		return error_from_errno(errno, "cannot write the report");
 	return NULL;
 }
 

@@ -10,7 +10,6 @@
 
 #include <jansson.h>
 #include <stdlib.h>
-#include <sys/ptrace.h>
 
 /* Everything that is found out; NULL and 0 where it was not. */
 struct findings {

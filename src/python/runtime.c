@@ -346,7 +346,7 @@ static struct error *examine(struct py_runtime *runtime, pid_t pid, struct candi
 	return view_check(&view, &runtime->version);
 }
 
-struct error *runtime_find(pid_t pid, struct image *image, struct py_runtime **ret)
+static struct error *find(pid_t pid, struct image *image, struct py_runtime **ret)
 {
 	_cleanup_(proc_maps_deinit) struct proc_maps maps = {0};
 	_cleanup_(candidate_deinit) struct candidate candidate = {0};
@@ -360,4 +360,16 @@ struct error *runtime_find(pid_t pid, struct image *image, struct py_runtime **r
 	try_(examine(runtime, pid, &candidate, image));
 	*ret = steal_ptr(runtime);
 	return NULL;
+}
+
+struct error *runtime_find(pid_t pid, struct image *image, struct py_runtime **ret)
+{
+	struct error *err = find(pid, image, ret);
+	struct error *gone = err ? proc_check_alive(pid, 0) : NULL;
+
+	/* A process that ends while it is looked at seems to be anything but a CPython. */
+	if (!gone)
+		return err;
+	error_free(err);
+	return gone;
 }

@@ -174,12 +174,18 @@ static unsigned long status_number(const char *text, const char *name)
 	return line ? strtoul(line + strlen(name), NULL, 10) : 0;
 }
 
+/* include/linux/sched.h: the process flags of stat's field 9. */
+enum {
+	PF_EXITING = 4
+};
+
 /* proc(5), stat: field 2 is in parentheses and may hold any character, ")" and spaces too. */
 static struct error *parse_stat(const char *text, struct proc_status *status)
 {
 	const char *open = strchr(text, '('), *close = strrchr(text, ')');
 	char *rest;
 	unsigned int field;
+	unsigned long flags;
 
 	if (!open || !close || close < open || close[1] != ' ' || !close[2])
 		return error_create(ERROR_BAD_DATA, "unreadable stat file");
@@ -187,9 +193,13 @@ static struct error *parse_stat(const char *text, struct proc_status *status)
 		       open + 1);
 	status->state = close[2];
 	rest = (char *)close + 3;
-	for (field = 4; field < 22; field++)
+	for (field = 4; field < 9; field++)
+		(void)strtoll(rest, &rest, 10);
+	flags = strtoul(rest, &rest, 10);
+	for (field = 10; field < 22; field++)
 		(void)strtoll(rest, &rest, 10);
 	status->start_time = strtoull(rest, &rest, 10);
+	status->ended = status->state == 'Z' || status->state == 'X' || (flags & PF_EXITING);
 	return NULL;
 }
 
@@ -215,6 +225,16 @@ struct error *proc_status_read(pid_t pid, struct proc_status *ret)
 	if (strstr(text, "\nUid:"))
 		(void)sscanf(strstr(text, "\nUid:"), "\nUid: %*u %u", &status.euid);
 	*ret = status;
+	return NULL;
+}
+
+struct error *proc_check_alive(pid_t pid, uint64_t start_time)
+{
+	struct proc_status status;
+
+	try_(proc_status_read(pid, &status));
+	if (status.ended || (start_time && status.start_time != start_time))
+		return error_create(ERROR_GONE, "process %d has ended", (int)pid);
 	return NULL;
 }
 

@@ -106,8 +106,8 @@ static struct error *explain_refusal(pid_t pid)
 	struct proc_status status;
 
 	try_(proc_status_read(pid, &status));
-	if (status.state == 'Z' || status.state == 'X')
-		return error_create(ERROR_GONE, "process %d has ended (zombie)", (int)pid);
+	if (status.ended)
+		return error_create(ERROR_GONE, "process %d has ended", (int)pid);
 	if (status.tracer)
 		return traced_by(pid, status.tracer);
 	return denied(pid, &status);

@@ -1,0 +1,187 @@
+"""The command line as people and scripts use it."""
+import json
+import os
+import pty
+import signal
+import subprocess
+import time
+
+from harness import TOP, Target, check, first_python, interpreters, test
+
+
+class Attach:
+    """An attach session on a terminal: Enter takes the next snapshot."""
+
+    def __init__(self, build, pid, *options):
+        self.terminal, slave = pty.openpty()
+        self.process = subprocess.Popen(
+            [build.program("reftracker"), "attach", str(pid), "--every", "1h", *options],
+            stdin=slave, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        os.close(slave)
+        note = self.process.stderr.readline()
+        check("Enter" in note, f"no baseline: {note}{self.process.stderr.read() if not note else ''}")
+
+    def enter(self):
+        os.write(self.terminal, b"\n")
+        return self.process.stdout.readline()
+
+    def interrupt(self):
+        self.process.send_signal(signal.SIGINT)
+        out, err = self.process.communicate(timeout=60)
+        return out, err, self.process.returncode
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.process.kill()
+        self.process.communicate()
+        os.close(self.terminal)
+
+
+def counts(document, key):
+    prefix = "__main__."
+    return {g["type"][len(prefix):]: g["count"] for g in document[key]
+            if g["type"].startswith(prefix)}
+
+
+# Command lists and what the diff behind each must say of the script's own classes.
+SCRIPT = [
+    (["make 100", "temp 30", "churn 500"],
+     {"created": {"Leak": 100, "Temp": 30, "Churn": 500}, "deleted": {}, "persistent": {}}),
+    (["make 40", "cleartemp", "churn 500"],
+     {"created": {"Leak": 40, "Churn": 500}, "deleted": {"Temp": 30, "Churn": 500},
+      "persistent": {"Leak": 100}}),
+    (["drop 10", "make 7", "churn 300"],
+     {"created": {"Leak": 7, "Churn": 300}, "deleted": {"Leak": 10, "Churn": 500},
+      "persistent": {"Leak": 130}}),
+    (["temp 5"],
+     {"created": {"Temp": 5}, "deleted": {}, "persistent": {"Leak": 137, "Churn": 300}}),
+]
+
+
+@test
+def scripted_leak_is_counted_exactly(build):
+    """In both modes of the collector, and with full collections between the snapshots."""
+    cases = 0
+    for interpreter in interpreters():
+        for mode, collect in (("off", False), ("on", False), ("on", True)):
+            with Target(interpreter, "scripted_leak.py", "--gc", mode) as target:
+                with Attach(build, target.pid, "-j") as attach:
+                    for commands, wanted in SCRIPT:
+                        for command in commands + (["collect"] if collect else []):
+                            check(target.ask(command) == "ok", command)
+                        document = json.loads(attach.enter())
+                        for key, value in wanted.items():
+                            got = counts(document, key)
+                            check(got == value, f"{interpreter.name}, gc {mode}, collect "
+                                  f"{collect}, step {document['step']}: {key} {got}, not {value}")
+                    cases += 1
+    return cases
+
+
+@test
+def attach_ends_with_the_result_at_ctrl_c(build):
+    with Target(first_python(), "scripted_leak.py", "--gc", "on") as target:
+        with Attach(build, target.pid, "--color", "never") as attach:
+            for _ in range(2):
+                target.ask("make 50")
+                os.write(attach.terminal, b"\n")
+                time.sleep(0.5)
+            out, err, status = attach.interrupt()
+    check(status == 0, f"exit {status}: {err}")
+    result = out.split("=== result")[1]
+    check("PERSISTENT" in result and "__main__.Leak" in result, result)
+    check(result.splitlines()[4].split()[:2] == ["__main__.Leak", "50"], result)
+
+
+@test
+def json_lines_follow_the_contract(build):
+    with Target(first_python(), "scripted_leak.py", "--gc", "on") as target:
+        out = build.ok("attach", target.pid, "--every", "50ms", "--count", "3", "--format", "json",
+                       stdin=subprocess.DEVNULL)
+        types = json.loads(build.ok("types", "-p", target.pid, "-j"))
+        doctor = json.loads(build.ok("doctor", target.pid, "-j"))
+    lines = [json.loads(line) for line in out.splitlines()]
+    check([line["step"] for line in lines] == [1, 2, 3], out)
+    for line in lines:
+        check(list(line)[0] == "schema" and line["schema"] == "reftracker.attach/1", line)
+        check({"created", "deleted", "persistent", "pause_ms", "pid"} <= set(line), line)
+        for key in ("created", "deleted", "persistent"):
+            sizes = [group["size"] for group in line[key]]
+            check(sizes == sorted(sizes, reverse=True), f"{key} not sorted by size")
+    check(list(types)[0] == "schema" and types["schema"] == "reftracker.types/1", types)
+    check(types["objects"] == sum(g["count"] for g in types["types"]), "objects do not add up")
+    check(types["bytes"] == sum(g["size"] for g in types["types"]), "bytes do not add up")
+    check(doctor["schema"] == "reftracker.doctor/1" and doctor["bytes"] > 0, doctor)
+    return 3
+
+
+@test
+def options_filter_sort_and_limit(build):
+    with Target(first_python(), "scripted_leak.py", "--gc", "on") as target:
+        target.ask("make 10")
+        only = build.ok("types", target.pid, "--type", r"^__main__\.", "--format", "csv")
+        check(only == 'type,count,size\n"__main__.Leak",10,' + only.rsplit(",", 1)[1], only)
+        without = json.loads(build.ok("types", target.pid, "--ignore", r"^builtins\.", "-j"))
+        check(not [g for g in without["types"] if g["type"].startswith("builtins.")], "--ignore")
+        table = build.ok("types", target.pid, "-n", "3", "--sort", "count")
+        rows = [line.split() for line in table.splitlines()[1:4]]
+        numbers = [int(row[1].replace(",", "")) for row in rows]
+        check(numbers == sorted(numbers, reverse=True), table)
+        check("more types (-n 0 shows all)" in table, table)
+        names = [line.split()[0] for line in
+                 build.ok("types", target.pid, "-n0", "--sort=type").splitlines()[1:-2]]
+        check(names == sorted(names), "--sort type")
+        path = f"{target.work}/report"
+        check(build.ok("types", target.pid, "-o", path) == "", "-o prints")
+        with open(path) as file:
+            check("builtins.dict" in file.read(), "-o writes nothing")
+        check(build.ok("typ", target.pid, "--col", "always"), "prefixes")
+    return 7
+
+
+@test
+def doctor_changes_nothing(build):
+    with Target(first_python(), "scripted_leak.py", "--gc", "on") as target:
+        before = stop_count(target.pid)
+        out = build.ok("doctor", target.pid, "-v")
+        check(stop_count(target.pid) == before, "the target was scheduled by doctor")
+    for word in ("interpreter", "layout", "permission", "threads", "pause", "PyTypeObject.tp_name"):
+        check(word in out, f"no {word} in {out[:500]}")
+
+
+def stop_count(pid):
+    """A sleeping process that is stopped or runs counts a context switch."""
+    with open(f"/proc/{pid}/status") as file:
+        return [line for line in file if "ctxt_switches" in line]
+
+
+@test
+def demo_names_the_leak_first(build):
+    result = subprocess.run([f"{TOP}/scripts/demo"], capture_output=True, text=True, timeout=300)
+    check(result.returncode == 0, result.stderr)
+    after = result.stdout.split("PERSISTENT", 1)[1].splitlines()
+    check(after[2].split()[0] == "__main__.CachedPage", after[:4])
+
+
+@test
+def help_and_version(build):
+    check("3.8 to 3.15" in build.ok("--version"), "--version")
+    overview = build.ok("--help")
+    for command in ("attach", "types", "doctor"):
+        check(command in overview, command)
+        check("usage: reftracker " + command in build.ok(command, "--help"), command)
+        check(build.ok("help", command) == build.ok(command, "-h"), command)
+    return 4
+
+
+@test
+def wrong_usage_is_status_2(build):
+    cases = [["types"], ["types", "abc"], ["types", "0"], ["types", "-5"], ["nonsense"],
+             ["types", "1", "2"], ["types", "1", "--nonsense"], ["types", "1", "-n", "many"],
+             ["types", "1", "--format", "xml"], ["attach", "1", "--every", "soon"],
+             ["types", "1", "--type", "("], ["types", "1", "--wait-gc"], ["types", "--", "-x"]]
+    for case in cases:
+        build.fails(2, *case)
+    return len(cases)

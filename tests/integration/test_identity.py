@@ -1,0 +1,87 @@
+"""Address reuse: are persistent objects really the same ones? Ground truth by serial numbers."""
+import subprocess
+
+from harness import Target, check, interpreters, test
+
+# Shares of wrong answers that are accepted: with the collector off there must be none.
+ACCEPTED = {"off": 0.0, "on": 0.01}
+
+
+def read_serials(path):
+    with open(path) as file:
+        rows = [line.split() for line in file]
+    return {address: (kind, serial) for address, kind, serial in rows}
+
+
+class Follower:
+    """tools/identity_dump on a target."""
+
+    def __init__(self, build, pid):
+        self.process = subprocess.Popen([build.program("tools/identity_dump"), str(pid)],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        check(self.process.stdout.readline() == "ready\n", "no baseline")
+
+    def next(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        born = {}
+        for line in iter(self.process.stdout.readline, "end\n"):
+            check(line, "identity_dump ended")
+            address, step = line.split()
+            born[address] = int(step)
+        return born
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.process.kill()
+        self.process.communicate()
+
+
+def follow(build, interpreter, mode, steps, churns, collect):
+    """Returns (false persistents, missed, live objects compared)."""
+    false, missed, compared = 0, 0, 0
+    with Target(interpreter, "churn.py", "--gc", mode) as target:
+        inside, outside = target.path("serials")
+
+        def truth():
+            check(target.ask(f"truth {inside}") == "done", "truth failed")
+            return read_serials(outside)
+
+        before = truth()
+        first_step = {serial: 0 for serial in before.values()}
+        with Follower(build, target.pid) as follower:
+            for step in range(1, steps + 1):
+                target.ask(f"churn {churns}")
+                if collect:
+                    target.ask("collect 2")
+                now = truth()
+                for serial in now.values():
+                    first_step.setdefault(serial, step)
+                born = follower.next()
+                for address, serial in now.items():
+                    if address not in born:
+                        continue  # a tuple or dict that the collector does not track
+                    compared += 1
+                    false += born[address] < first_step[serial]
+                    missed += born[address] > first_step[serial]
+    return false, missed, compared
+
+
+@test
+def reused_addresses_are_told_apart(build):
+    cases = 0
+    for interpreter in interpreters():
+        if interpreter.name.endswith("d"):
+            continue
+        for mode, collect in (("off", False), ("on", False), ("on", True)):
+            false, missed, compared = follow(build, interpreter, mode, 4, 4000, collect)
+            check(compared > 1000, f"only {compared} objects compared")
+            print(f"    {interpreter.name}, gc {mode}{', full collections' if collect else ''}: "
+                  f"{false} false, {missed} missed of {compared}", flush=True)
+            check((false + missed) / compared <= ACCEPTED[mode],
+                  f"{interpreter.name}, gc {mode}, collect {collect}: {false} taken for older "
+                  f"ones, {missed} not recognised, of {compared}")
+            cases += 1
+    return cases

@@ -1,0 +1,183 @@
+"""Is what we find what the interpreter itself says? Addresses, types, sizes, generations."""
+import collections
+import os
+import shutil
+import subprocess
+import tempfile
+
+from harness import Interpreter, Skip, Target, check, interpreters, other_interpreters, test
+
+# Interpreters that this suite is made for; one that is missing is reported.
+WANTED = ["bullseye-3.9", "bookworm-3.11", "trixie-3.13", "forky-3.13", "forky-3.14",
+          "forky-3.15", "sid-3.13", "sid-3.14", "sid-3.15"]
+ENOUGH_SIZES = 0.995
+
+Truth = collections.namedtuple("Truth", "objects own")
+
+
+def read_truth(path):
+    objects, own = {}, set()
+    with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        for line in file:
+            if line.startswith("#"):
+                continue
+            fields = line.rstrip("\n").split("\t")
+            if fields[0] == "own":
+                own.add(fields[1])
+            else:
+                objects[fields[0]] = fields[1:]
+    return Truth(objects, own)
+
+
+def capture(build, pid):
+    out = build.ok(pid, program="tools/heap_dump")
+    found = {}
+    for line in out.splitlines():
+        address, kind, size, refcount, generation, interp = line.split("\t")
+        check(address not in found, f"{address} twice")
+        found[address] = (kind, size, generation, refcount, interp)
+    return found
+
+
+def compare(truth, found):
+    """Returns a line of figures; raises where the bars are not met."""
+    missing = set(truth.objects) - set(found) - truth.own
+    main = {a for a, values in found.items() if values[4] == "0"}
+    # The permanent generation holds what gc.get_objects() does not tell (3.12: immortal tuples).
+    invented = {a for a in main - set(truth.objects) - truth.own if found[a][2] != "3"}
+    check(not missing, f"{len(missing)} objects not found, such as "
+          f"{[truth.objects[a] for a in list(missing)[:5]]}")
+    check(not invented, f"{len(invented)} objects invented, such as "
+          f"{[found[a] for a in list(invented)[:5]]}")
+    types, sizes, generations, unsaid = [], collections.Counter(), [], 0
+    for address in set(truth.objects) & set(found):
+        kind, size, generation = truth.objects[address][:3]
+        if kind == "!" or size == "!":
+            unsaid += 1
+            continue
+        if kind != found[address][0]:
+            types.append((kind, found[address][0]))
+        if size != found[address][1]:
+            sizes[kind, size, found[address][1]] += 1
+        if generation not in ("-1", found[address][2]):
+            generations.append((kind, generation, found[address][2]))
+    wrong = sum(sizes.values())
+    share = 1 - wrong / len(truth.objects)
+    check(not types, f"{len(types)} types differ: {types[:5]}")
+    check(not generations, f"{len(generations)} generations differ: {generations[:5]}")
+    if sizes:
+        print(f"    sizes that differ (type, truth, ours): {sizes.most_common(8)}")
+    check(share >= ENOUGH_SIZES, f"only {share:.2%} of the sizes agree")
+    check(unsaid * 1000 <= len(truth.objects), f"{unsaid} objects of which Python says nothing")
+    return f"{len(truth.objects)} objects, sizes {share:.3%}"
+
+
+def oracle(build, interpreter, *options):
+    """One interpreter: build the workload, capture, compare."""
+    with Target(interpreter, "workload.py", "--dump", "truth", *options) as target:
+        truth = read_truth(target.path("truth")[1])
+        check(len(truth.objects) > 3000, "the workload is too small to say anything")
+        found = capture(build, target.pid)
+        figures = compare(truth, found)
+        check_permanent(target, found)
+        again = capture(build, target.pid)
+        check(set(again) == set(found), "two captures of an idle process differ")
+        if "--subinterpreters" in options:
+            check(any(values[4] != "0" for values in found.values()),
+                  "no objects of a sub-interpreter")
+    print(f"    {interpreter.name} {' '.join(options)}: {figures}", flush=True)
+
+
+def check_permanent(target, found):
+    """What we say is permanent must be what gc.unfreeze() lets gc.get_objects() see."""
+    inside, outside = target.path("unfrozen")
+    check(target.ask(f"unfreeze {inside}") == "done", "unfreeze failed")
+    with open(outside) as file:
+        thawed = set(file.read().split())
+    permanent = {a for a, values in found.items() if values[2] == "3" and values[4] == "0"}
+    check(permanent <= thawed, f"{len(permanent - thawed)} objects are not permanent at all")
+
+
+@test
+def wanted_interpreters_are_there(build):
+    have = {i.name for i in interpreters()}
+    missing = [name for name in WANTED if name not in have]
+    if missing:
+        raise Skip(f"not on this machine: {', '.join(missing)}")
+    return len(WANTED)
+
+
+def for_all(build, chosen, *options):
+    failed, done = [], 0
+    for interpreter in chosen:
+        try:
+            oracle(build, interpreter, *options)
+            done += 1
+        except AssertionError as error:
+            failed.append(f"{interpreter.name}: {error}")
+    check(not failed, "; ".join(failed))
+    check(done, "no interpreter at all")
+    return done
+
+
+@test
+def oracle_agrees_on_every_interpreter(build):
+    return for_all(build, interpreters())
+
+
+@test
+def oracle_agrees_after_freeze(build):
+    return for_all(build, interpreters(), "--freeze")
+
+
+def first_of_each_version():
+    """One interpreter for each minor version."""
+    chosen = {}
+    for interpreter in interpreters():
+        chosen.setdefault(interpreter.version, interpreter)
+    return list(chosen.values())
+
+
+@test
+def oracle_agrees_with_subinterpreters(build):
+    return for_all(build, [i for i in first_of_each_version() if not i.name.endswith("d")],
+                   "--subinterpreters")
+
+
+def stripped_copies(folder):
+    """Interpreters with debug information, without it: libpython or the executable itself."""
+    for interpreter in other_interpreters():
+        shared = os.path.join(os.path.dirname(os.path.dirname(interpreter.path)), "lib",
+                              f"libpython{interpreter.version}.so.1.0")
+        if not os.path.exists(shared):
+            continue
+        place = os.path.join(folder, interpreter.version)
+        os.mkdir(place)
+        subprocess.run(["strip", "-o", os.path.join(place, os.path.basename(shared)), shared],
+                       check=True)
+        yield Interpreter(interpreter.name + "-stripped", "", interpreter.path,
+                          interpreter.version, {"LD_LIBRARY_PATH": place})
+
+
+def stripped_executables():
+    """Debug interpreters of Debian carry their DWARF inside: a stripped copy beside them."""
+    for interpreter in interpreters():
+        if not interpreter.root or not interpreter.name.endswith("d"):
+            continue
+        copy = f"{interpreter.root}/tmp/{os.path.basename(interpreter.path)}"
+        subprocess.run(["strip", "-o", copy, interpreter.root + interpreter.path], check=True)
+        yield Interpreter(interpreter.name + "-stripped", interpreter.root,
+                          copy[len(interpreter.root):], interpreter.version,
+                          {"PYTHONHOME": "/usr"})
+
+
+@test
+def oracle_agrees_on_stripped_copies(build):
+    folder = tempfile.mkdtemp()
+    try:
+        chosen = list(stripped_copies(folder)) + list(stripped_executables())
+        if not chosen:
+            raise Skip("no interpreter with debug information here")
+        return for_all(build, chosen)
+    finally:
+        shutil.rmtree(folder)
