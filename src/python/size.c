@@ -110,12 +110,13 @@ static bool size_deque(struct py_view *view, const struct sized_object *object, 
 static bool size_array(struct py_view *view, const struct sized_object *object, uint64_t *ret)
 {
 	raddr_t descr;
-	uint64_t itemsize;
+	uint64_t itemsize, allocated;
 
 	return py_has(view->layout, PY_ARRAY_DESCR) &&
 	       view_word(view, object->address, PY_ARRAY_DESCR, &descr) &&
+	       view_word(view, object->address, PY_ARRAY_ALLOCATED, &allocated) &&
 	       view_field(view, descr, PY_ARRAYDESCR_ITEMSIZE, &itemsize) &&
-	       size_with_buffer(object, object->var_size, itemsize, ret);
+	       size_with_buffer(object, allocated, itemsize, ret);
 }
 
 /* Objects/bytearrayobject.c: bytearray_sizeof(). 3.15 keeps its bytes in a bytes object. */
@@ -126,7 +127,7 @@ static bool size_bytearray(struct py_view *view, const struct sized_object *obje
 	if (!view_word(view, object->address, PY_BYTEARRAY_ALLOC, &alloc))
 		return false;
 	if (py_has(view->layout, PY_BYTEARRAY_BYTES) && alloc)
-		alloc += py_at(view->layout, PY_BYTES_SVAL);
+		alloc += py_at(view->layout, PY_BYTES_SVAL) + 1;
 	return size_with_buffer(object, alloc, 1, ret);
 }
 
@@ -355,6 +356,7 @@ static const struct {
 	{ "builtins.coroutine",            size_generator,  true },
 	{ "builtins.dict",                 size_dict,       false },
 	{ "builtins.frame",                size_frame,      false },
+	{ "builtins.frozendict",           size_dict,       false },
 	{ "builtins.frozenset",            size_set,        false },
 	{ "builtins.generator",            size_generator,  true },
 	{ "builtins.int",                  size_int,        false },

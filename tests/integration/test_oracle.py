@@ -79,23 +79,35 @@ def oracle(build, interpreter, *options):
         check(len(truth.objects) > 3000, "the workload is too small to say anything")
         found = capture(build, target.pid)
         figures = compare(truth, found)
-        check_permanent(target, found)
-        again = capture(build, target.pid)
-        check(set(again) == set(found), "two captures of an idle process differ")
+        check(set(capture(build, target.pid)) == set(found),
+              "two captures of an idle process differ")
+        permanent = check_permanent(target, truth, found)
+        check("--freeze" not in options or permanent > 3000, f"only {permanent} frozen objects")
         if "--subinterpreters" in options:
             check(any(values[4] != "0" for values in found.values()),
                   "no objects of a sub-interpreter")
-    print(f"    {interpreter.name} {' '.join(options)}: {figures}", flush=True)
+    print(f"    {interpreter.name} {' '.join(options)}: {figures}, "
+          f"{permanent} permanent", flush=True)
 
 
-def check_permanent(target, found):
-    """What we say is permanent must be what gc.unfreeze() lets gc.get_objects() see."""
+# What answering "unfreeze" makes itself: a list of words, lists of objects and of lines.
+MADE_BY_THE_ANSWER = 8
+
+
+def check_permanent(target, truth, found):
+    """What we say is permanent is what gc.unfreeze() lets gc.get_objects() tell, and all of it."""
     inside, outside = target.path("unfrozen")
     check(target.ask(f"unfreeze {inside}") == "done", "unfreeze failed")
-    with open(outside) as file:
-        thawed = set(file.read().split())
+    thawed = read_truth(outside).objects
     permanent = {a for a, values in found.items() if values[2] == "3" and values[4] == "0"}
-    check(permanent <= thawed, f"{len(permanent - thawed)} objects are not permanent at all")
+    check(permanent <= set(thawed), f"{len(permanent - set(thawed))} are not permanent at all")
+    unseen = set(thawed) - set(found) - truth.own
+    check(len(unseen) <= MADE_BY_THE_ANSWER, f"{len(unseen)} permanent objects not found")
+    types = [(thawed[a][0], found[a][0]) for a in permanent if thawed[a][0] != found[a][0]]
+    check(not types, f"types of permanent objects differ: {types[:5]}")
+    sizes = sum(thawed[a][1] != found[a][1] for a in permanent)
+    check(sizes <= len(permanent) * (1 - ENOUGH_SIZES), f"sizes of {sizes} permanent ones differ")
+    return len(permanent)
 
 
 @test

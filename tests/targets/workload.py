@@ -1,0 +1,374 @@
+"""The oracle target: objects of every kind, and the truth about them from the interpreter itself.
+
+    workload.py --dump FILE --ready FILE [--freeze] [--subinterpreters]
+
+FILE gets, for each object of gc.get_objects(), separated by tabs: address, type, sys.getsizeof(),
+generation; and "own" lines for what only the dump itself made. Then it waits: "unfreeze FILE" thaws
+the permanent generation and writes the same of all that gc.get_objects() tells then.
+Modules that this interpreter lacks are left out.
+"""
+import abc
+import collections
+import contextvars
+import dataclasses
+import enum
+import functools
+import gc
+import importlib
+import io
+import itertools
+import os
+import random
+import re
+import sys
+import threading
+import types
+import typing
+import weakref
+
+KEEP = []
+
+
+def keep(*items):
+    KEEP.extend(items)
+
+
+class Plain:
+    def __init__(self, n):
+        self.n = n
+        self.text = "text %d" % n
+        self.items = [n]
+
+
+class Slots:
+    __slots__ = ("a", "b", "__weakref__")
+
+
+class SlotsAndDict(Slots):
+    pass
+
+
+class Meta(type):
+    def __new__(mcs, name, bases, body):
+        return super().__new__(mcs, name, bases, body)
+
+
+class WithMeta(metaclass=Meta):
+    class Nested:
+        class Deeper:
+            pass
+
+
+class Abstract(abc.ABC):
+    @property
+    def value(self):
+        return 1
+
+    @classmethod
+    def make(cls):
+        return cls()
+
+    @staticmethod
+    def nothing():
+        return None
+
+
+SUBCLASSES = [type("My" + base.__name__.title(), (base,), {"extra": 1})
+              for base in (int, str, bytes, bytearray, tuple, list, dict, set, frozenset, float,
+                           complex, Exception, collections.deque, collections.OrderedDict)]
+
+
+@dataclasses.dataclass
+class Data:
+    x: int
+    y: list = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen:
+    x: tuple
+
+
+class Colour(enum.Enum):
+    RED = 1
+    GREEN = 2
+
+
+Point = collections.namedtuple("Point", "x y")
+
+
+def containers():
+    for n in range(300):
+        keep([], [n], list(range(n % 40)), tuple(range(n % 9)) + ([],), {n}, set(range(n % 50)),
+             frozenset(range(n % 30)), {}, {"k": [n]}, {n: n, "s": []},
+             {str(i): i for i in range(n % 60)}, collections.deque(range(n)),
+             collections.OrderedDict((i, i) for i in range(n % 30)), collections.defaultdict(list),
+             collections.Counter("abracadabra"), collections.ChainMap({}, {"a": 1}))
+        grown = []
+        for i in range(n % 70):
+            grown.append(i)
+        shrunk = {i: [] for i in range(100)}
+        for i in range(n % 90):
+            del shrunk[i]
+        ordered = collections.OrderedDict((str(i), []) for i in range(40))
+        for i in range(n % 40):
+            ordered.popitem(last=False)
+        small = set(range(200))
+        for i in range(n % 199):
+            small.discard(i)
+        keep(grown, shrunk, ordered, small)
+    keep({i: str(i) for i in range(50000)}, set(range(40000)), list(range(70000)),
+         {(i, str(i)): [] for i in range(300)})
+
+
+def instances():
+    for n in range(300):
+        plain, slots, both = Plain(n), Slots(), SlotsAndDict()
+        slots.a, both.a, both.free = [n], n, n
+        keep(plain, slots, both, weakref.ref(slots), WithMeta(), WithMeta.Nested.Deeper(), Data(n),
+             Frozen((n, [])), Point(n, []), types.SimpleNamespace(a=n), Plain.__init__.__get__(plain))
+        if n % 3 == 0:
+            keep(vars(plain))
+        if n % 5 == 0:
+            plain.late = n
+        if n % 7 == 0:
+            for i in range(n % 80):
+                setattr(plain, "attribute_%d" % i, i)
+        if n % 11 == 0:
+            del plain.text
+    for kind in SUBCLASSES:
+        for argument in ((), (1,), ("abc",), (b"abc",), ([1, 2, 3],), ([(1, 2)],), (12345678901234567890,)):
+            try:
+                item = kind(*argument)
+            except (TypeError, ValueError, OverflowError):
+                continue
+            item.note = []
+            keep(item)
+    keep(SUBCLASSES[1]("gr\u00fc\u00df dich"), SUBCLASSES[1]("\u4f60\u597d"), SUBCLASSES[1]("\U0001f600" * 9))
+    encoded = SUBCLASSES[1]("h\u00e9")
+    encoded.encode()
+    keep(encoded, Colour.RED, Colour, weakref.WeakValueDictionary(), weakref.WeakSet())
+
+
+def dynamic_classes():
+    for n in range(60):
+        body = {"f": lambda self: None, "n": n}
+        if n % 3 == 0:
+            body["__slots__"] = ("x", "y")
+        kind = type("Class%d" % n, (object,), body)
+        kind.__module__ = "some.package.m%d" % (n % 5)
+        keep(kind, kind())
+    odd = type("Odd", (), {})
+    odd.__qualname__ = "outer.<locals>.\u00d6dd \u4e2d"
+    odd.__module__ = "\u00e4.b-c"
+    keep(odd, odd())
+
+
+def numbers_up_to(n):
+    for i in range(n):
+        local = [i]
+        yield local
+
+
+async def coroutine(n):
+    held = [n]
+    await asyncio_sleep(held)
+
+
+@types.coroutine
+def asyncio_sleep(held):
+    yield held
+
+
+async def async_numbers(n):
+    for i in range(n):
+        yield [i]
+
+
+def make_closure(n):
+    captured = [n]
+
+    def inner(a, b=n, *args, c=None, **kwargs) -> int:
+        return captured, a, b, c
+
+    return inner
+
+
+def raise_deeply(n):
+    local = [n]
+    if n:
+        raise_deeply(n - 1)
+    raise ValueError(local)
+
+
+def code_objects():
+    for n in range(100):
+        fresh, running, done = numbers_up_to(3), numbers_up_to(3), numbers_up_to(1)
+        next(running)
+        list(done)
+        task, waiting = coroutine(n), coroutine(n)
+        waiting.send(None)
+        keep(fresh, running, done, task, waiting, async_numbers(3), make_closure(n),
+             functools.partial(make_closure, n), functools.partial(print, sep=[]),
+             (i for i in [n]), lambda: n)
+        try:
+            raise_deeply(n % 6)
+        except ValueError as error:
+            keep(error, error.__traceback__, error.__traceback__.tb_frame)
+    keep(functools.lru_cache(None)(make_closure), functools.lru_cache(10)(Plain))
+    keep(sys._getframe(), property(len), classmethod(len), staticmethod(len), super(Data, Data(1)))
+
+
+def iterators():
+    for n in range(40):
+        data = list(range(n))
+        keep(iter(data), reversed(data), iter(tuple(data)), iter({}), {"a": n}.items(),
+             iter({"a": n}.values()), {n: n}.keys(), iter({n}), enumerate(data), zip(data, data),
+             map(str, data), filter(None, data), itertools.chain(data, data), itertools.cycle(data),
+             itertools.islice(data, 3), itertools.tee(data), itertools.groupby(data),
+             itertools.count(n), itertools.repeat(data), itertools.accumulate(data),
+             itertools.starmap(print, []), types.MappingProxyType({"a": n}), slice(data, n),
+             memoryview(bytearray(n + 1)), range(n), iter(range(n)))
+
+
+def modules():
+    keep(io.BytesIO(b"x" * 100), io.BytesIO(), io.StringIO("text"), io.BufferedReader(io.BytesIO(b"x")),
+         io.BufferedWriter(io.BytesIO(), 100), io.TextIOWrapper(io.BytesIO(b"abc")), random.Random(1),
+         threading.local(), threading.Lock(), threading.Condition(), contextvars.copy_context(),
+         contextvars.ContextVar("v"), re.compile("a(b)*"), re.match("a(b)*", "abb"),
+         types.ModuleType("made"), typing.List[int], typing.Optional[str])
+    written = io.BytesIO()
+    written.write(b"y" * 1000)
+    keep(written)
+    optional("array", lambda m: [keep(m.array("d", range(n))) for n in range(20)])
+    optional("ctypes", lambda m: keep(m.c_int(3), (m.c_char * 9)(), m.pointer(m.c_int(3)),
+                                      m.CFUNCTYPE(m.c_int)(lambda: 1)))
+    optional("xml.etree.ElementTree", lambda m: keep(
+        m.fromstring("<a>%s</a>" % "".join("<b k='%d'><c/>t</b>" % n for n in range(50)))))
+    optional("sqlite3", lambda m: keep(m.connect(":memory:"), m.connect(":memory:").cursor()))
+    optional("asyncio", use_asyncio)
+    optional("json", lambda m: keep(m.JSONEncoder(), m.JSONDecoder(), m.loads('{"a": [1, {"b": 2}]}')))
+    optional("datetime", lambda m: keep(m.timezone(m.timedelta(hours=1)), m.datetime.now()))
+    optional("decimal", lambda m: keep(m.Decimal("1.5"), m.getcontext()))
+    optional("queue", lambda m: keep(m.SimpleQueue(), m.Queue()))
+    optional("logging", lambda m: keep(m.getLogger("a.b"), m.StreamHandler()))
+    optional("struct", lambda m: keep(m.Struct("iid")))
+    optional("pickle", lambda m: keep(m.Pickler(io.BytesIO())))
+    optional("selectors", lambda m: keep(m.DefaultSelector()))
+    optional("unittest", lambda m: keep(m.TestSuite()))
+
+
+def use_asyncio(asyncio):
+    async def main():
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        task = loop.create_task(asyncio.sleep(1000))
+        await asyncio.sleep(0)
+        keep(future, task, loop)
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(main())
+    keep(loop)
+
+
+def optional(name, use):
+    try:
+        module = importlib.import_module(name)
+    except ImportError:
+        print("no module", name, file=sys.stderr)
+        return
+    use(module)
+
+
+def subinterpreter():
+    code = "import gc\nkept = [[] for _ in range(1000)]\ngc.collect()\n"
+    for name in ("_interpreters", "_xxsubinterpreters"):
+        try:
+            module = importlib.import_module(name)
+        except ImportError:
+            continue
+        made = module.create()
+        module.run_string(made, code)
+        keep(made)
+        return
+    raise SystemExit("no sub-interpreters here")
+
+
+def describe(item, generation):
+    kind = type(item)
+    try:
+        name = "%s.%s" % (kind.__module__, kind.__qualname__)
+    except Exception:
+        name = "!"
+    try:
+        size = sys.getsizeof(item)
+    except Exception:
+        size = "!"
+    return "0x%x\t%s\t%s\t%s\n" % (id(item), name, size, generation)
+
+
+def dump(path):
+    """Only text is made while describing, and text is not tracked; files come afterwards."""
+    lines = ["# hexversion=%x\n" % sys.hexversion]
+    own = [sys._getframe(), lines]
+    for generation in range(3):
+        listed = gc.get_objects(generation=generation)
+        own.append(listed)
+        for item in listed:
+            lines.append(describe(item, generation))
+    own.append(own)
+    for item in own:
+        lines.append("own\t0x%x\n" % id(item))
+    item = listed = None
+    own.clear()
+    text = "".join(lines).encode("utf-8", "surrogateescape")
+    lines.clear()
+    write_file(path, text)
+
+
+def write_file(path, data):
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    while data:
+        data = data[os.write(fd, data):]
+    os.close(fd)
+
+
+def answer(words):
+    if words[0] == "unfreeze":
+        gc.unfreeze()
+        text = "".join([describe(item, 3) for item in gc.get_objects()])
+        write_file(words[1], text.encode("utf-8", "surrogateescape"))
+        print("done", flush=True)
+
+
+def main():
+    options = dict(zip(sys.argv[1:], sys.argv[2:] + [""]))
+    containers()
+    instances()
+    if "--subinterpreters" in options:
+        subinterpreter()
+    if "--freeze" in options:
+        gc.collect()
+        gc.freeze()
+    dynamic_classes()
+    code_objects()
+    iterators()
+    modules()
+    for _ in range(2):
+        gc.collect()
+    gc.disable()
+    keep(*[[n] for n in range(50)])
+    dump(options["--dump"])
+    write_file(options["--ready"], b"ready\n")
+    buffer = b""
+    while True:
+        part = os.read(0, 4096)
+        if not part:
+            break
+        buffer += part
+        while b"\n" in buffer:
+            line, buffer = buffer.split(b"\n", 1)
+            answer(line.decode().split())
+
+
+main()
