@@ -88,6 +88,9 @@ uint32_t body_hash(struct py_view *view, const struct sized_object *object)
 	    !image_read(view->image, managed, words + BODY_WORDS, MANAGED_WORDS * sizeof(*words)))
 		return 0;
 	for (i = 0; i < ARRAY_SIZE(words); i++) {
+		/* A pointer into the object itself would make every body look like no other. */
+		if (words[i] - object->address < object->type->basicsize)
+			words[i] -= object->address;
 		any |= words[i];
 		hash = mix(hash, words[i]);
 	}

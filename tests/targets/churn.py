@@ -1,0 +1,116 @@
+"""Ground truth for identity: objects with serial numbers, replaced at random.
+
+    churn.py --gc on|off --ready FILE
+
+Commands: "churn K" frees K objects of the pool chosen at random and then makes K new ones, which
+take the free addresses; "collect N" is gc.collect(N); "truth FILE" writes "ADDRESS KIND SERIAL" for
+each object of the pool. Each is answered by "done". A tenth of the pool is never replaced.
+"""
+import gc
+import os
+import random
+import sys
+
+POOL = 4000
+
+
+class Instance:
+    def __init__(self, n):
+        self.n = n
+        self.name = "name %d" % n
+
+
+class Slots:
+    __slots__ = ("n", "name")
+
+    def __init__(self, n):
+        self.n = n
+        self.name = "name %d" % n
+
+    def method(self):
+        return self.n
+
+
+def make_function(n):
+    def function():
+        return n
+    return function
+
+
+def numbers(n):
+    yield n
+    yield n
+
+
+def make_generator(n):
+    generator = numbers(n)
+    next(generator)
+    return generator
+
+
+KINDS = [
+    ("instance", Instance),
+    ("slots", Slots),
+    ("list", lambda n: [n, []]),
+    ("empty", lambda n: []),
+    ("dict", lambda n: {"n": n, "l": []}),
+    ("tuple", lambda n: (n, [])),
+    ("set", lambda n: {n, (n, "x")}),
+    ("function", make_function),
+    ("method", lambda n: Slots(n).method),
+    ("generator", make_generator),
+]
+
+pool, serials = [], []
+next_serial = 0
+chooser = random.Random(20)
+
+
+def make(index):
+    """A new object at this place of the pool; its serial is known here and nowhere else."""
+    global next_serial
+    next_serial += 1
+    pool[index] = KINDS[index % len(KINDS)][1](next_serial)
+    serials[index] = next_serial
+
+
+def churn(count):
+    chosen = chooser.sample(range(POOL // 10, POOL), min(count, POOL * 9 // 10))
+    for index in chosen:
+        pool[index] = None
+    garbage = [[] for _ in range(count)]
+    del garbage
+    for index in chosen:
+        make(index)
+
+
+def truth(path):
+    lines = ["0x%x %s %d" % (id(pool[i]), KINDS[i % len(KINDS)][0], serials[i]) for i in range(POOL)]
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    os.write(fd, "\n".join(lines).encode())
+    os.close(fd)
+
+
+def main():
+    options = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+    if options["--gc"] == "off":
+        gc.disable()
+    pool.extend([None] * POOL)
+    serials.extend([0] * POOL)
+    for index in range(POOL):
+        make(index)
+    with open(options["--ready"] + ".new", "w") as file:
+        file.write("ready\n")
+    os.rename(options["--ready"] + ".new", options["--ready"])
+    for line in iter(sys.stdin.readline, ""):
+        words = line.split()
+        if words[0] == "churn":
+            churn(int(words[1]))
+        elif words[0] == "collect":
+            gc.collect(int(words[1]))
+        elif words[0] == "truth":
+            truth(words[1])
+        print("done", flush=True)
+
+
+main()

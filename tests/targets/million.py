@@ -1,0 +1,78 @@
+"""The bench target: many tracked objects in a realistic mix, made over time and not in one go.
+
+    million.py --objects N --ready FILE
+
+Commands: "counter" answers the seconds of Counter(map(type, gc.get_objects())), median of three;
+"collect" those of a full collection; "count" the number of tracked objects.
+"""
+import collections
+import gc
+import os
+import random
+import sys
+import time
+
+
+class Customer:
+    def __init__(self, n):
+        self.name = "customer %d" % n
+        self.orders = []
+        self.address = {"street": "street %d" % (n % 1000), "lines": [str(n), "x" * (n % 60)]}
+
+
+class Order:
+    __slots__ = ("number", "items", "parent")
+
+    def __init__(self, number, parent):
+        self.number = number
+        self.items = [("item %d" % (number % 500), number, [number])]
+        self.parent = parent
+
+
+def fill(count):
+    """Some of what is made is dropped again, so that memory is fragmented as in a real service."""
+    chooser = random.Random(1)
+    customers = []
+    made = 0
+    while made < count:
+        customer = Customer(len(customers))
+        for _ in range(chooser.randrange(6)):
+            customer.orders.append(Order(made, customer))
+            made += 4
+        customers.append(customer)
+        made += 4
+        if chooser.random() < 0.2:
+            victim = chooser.randrange(len(customers))
+            made -= 4 + 4 * len(customers[victim].orders)
+            customers[victim] = Customer(victim)
+            made += 4
+    return customers
+
+
+def timed(function):
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+COMMANDS = {
+    "counter": lambda: sorted(timed(lambda: collections.Counter(map(type, gc.get_objects())))
+                              for _ in range(3))[1],
+    "collect": lambda: timed(gc.collect),
+    "count": lambda: len(gc.get_objects()),
+}
+
+
+def main():
+    options = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+    kept = fill(int(options["--objects"]))
+    gc.collect()
+    with open(options["--ready"] + ".new", "w") as file:
+        file.write("ready\n")
+    os.rename(options["--ready"] + ".new", options["--ready"])
+    for line in iter(sys.stdin.readline, ""):
+        print(COMMANDS[line.strip()](), flush=True)
+    del kept
+
+
+main()
