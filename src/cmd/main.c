@@ -5,6 +5,8 @@
 #include "cmd/signals.h"
 
 #include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -61,11 +63,23 @@ static int help(int argc, char **argv)
 	return fflush(stdout) ? 1 : 0;
 }
 
+/*
+ * Names are UTF-8, also where cron gives us no locale. Only the encoding: numbers stay as programs
+ * expect them.
+ */
+static void choose_encoding(void)
+{
+	(void)setlocale(LC_CTYPE, "");
+	if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
+		(void)setlocale(LC_CTYPE, "C.UTF-8");
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *command;
 	struct error *err;
 
+	choose_encoding();
 	if (argc < 2) {
 		command_print_overview(stderr);
 		return exit_status(ERROR_USAGE);

@@ -34,14 +34,13 @@ static struct error *add_row(struct libscols_table *table, const struct histogra
 			     uint64_t all, unsigned int columns)
 {
 	struct libscols_line *line = scols_table_new_line(table, NULL);
-	_cleanup_free_ char *name = NULL;
 	char count[UNIT_TEXT], size[UNIT_TEXT], extra[UNIT_TEXT];
 	int failed;
 
 	if (!line)
 		return &error_no_memory;
-	try_(units_clean(row->type, false, &name));
-	failed = scols_line_set_data(line, COLUMN_TYPE, name) |
+	/* Of all texts here only this one is foreign: libsmartcols itself makes it harmless. */
+	failed = scols_line_set_data(line, COLUMN_TYPE, row->type) |
 		 scols_line_set_data(line, COLUMN_COUNT, units_count(row->count, count)) |
 		 scols_line_set_data(line, COLUMN_SIZE, units_bytes(row->size, size));
 	if (columns & REPORT_SHARE) {
