@@ -137,9 +137,12 @@ static bool has_repeats(const struct heap *heap)
 struct error *heap_finish(struct heap *heap)
 {
 	size_t n = heap_count(heap), i;
-	_cleanup_free_ struct radix_row *rows = malloc((n + 1) * sizeof(*rows));
-	_cleanup_free_ struct radix_row *scratch = malloc((n + 1) * sizeof(*scratch));
+	_cleanup_free_ struct radix_row *rows = NULL, *scratch = NULL;
 
+	if (!n)
+		return NULL;
+	rows = malloc(n * sizeof(*rows));
+	scratch = malloc(n * sizeof(*scratch));
 	if (!rows || !scratch)
 		return &error_no_memory;
 	for (i = 0; i < n; i++)
