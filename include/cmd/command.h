@@ -22,9 +22,16 @@ struct command_context {
 	const void *values;	    /**< of the command's own options */
 	struct arguments arguments; /**< without the PID */
 	pid_t pid;
-	struct report_style style;
+	struct report_style style; /**< its stream is NULL until command_open_output() */
+	const char *output;	   /**< file of -o, NULL for standard output */
 	bool quiet, verbose;
 };
+
+/**
+ * Open the report's stream. To be called when there is something to report and not before: an
+ * error until then leaves the file of an earlier report as it was.
+ */
+_must_check_ struct error *command_open_output(struct command_context *context);
 
 struct command {
 	const char *name;

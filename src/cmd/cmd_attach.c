@@ -76,6 +76,7 @@ static struct error *begin(struct session *session)
 	try_(capture_take(session->capture, &baseline));
 	session->last = clock_now();
 	try_(track_create(baseline, &session->track));
+	try_(command_open_output(session->context));
 	return report_attach_start(&session->context->style, &session->target,
 				   track_heap(session->track));
 }

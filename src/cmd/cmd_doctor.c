@@ -146,6 +146,7 @@ static struct error *run(struct command_context *context)
 		return error_create(ERROR_USAGE,
 				    "--format csv is for types; doctor has table and json");
 	try_(examine(context->pid, &findings));
+	try_(command_open_output(context));
 	if (context->style.format == REPORT_JSON)
 		return print_json(context, &findings);
 	return print_table(context, &findings);

@@ -25,6 +25,7 @@ static struct error *run(struct command_context *context)
 	try_(capture_values_open(&values->capture, context->pid, &capture));
 	try_(capture_count(capture, &heap));
 	try_(histogram_count(&histogram, heap, NULL, NULL));
+	try_(command_open_output(context));
 	return report_types(&context->style, &histogram, heap);
 }
 

@@ -114,10 +114,12 @@ static bool wants_color(const struct common_values *common)
 	return !common->output && isatty(STDOUT_FILENO) && !(no_color && *no_color);
 }
 
-static struct error *open_output(const char *path, FILE **ret)
+struct error *command_open_output(struct command_context *context)
 {
-	*ret = path ? fopen(path, "we") : stdout;
-	return *ret ? NULL : error_from_errno(errno, "cannot write %s", path);
+	context->style.stream = context->output ? fopen(context->output, "we") : stdout;
+	if (!context->style.stream)
+		return error_from_errno(errno, "cannot write %s", context->output);
+	return NULL;
 }
 
 /* A full disk or a closed pipe shows at the latest here. */
@@ -125,6 +127,8 @@ static struct error *close_output(FILE *stream, const char *path)
 {
 	int failed;
 
+	if (!stream)
+		return NULL; /* never opened */
 	errno = 0;
 	failed = fflush(stream) | ferror(stream);
 	if (stream != stdout)
@@ -150,7 +154,7 @@ static struct error *run_with_output(const struct command *command,
 		.color = wants_color(common),
 		.filter = &filter,
 	};
-	try_(open_output(common->output, &context->style.stream));
+	context->output = common->output;
 	err = command->run(context);
 	close_err = close_output(context->style.stream, common->output);
 	if (err) {

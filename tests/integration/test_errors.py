@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 from harness import (Interpreter, Skip, Target, check, first_python, interpreters, state_of, test)
@@ -166,6 +167,12 @@ def full_disk_and_closed_pipe_are_status_1(build):
                                     stdout=full, stderr=subprocess.PIPE, text=True)
         check(result.returncode == 1 and "No space left" in result.stderr, result.stderr)
         build.fails(1, "types", process.pid, "-o", "/nowhere/at/all")
+        with tempfile.NamedTemporaryFile("w+") as file:
+            file.write("yesterday's report")
+            file.flush()
+            build.fails(5, "types", 999999999, "-o", file.name)
+            file.seek(0)
+            check(file.read() == "yesterday's report", "an earlier report is lost")
         read_end, write_end = os.pipe()
         os.close(read_end)
         result = subprocess.run([build.program("reftracker"), "attach", str(process.pid), "--every",
@@ -174,7 +181,7 @@ def full_disk_and_closed_pipe_are_status_1(build):
         os.close(write_end)
         check(result.returncode == 1 and "Broken pipe" in result.stderr, result.stderr)
         check(process.poll() is None and state_of(process.pid) in "SR", "the target is harmed")
-    return 3
+    return 4
 
 
 @test
