@@ -57,18 +57,19 @@ struct proc_status {
 	unsigned int threads;
 	unsigned int seccomp; /**< 0 off, 1 strict, 2 filter */
 	uid_t euid;
-	uint64_t start_time; /**< clock ticks since boot: with the PID it names the process */
-	uint64_t rss;	     /**< resident bytes */
+	uint64_t start_time;  /**< clock ticks since boot: with the PID it names the process */
+	uint64_t start_stack; /**< address; another one after execve(), 0 without permission */
+	uint64_t rss;	      /**< resident bytes */
 };
 
 /** ERROR_GONE where the process does not exist; a zombie is not an error here. */
 _must_check_ struct error *proc_status_read(pid_t pid, struct proc_status *ret);
 
 /**
- * ERROR_GONE where the process has ended: it is not there, is a zombie, or, with @start_time not
- * 0, its PID belongs to another process by now.
+ * ERROR_GONE where the process has ended: it is not there, is a zombie, or, with an earlier
+ * status @known, its PID belongs to another process or it runs another program by now.
  */
-_must_check_ struct error *proc_check_alive(pid_t pid, uint64_t start_time);
+_must_check_ struct error *proc_check_alive(pid_t pid, const struct proc_status *known);
 
 /**
  * Open the file behind a mapping as the target sees it: /proc/PID/map_files (also a deleted

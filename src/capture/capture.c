@@ -13,7 +13,7 @@ const struct capture_options capture_defaults = {
 
 struct capture {
 	pid_t pid;
-	uint64_t start_time; /**< names the process together with the PID */
+	struct proc_status status; /**< as it was first: names the process and its program */
 	struct capture_options options;
 	struct image *live;
 	struct py_runtime *runtime;
@@ -22,14 +22,12 @@ struct capture {
 struct error *capture_open(pid_t pid, const struct capture_options *options, struct capture **ret)
 {
 	_cleanup_capture_ struct capture *capture = calloc(1, sizeof(*capture));
-	struct proc_status status;
 
 	if (!capture)
 		return &error_no_memory;
 	capture->pid = pid;
 	capture->options = *options;
-	try_(proc_status_read(pid, &status));
-	capture->start_time = status.start_time;
+	try_(proc_status_read(pid, &capture->status));
 	try_(image_live_create(pid, &capture->live));
 	try_(runtime_find(pid, capture->live, &capture->runtime));
 	*ret = steal_ptr(capture);
@@ -172,7 +170,7 @@ static uint64_t next_backoff(uint64_t backoff)
 /* Reading a process that has just ended fails in many ways; the reason is always this one. */
 static struct error *gone_instead(const struct capture *capture, struct error **err)
 {
-	struct error *gone = proc_check_alive(capture->pid, capture->start_time);
+	struct error *gone = proc_check_alive(capture->pid, &capture->status);
 
 	if (gone) {
 		error_free(*err);
@@ -192,7 +190,7 @@ static struct error *take(struct capture *capture, bool totals_only, struct heap
 	heap->facts.pid = capture->pid;
 	heap->totals_only = totals_only;
 	for (;;) {
-		try_(proc_check_alive(capture->pid, capture->start_time));
+		try_(proc_check_alive(capture->pid, &capture->status));
 		err = attempt(capture, heap);
 		if (!err)
 			break;

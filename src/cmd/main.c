@@ -5,10 +5,12 @@
 #include "cmd/signals.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The contract with scripts: see EXIT STATUS in reftracker(1). */
 static int exit_status(enum error_code code)
@@ -74,11 +76,27 @@ static void choose_encoding(void)
 		(void)setlocale(LC_CTYPE, "C.UTF-8");
 }
 
+/*
+ * A closed standard stream would be given to the first file that is opened, and a report could
+ * end up in it. Now reading it is at its end, and writing it fails as it should.
+ */
+static void reserve_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		(void)close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *command;
 	struct error *err;
 
+	reserve_streams();
 	choose_encoding();
 	if (argc < 2) {
 		command_print_overview(stderr);

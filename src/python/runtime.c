@@ -365,7 +365,7 @@ static struct error *find(pid_t pid, struct image *image, struct py_runtime **re
 struct error *runtime_find(pid_t pid, struct image *image, struct py_runtime **ret)
 {
 	struct error *err = find(pid, image, ret);
-	struct error *gone = err ? proc_check_alive(pid, 0) : NULL;
+	struct error *gone = err ? proc_check_alive(pid, NULL) : NULL;
 
 	/* A process that ends while it is looked at seems to be anything but a CPython. */
 	if (!gone)

@@ -199,6 +199,9 @@ static struct error *parse_stat(const char *text, struct proc_status *status)
 	for (field = 10; field < 22; field++)
 		(void)strtoll(rest, &rest, 10);
 	status->start_time = strtoull(rest, &rest, 10);
+	for (field = 23; field < 28; field++)
+		(void)strtoull(rest, &rest, 10);
+	status->start_stack = strtoull(rest, &rest, 10);
 	status->ended = status->state == 'Z' || status->state == 'X' || (flags & PF_EXITING);
 	return NULL;
 }
@@ -228,13 +231,16 @@ struct error *proc_status_read(pid_t pid, struct proc_status *ret)
 	return NULL;
 }
 
-struct error *proc_check_alive(pid_t pid, uint64_t start_time)
+struct error *proc_check_alive(pid_t pid, const struct proc_status *known)
 {
 	struct proc_status status;
 
 	try_(proc_status_read(pid, &status));
-	if (status.ended || (start_time && status.start_time != start_time))
+	if (status.ended || (known && status.start_time != known->start_time))
 		return error_create(ERROR_GONE, "process %d has ended", (int)pid);
+	if (known && status.start_stack != known->start_stack)
+		return error_create(ERROR_GONE, "process %d runs another program now (%s)",
+				    (int)pid, status.comm);
 	return NULL;
 }
 

@@ -160,6 +160,17 @@ def process_that_ends_while_it_is_read(build):
 
 
 @test
+def another_program_in_the_same_process_is_status_5(build):
+    for program in ("['sleep', '60']", "[sys.executable, '-c', 'import time; time.sleep(60)']"):
+        code = f"import os,sys,time\ntime.sleep(1.5)\nos.execvp({program}[0], {program})"
+        with Sleeper([sys.executable, "-c", code]) as process:
+            said = build.fails(5, "attach", process.pid, "--every", "500ms", "--count", "9", "-q",
+                               stdin=subprocess.DEVNULL)
+            check("runs another program now" in said, said)
+    return 2
+
+
+@test
 def full_disk_and_closed_pipe_are_status_1(build):
     with Sleeper() as process:
         with open("/dev/full", "w") as full:
