@@ -32,7 +32,7 @@ static void *touched(size_t size)
 
 int main(int argc, char **argv)
 {
-	_cleanup_(proc_maps_deinit) struct proc_maps maps = { 0 };
+	_cleanup_(proc_maps_deinit) struct proc_maps maps = {0};
 	_cleanup_error_ struct error *err = NULL;
 	uint64_t bytes = 0, ns = 0;
 	size_t i;
@@ -41,8 +41,8 @@ int main(int argc, char **argv)
 	for (i = 0; !err && i < maps.list.count; i++) {
 		const struct mapping *m = &maps.list.items[i];
 		size_t size = m->end - m->start;
-		struct iovec remote = { (void *)(uintptr_t)m->start, size };
-		struct iovec local = { is_wanted(m) ? touched(size) : NULL, size };
+		struct iovec remote = {(void *)(uintptr_t)m->start, size};
+		struct iovec local = {is_wanted(m) ? touched(size) : NULL, size};
 		uint64_t start = clock_now();
 
 		if (!local.iov_base)
