@@ -61,7 +61,7 @@ $(BUILD)/tests/unit/%.c: tests/unit/%.check
 
 $(BUILD)/tests/unit/%.o: $(BUILD)/tests/unit/%.c
 	@echo "  CC      $<"
-	$(Q)$(CC) $(filter-out -Wmissing-prototypes -Wstrict-prototypes -Wwrite-strings,$(CFLAGS_ALL)) \
+	$(Q)$(CC) $(filter-out -Wmissing-prototypes -Wstrict-prototypes -Wwrite-strings -Wformat=2,$(CFLAGS_ALL)) \
 		-Isrc -Itests/lib -MMD -MP -c -o $@ $<
 
 # Allocations go through the failing allocator of tests/lib/alloc.c.
