@@ -3,7 +3,7 @@
     workload.py --dump FILE --ready FILE [--freeze] [--subinterpreters]
 
 FILE gets, for each object of gc.get_objects(), separated by tabs: address, type, sys.getsizeof(),
-generation; and "own" lines for what only the dump itself made. Then it waits: "unfreeze FILE" thaws
+generation, reference count; and "own" lines for what only the dump itself made. Then it waits: "unfreeze FILE" thaws
 the permanent generation and writes the same of all that gc.get_objects() tells then.
 Modules that this interpreter lacks are left out.
 """
@@ -27,6 +27,7 @@ import typing
 import weakref
 
 KEEP = []
+OWN_REFERENCES = 0  # set by main()
 
 
 def keep(*items):
@@ -304,7 +305,17 @@ def describe(item, generation):
         size = sys.getsizeof(item)
     except Exception:
         size = "!"
-    return "0x%x\t%s\t%s\t%s\n" % (id(item), name, size, generation)
+    return "0x%x\t%s\t%s\t%s\t%d\n" % (id(item), name, size, generation,
+                                     sys.getrefcount(item) - OWN_REFERENCES)
+
+
+def own_references():
+    """How many references describing an object from a loop over a list adds to its count."""
+    probe = []
+    for item in [probe]:
+        counted = int(describe(item, 0).split()[-1])
+    del item
+    return counted - 1  # at rest it has one, from this function
 
 
 def dump(path):
@@ -342,6 +353,8 @@ def answer(words):
 
 
 def main():
+    global OWN_REFERENCES
+    OWN_REFERENCES = own_references()
     options = dict(zip(sys.argv[1:], sys.argv[2:] + [""]))
     containers()
     instances()
