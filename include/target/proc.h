@@ -80,6 +80,9 @@ _must_check_ struct error *proc_check_alive(pid_t pid, const struct proc_status 
  */
 _must_check_ struct error *proc_open_mapping(pid_t pid, const struct mapping *mapping, int *ret);
 
+/** Whether a thread has ended or is about to: it cannot be traced then (EPERM). */
+bool proc_thread_ended(pid_t pid, pid_t tid);
+
 /** Thread ids of the process now, ascending. Caller frees *@ret. */
 _must_check_ struct error *proc_threads(pid_t pid, pid_t **ret, size_t *ret_count);
 

@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "python_private.h"
 
 #include <stdio.h>
@@ -328,10 +329,32 @@ static struct error *describe_candidate(struct py_runtime *runtime,
 	return NULL;
 }
 
+/* The process runs while it is checked: a thread may end between two reads. A wrong layout stays
+ * wrong. */
+enum {
+	CHECK_TRIES = 10
+};
+
+static struct error *check_patiently(struct py_runtime *runtime, struct image *image)
+{
+	struct error *err = NULL;
+	struct py_view view;
+	int i;
+
+	view_init(&view, runtime, image);
+	for (i = 0; i < CHECK_TRIES; i++) {
+		error_free(err);
+		err = view_check(&view, &runtime->version);
+		if (!err)
+			return NULL;
+		clock_sleep(NSEC_PER_MSEC);
+	}
+	return err;
+}
+
 static struct error *examine(struct py_runtime *runtime, pid_t pid, struct candidate *candidate,
 			     struct image *image)
 {
-	struct py_view view;
 	uint64_t bias;
 
 	try_(describe_candidate(runtime, candidate));
@@ -342,8 +365,7 @@ static struct error *examine(struct py_runtime *runtime, pid_t pid, struct candi
 	try_(find_version(runtime, candidate, bias, image));
 	try_(check_supported(runtime));
 	try_(load_layout(runtime, pid, candidate, image));
-	view_init(&view, runtime, image);
-	return view_check(&view, &runtime->version);
+	return check_patiently(runtime, image);
 }
 
 static struct error *find(pid_t pid, struct image *image, struct py_runtime **ret)

@@ -244,6 +244,23 @@ struct error *proc_check_alive(pid_t pid, const struct proc_status *known)
 	return NULL;
 }
 
+bool proc_thread_ended(pid_t pid, pid_t tid)
+{
+	_cleanup_free_ char *stat = NULL;
+	struct proc_status status = {0};
+	char name[64];
+	struct error *err;
+
+	(void)snprintf(name, sizeof(name), "task/%d/stat", (int)tid);
+	err = read_file(pid, name, &stat);
+	if (!err)
+		err = parse_stat(stat, &status);
+	if (!err)
+		return status.ended;
+	error_free(err);
+	return true;
+}
+
 /* Whether the open file is the one that is mapped. */
 static bool is_mapped_file(int fd, const struct mapping *mapping, bool any_device)
 {

@@ -124,6 +124,9 @@ static struct error *seize(struct tracee *tracee, pid_t tid)
 
 		if (errnum == ESRCH)
 			return NULL;
+		/* ptrace_attach() (kernel/ptrace.c) refuses what is ending with EPERM as well. */
+		if (errnum == EPERM && proc_thread_ended(tracee->pid, tid))
+			return NULL;
 		if (errnum == EPERM)
 			return explain_refusal(tracee->pid);
 		return error_from_errno(errnum, "cannot stop thread %d", (int)tid);
