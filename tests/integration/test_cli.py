@@ -6,14 +6,17 @@ import signal
 import subprocess
 import time
 
-from harness import TOP, Target, check, first_python, interpreters, test
+from harness import TOP, Skip, Target, check, first_python, interpreters, test
 
 
 class Attach:
     """An attach session on a terminal: Enter takes the next snapshot."""
 
     def __init__(self, build, pid, *options):
-        self.terminal, slave = pty.openpty()
+        try:
+            self.terminal, slave = pty.openpty()
+        except OSError as error:
+            raise Skip(f"no pseudo terminals here ({error})") from error
         self.process = subprocess.Popen(
             [build.program("reftracker"), "attach", str(pid), "--every", "1h", *options],
             stdin=slave, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

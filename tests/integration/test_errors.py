@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 
-from harness import (Interpreter, Skip, Target, check, first_python, interpreters, state_of, test)
+from harness import (Build, Interpreter, Skip, Target, check, first_python, interpreters, state_of, test)
 
 SLEEP = [sys.executable, "-c", "import time\nwhile True: time.sleep(0.1)"]
 
@@ -70,9 +70,13 @@ def pypy_is_status_3(build):
 def other_users_process_is_status_4(build):
     if os.geteuid() != 0:
         raise Skip("needs root, to become somebody else")
-    with Sleeper() as process:
+    # The checkout may be where only root can go.
+    with tempfile.TemporaryDirectory() as folder, Sleeper() as process:
+        os.chmod(folder, 0o755)
+        shutil.copy(build.program("reftracker"), folder)
         for command in ("types", "attach", "doctor"):
-            said = build.fails(4, command, process.pid, user=65534, group=65534, extra_groups=[])
+            said = Build(folder).fails(4, command, process.pid, user=65534, group=65534,
+                                       extra_groups=[])
             check("\n  " in said, f"no hint: {said}")
         check(process.poll() is None, "the target ended")
     return 3
