@@ -21,7 +21,7 @@ static void print_births(const struct track *track)
 	size_t i;
 
 	for (i = 0; i < heap_count(heap); i++)
-		(void)printf("0x%" PRIx64 "\t%u\n", heap->address.items[i], track_born(track)[i]);
+		(void)printf("0x%" PRIx64 "\t%u\n", heap_address(heap, i), track_born(track)[i]);
 	(void)printf("end\n");
 	(void)fflush(stdout);
 }
@@ -31,7 +31,7 @@ static struct error *next(struct capture *capture, struct track *track)
 	_cleanup_(track_step_deinit) struct track_step step = {0};
 	struct heap *heap;
 
-	try_(capture_take(capture, &heap));
+	try_(capture_tracked(capture, &heap));
 	try_(track_next(track, heap, &step));
 	print_births(track);
 	return NULL;
@@ -47,8 +47,8 @@ static struct error *run(int argc, char **argv)
 	if (argc != 2)
 		return error_create(ERROR_USAGE, "identity_dump PID");
 	try_(capture_open((pid_t)atoi(argv[1]), &capture_defaults, &capture));
-	try_(capture_take(capture, &baseline));
-	try_(track_create(baseline, &track));
+	try_(capture_tracked(capture, &baseline));
+	try_(track_create(baseline, false, &track));
 	(void)printf("ready\n");
 	(void)fflush(stdout);
 	while (fgets(line, sizeof(line), stdin))

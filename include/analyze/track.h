@@ -11,8 +11,11 @@
 
 struct track;
 
-/** Begin with a baseline. Takes @baseline, also on error. */
-_must_check_ struct error *track_create(struct heap *baseline, struct track **ret);
+/**
+ * Begin with a baseline. Takes @baseline, also on error. @all: count all objects; else only those
+ * that the collector tracks, whatever others the heaps have.
+ */
+_must_check_ struct error *track_create(struct heap *baseline, bool all, struct track **ret);
 void track_destroy(struct track *track);
 
 static inline void cleanup_track(struct track **track)
@@ -43,7 +46,20 @@ _must_check_ struct error *track_next(struct track *track, struct heap *heap,
 /** The heap of the newest step (or the baseline). Borrowed until the next track_next(). */
 const struct heap *track_heap(const struct track *track);
 
+/**
+ * The baseline, the heap before the newest, and the newest, where all three have references and
+ * only tracked objects are counted: what persists in the sense above is what persists in these.
+ * Borrowed until the next track_next().
+ */
+bool track_series(const struct track *track, const struct heap *ret[3]);
+
 /** The step at which each object of track_heap() was first seen, 0 for the baseline. Borrowed. */
 const uint32_t *track_born(const struct track *track);
+
+/**
+ * For each object of track_heap(): whether every match since it was first seen is certain
+ * (analyze/identity.h), and not by address, type and age alone. Borrowed.
+ */
+const bool *track_sure(const struct track *track);
 
 #endif

@@ -52,4 +52,23 @@ void *array_grow(void *items, size_t item_size, size_t needed, size_t *capacity)
 		*a = (struct name){0};                                                             \
 	}
 
+DEFINE_ARRAY(u64_array, uint64_t)
+DEFINE_ARRAY(u32_array, uint32_t)
+DEFINE_ARRAY(u16_array, uint16_t)
+
+/** The first row of [@low, @high) of a sorted column that is not below @value; @high: none. */
+static inline size_t u32_lower_bound(const uint32_t *column, size_t low, size_t high,
+				     uint32_t value)
+{
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (column[middle] < value)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 #endif

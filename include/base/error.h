@@ -25,9 +25,12 @@ enum error_code {
 	ERROR_DENIED,	    /**< permission denied by the kernel */
 	ERROR_GONE,	    /**< the process does not exist (any more) */
 	ERROR_TRACED,	    /**< another tracer holds the process */
+	ERROR_NOT_CLONABLE, /**< memory cannot be taken by a clone; a copy may be possible */
 	ERROR_INCONSISTENT, /**< no consistent state within the limits */
 	ERROR_BAD_DATA,	    /**< bytes from a file or the target make no sense */
+	ERROR_BAD_SNAPSHOT, /**< no snapshot file, or a damaged or truncated one */
 	ERROR_INTERRUPTED,  /**< the user asked to stop */
+	ERROR_GATE,	    /**< what was found is beyond what the user allows */
 	ERROR_CODE_COUNT,
 };
 

@@ -14,6 +14,12 @@
  */
 _must_check_ struct error *file_read(const char *path, char **ret, size_t *ret_size);
 
+/**
+ * The decimal number behind the first @key in a text file, "" for the one that it begins with;
+ * spaces may come before it. False where there is no such file, key or number ("max", "unlimited").
+ */
+bool file_number(const char *path, const char *key, uint64_t *ret);
+
 /** Write all of @text to descriptor @fd. @name is for the message. */
 _must_check_ struct error *file_write_all(int fd, const char *text, size_t size, const char *name);
 

@@ -15,6 +15,7 @@ enum option_kind {
 	OPTION_NUMBER,	 /**< uint64_t */
 	OPTION_DURATION, /**< uint64_t nanoseconds */
 	OPTION_CHOICE,	 /**< int: index in choices */
+	OPTION_SIZE,	 /**< uint64_t bytes; K, M, G and T are powers of 1024 */
 };
 
 struct option {
@@ -44,6 +45,9 @@ struct arguments {
  */
 _must_check_ struct error *options_parse(const struct option *const *tables, int argc, char **argv,
 					 void *values, struct arguments *ret);
+
+/** Parse "200M" as OPTION_SIZE does. */
+bool size_parse(const char *text, uint64_t *ret);
 
 /** Print one line per option, aligned. */
 void options_print(const struct option *table, FILE *stream);

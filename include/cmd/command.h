@@ -8,33 +8,48 @@
 #define REFTRACKER_CMD_COMMAND_H
 
 #include "base/options.h"
+#include "base/outfile.h"
 #include "report/report.h"
+#include "target/core.h"
 
 #include <sys/types.h>
 
 enum command_flags {
-	COMMAND_TARGET = 1 << 0, /**< takes one process: PID or -p PID */
-	COMMAND_REPORT = 1 << 1, /**< takes the options that shape a report */
+	COMMAND_TARGET = 1 << 0, /**< takes one process: PID, -p PID or --core FILE */
+	COMMAND_REPORT = 1 << 1, /**< takes the options that shape a report by type */
+	COMMAND_SOURCE = 1 << 2, /**< the same or a snapshot: FILE */
+	/** Takes more arguments, which run() finds in context->arguments. */
+	COMMAND_ARGUMENTS = 1 << 3,
+	COMMAND_OUTPUT = 1 << 4, /**< takes those of COMMAND_REPORT that are not about types */
+	COMMAND_PID_OPTIONAL = 1 << 5, /**< with COMMAND_TARGET: context->pid may stay 0 */
+	COMMAND_LIVE = 1 << 6,	       /**< needs time to pass: takes no core file */
 };
 
 /** What the dispatcher has worked out from the common options before run(). */
 struct command_context {
 	const void *values;	    /**< of the command's own options */
-	struct arguments arguments; /**< without the PID */
-	pid_t pid;
-	struct report_style style; /**< its stream is NULL until command_open_output() */
-	const char *output;	   /**< file of -o, NULL for standard output */
+	struct arguments arguments; /**< without the PID or FILE */
+	pid_t pid;		    /**< 0: none */
+	struct core_options core;   /**< in place of a process; its path is NULL: none */
+	const char *file;	    /**< of a snapshot, NULL: none; borrowed */
+	struct report_style style;  /**< its stream is NULL until command_open_output() */
+	struct outfile out;	    /**< where the stream goes */
+	const char *output;	    /**< file of -o, NULL for standard output */
 	bool quiet, verbose;
 };
 
 /**
- * Open the report's stream. To be called when there is something to report and not before: an
- * error until then leaves the file of an earlier report as it was.
+ * Open the report's stream. The file of an earlier report stays as it was until the command has
+ * ended without an error.
  */
 _must_check_ struct error *command_open_output(struct command_context *context);
 
+/** The same for a report that goes on for long: it can be read while it grows. */
+_must_check_ struct error *command_open_log(struct command_context *context);
+
 struct command {
 	const char *name;
+	const char *alias;	 /**< another name, NULL: none */
 	const char *usage;	 /**< arguments, for the first line of the help */
 	const char *summary;	 /**< one line, no full stop */
 	const char *description; /**< some lines */
@@ -42,6 +57,7 @@ struct command {
 	size_t values_size;   /**< bytes of the structure that options fill in */
 	const void *defaults; /**< initial values, values_size bytes */
 	unsigned int flags;
+	unsigned int formats; /**< 1 << REPORT_... for each it knows; 0: table, JSON, CSV */
 	struct error *(*run)(struct command_context *context);
 };
 

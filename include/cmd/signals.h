@@ -10,7 +10,10 @@
 /** A closed pipe is an error of write() and not a death. */
 void signals_init(void);
 
-/** From now on SIGINT and SIGTERM only set what signals_interrupted() tells; a second one ends. */
+/**
+ * From now on SIGINT and SIGTERM only set what signals_interrupted() tells; a second one ends.
+ * One that came before is forgotten.
+ */
 void signals_catch(void);
 bool signals_interrupted(void);
 
@@ -19,5 +22,11 @@ bool signals_interrupted(void);
  * read from standard input (it is read).
  */
 void signals_wait(uint64_t ns, bool enter);
+
+/**
+ * Wait @ns nanoseconds, or until a caught signal arrives, or until @fd (-1: none) can be read;
+ * whether it can.
+ */
+bool signals_poll(uint64_t ns, int fd);
 
 #endif

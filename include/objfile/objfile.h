@@ -39,6 +39,24 @@ struct objfile_range {
  */
 bool objfile_find_symbol(struct objfile *file, const char *name, struct objfile_range *ret);
 
+/**
+ * The function that holds the link-time address @address, of .symtab and .dynsym: its name
+ * (borrowed from @file) and the offset in it. False where no function's own range holds it: the
+ * nearest symbol before it would be a guess. The first call sorts all symbols.
+ */
+bool objfile_function_at(struct objfile *file, uint64_t address, const char **ret_name,
+			 uint64_t *ret_offset);
+
+/** The same for variables. */
+bool objfile_data_at(struct objfile *file, uint64_t address, const char **ret_name,
+		     uint64_t *ret_offset);
+
+/**
+ * The writable segment, as it is in memory (.data and .bss), that holds the link-time address
+ * @address. False where none does.
+ */
+bool objfile_writable(struct objfile *file, uint64_t address, struct objfile_range *ret);
+
 /** Find an allocated section by name. */
 bool objfile_find_section(struct objfile *file, const char *name, struct objfile_range *ret);
 
@@ -48,6 +66,11 @@ bool objfile_find_section(struct objfile *file, const char *name, struct objfile
  * that offset. Page rounding of segments is allowed for.
  */
 bool objfile_load_bias(struct objfile *file, uint64_t file_offset, uint64_t mapped_at,
+		       uint64_t *ret);
+
+/** The same of a mapping that can be written: the page before may be one of another segment, too.
+ */
+bool objfile_data_bias(struct objfile *file, uint64_t file_offset, uint64_t mapped_at,
 		       uint64_t *ret);
 
 /**

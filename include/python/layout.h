@@ -105,6 +105,10 @@ _must_check_ struct error *layout_add_reported(struct py_layout *layout, struct 
  */
 _must_check_ struct error *layout_check(const struct py_layout *layout);
 
+/** ERROR_UNSUPPORTED, with its name, where one of @fields is not known or does not exist. */
+_must_check_ struct error *layout_check_known(const struct py_layout *layout,
+					      const enum py_field *fields, size_t count);
+
 /** How many fields came from each source. */
 void layout_count_sources(const struct py_layout *layout, unsigned int counts[PY_SOURCE_DWARF + 1]);
 

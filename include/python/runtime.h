@@ -1,6 +1,6 @@
 /*
- * The CPython of a process: where its _PyRuntime is, which version and flavour, and the layout
- * of its structures.
+ * The CPython of a process or core file: where its _PyRuntime is, which version and flavour, and
+ * the layout of its structures.
  *
  * Only looks: nothing is stopped, nothing in the target is changed or run.
  */
@@ -9,9 +9,9 @@
 
 #include "python/layout.h"
 #include "python/traits.h"
+#include "target/origin.h"
 
 struct py_runtime {
-	pid_t pid;
 	char *path;	      /**< of the executable or libpython, as the target sees it; owned */
 	char *debug_path;     /**< of the separate debug file used, NULL where none; owned */
 	char *build_id;	      /**< hexadecimal, "" where there is none; owned */
@@ -26,12 +26,13 @@ struct py_runtime {
 };
 
 /**
- * Find the interpreter of @pid, put its layout together and check it on the live data in @image.
+ * Find the interpreter of @origin, put its layout together and check it on the live data in @image.
  *
- * ERROR_NOT_PYTHON: no CPython in this process. ERROR_UNSUPPORTED: PyPy, a free-threaded
- * build, a version outside the range, or one whose layout is not known.
+ * ERROR_NOT_PYTHON: no CPython in this process. ERROR_UNSUPPORTED: PyPy, a version
+ * outside the range, or one whose layout is not known.
  */
-_must_check_ struct error *runtime_find(pid_t pid, struct image *image, struct py_runtime **ret);
+_must_check_ struct error *runtime_find(struct origin origin, struct image *image,
+					struct py_runtime **ret);
 void runtime_destroy(struct py_runtime *runtime);
 
 static inline void cleanup_runtime(struct py_runtime **runtime)

@@ -43,6 +43,11 @@ enum {
  */
 bool view_text(struct py_view *view, raddr_t object, char *buffer, size_t size);
 
+/**
+ * The same, but of a text that is longer than TEXT_MAX characters or @size bytes the start.
+ */
+bool view_text_start(struct py_view *view, raddr_t object, char *buffer, size_t size);
+
 /** The value of a str key of a dict. False where there is none. */
 bool view_dict_find(struct py_view *view, raddr_t dict, const char *key, raddr_t *ret);
 

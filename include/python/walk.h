@@ -1,9 +1,12 @@
 /*
- * The objects on the lists of the garbage collector: every interpreter, every generation and
- * the permanent one. What is found goes to a sink; the walk itself keeps no objects.
+ * The objects of a CPython process. python_walk(): those on the lists of the garbage collector,
+ * of every interpreter, every generation and the permanent one. python_graph(): these, all that can
+ * be reached from them and from the roots, and every reference with its name.
  *
- * To use it for something else than a heap graph: fill in a struct py_sink and call
- * python_walk() with a view of any image.
+ * What is found goes to a sink; the walk itself keeps no objects, python_graph() only their
+ * addresses. To use it for something else than a heap graph: fill in a struct py_sink and call one
+ * of the two with a view of any image. Everything read is untrusted: a pointer that leads to no
+ * object is left out and counted, and a walk always ends.
  */
 #ifndef REFTRACKER_PYTHON_WALK_H
 #define REFTRACKER_PYTHON_WALK_H
@@ -23,6 +26,8 @@ struct py_type_event {
 	const char *name; /**< module.qualname, UTF-8; borrowed for the call */
 };
 
+#define PY_UNTRACKED UINT32_MAX
+
 /** One list of the collector, told before its first object. */
 struct py_list_event {
 	uint32_t id;		 /**< dense, from 0 in this walk */
@@ -39,14 +44,106 @@ struct py_list_event {
 
 struct py_object_event {
 	raddr_t address;
-	uint32_t type;	   /**< id of its py_type_event */
-	uint64_t refcount; /**< as sys.getrefcount() would say without its own argument */
-	uint64_t size;	   /**< bytes, as sys.getsizeof() says */
-	uint32_t content;  /**< hash of what cannot change during its life, 0: nothing known */
-	uint32_t body;	   /**< hash of its first words as they are now, 0: all zero */
+	uint32_t type; /**< id of its py_type_event */
+	uint32_t list; /**< id of its py_list_event, PY_UNTRACKED: on none */
+	/**
+	 * As sys.getrefcount() would say without its own argument, and without what the collector
+	 * adds for deferred counting where there is no GIL.
+	 */
+	uint64_t refcount;
+	uint64_t size;	  /**< bytes, as sys.getsizeof() says */
+	uint16_t content; /**< hash of what cannot change during its life, 0: nothing known */
+	uint32_t body;	  /**< hash of its first words as they are now, 0: all zero */
 };
 
-/** Receivers; each may end the walk by returning an error. @ctx is the caller's. */
+/** What a reference is. */
+enum py_ref_kind {
+	PY_REF_ATTRIBUTE, /**< of an instance or module, by its name */
+	PY_REF_ITEM,	  /**< of a sequence; its items are told in order, none left out */
+	PY_REF_KEY,	  /**< of a mapping, or member of a set */
+	PY_REF_VALUE,	  /**< of a mapping; its key was told just before */
+	PY_REF_LOCAL,	  /**< variable of a frame, by its name */
+	PY_REF_CLOSURE,	  /**< what a cell holds */
+	PY_REF_SLOT,	  /**< member of a C structure, or an entry of __slots__ */
+	PY_REF_TYPE,	  /**< from an object to its type, where that is counted */
+	PY_REF_WEAK,	  /**< not counted, does not keep its target alive */
+	PY_REF_NATIVE,	  /**< found by the type's own traversal, no name known */
+	PY_REF_INTERNAL,  /**< of the interpreter's own making, such as a type's cache */
+	PY_REF_GUESS,	  /**< a word in an object of an unknown type that looks like one */
+	PY_REF_KINDS
+};
+
+/** A name is a text, or what a str object says; both 0: none. */
+struct py_name {
+	const char *text; /**< UTF-8; stays where it is until the walk ends */
+	raddr_t object;	  /**< a str object */
+};
+
+struct py_ref {
+	uint32_t target; /**< number of the object: they are counted from 0 as they are told */
+	enum py_ref_kind kind;
+	struct py_name name;
+};
+
+/** How the references of an object were found. */
+enum py_reading {
+	PY_READ_EXACT,	      /**< by its type's own tp_traverse */
+	PY_READ_DECODED,      /**< by what is known of its type */
+	PY_READ_CONSERVATIVE, /**< by words that look like references */
+	PY_READ_FAILED,	      /**< not all of them: damaged, or its traversal crashed */
+	PY_READ_LEAF,	      /**< of a type that holds none */
+	PY_READINGS
+};
+
+/** All references of one object. Told for object 0, 1, 2 ... in order, for none twice. */
+struct py_refs_event {
+	uint32_t object;
+	const struct py_ref *refs; /**< borrowed for the call */
+	size_t count;
+	enum py_reading reading;
+};
+
+enum py_root_kind {
+	PY_ROOT_MODULE,	     /**< in sys.modules, name: the module */
+	PY_ROOT_FRAME,	     /**< variable of a running frame */
+	PY_ROOT_INTERPRETER, /**< member of an interpreter's or the runtime's state */
+	PY_ROOT_THREAD,	     /**< member of a thread's state */
+	PY_ROOT_STATIC,	     /**< a static type, or another object that nobody allocated */
+	PY_ROOT_INTERNED,    /**< in a table of interned strings */
+	PY_ROOT_STACK,	     /**< a word on a native stack, name: the C function; a guess */
+	PY_ROOT_DATA, /**< a word in the data of a mapped file, name: file and symbol; a guess */
+	PY_ROOT_KINDS
+};
+
+#define PY_NONE UINT32_MAX
+
+struct py_root {
+	enum py_root_kind kind;
+	/** The target's reference count counts it; what is borrowed or counted elsewhere is not. */
+	bool counted;
+	struct py_name name;
+	uint32_t target; /**< number of the object */
+	uint32_t thread; /**< number of the thread as told, or PY_NONE */
+	uint32_t frame;	 /**< number of the frame as told, or PY_NONE */
+};
+
+struct py_thread_event {
+	uint64_t native_id; /**< 0: not known (before 3.11) */
+	uint64_t ident;
+	int64_t interp;
+};
+
+struct py_frame_event {
+	uint32_t thread, depth;	     /**< 0: the innermost */
+	const char *function, *file; /**< borrowed for the call; NULL: not known */
+	int64_t line;		     /**< or PY_LINE_... of frames.h */
+	uint32_t object;	     /**< number of the frame object, or PY_NONE */
+};
+
+/**
+ * Receivers; each may end the walk by returning an error. @ctx is the caller's. Those after
+ * @object are for python_graph() only, which needs them all.
+ */
 struct py_sink {
 	void *ctx;
 	bool identity; /**< content and body of objects are wanted; they cost a read each */
@@ -54,6 +151,13 @@ struct py_sink {
 	struct error *(*list)(void *ctx, const struct py_list_event *event);
 	/** In list order: objects follow the list event they belong to. */
 	struct error *(*object)(void *ctx, const struct py_object_event *event);
+	struct error *(*refs)(void *ctx, const struct py_refs_event *event);
+	/** The text of object number @object, a str that names something. Told at most once. */
+	struct error *(*text)(void *ctx, uint32_t object, const char *text);
+	struct error *(*root)(void *ctx, const struct py_root *root);
+	struct error *(*thread)(void *ctx, const struct py_thread_event *event);
+	/** Of the thread told last, innermost first. */
+	struct error *(*frame)(void *ctx, const struct py_frame_event *event);
 };
 
 /** What the walk could not do. */
@@ -61,6 +165,58 @@ struct py_walk_stats {
 	uint64_t objects;
 	uint64_t unsized;   /**< objects whose size could not be worked out; told with size 0 */
 	uint64_t own_sizes; /**< objects of types with a __sizeof__ in Python, which is not run */
+	uint64_t damaged;   /**< references that led to no object and were not told */
+};
+
+/** Objects whose tp_traverse is to be run. */
+struct py_traverse_call {
+	raddr_t object;
+	raddr_t function; /**< the type's tp_traverse */
+};
+
+struct py_traversed {
+	const raddr_t *visited; /**< in the order of visits, repeats kept, no 0 */
+	const uint32_t *ends;	/**< of each call: index behind its last visit */
+	const bool *ok;		/**< of each call: it came to its end */
+};
+
+/**
+ * Who can run a type's own tp_traverse on the objects of this image, where there is somebody. An
+ * error ends the walk; where traversing has become impossible, all calls are not ok.
+ */
+struct py_traverser {
+	void *ctx;
+	/** What it finds is borrowed until the next call. */
+	struct error *(*traverse)(void *ctx, const struct py_traverse_call *calls, size_t count,
+				  struct py_traversed *ret);
+};
+
+/** A part of memory besides the heap in which native code may keep references. */
+struct py_native_area {
+	enum py_root_kind kind; /**< PY_ROOT_DATA or PY_ROOT_STACK */
+	raddr_t start, end;
+	uint64_t ident;		   /**< of a stack: the pthread_t of its thread; 0: not known */
+	const uint64_t *registers; /**< of its thread; NULL: none */
+	size_t register_count;
+};
+
+/**
+ * What native code may hold. Words there that are addresses of objects are told as roots, of
+ * objects whose counts nothing else explains and no more than that. They are guesses.
+ */
+struct py_native {
+	void *ctx;
+	const struct py_native_area *areas; /**< first those of data, ascending, then stacks */
+	size_t count;
+	/** What the word at @address in area number @area belongs to; stays until the walk ends. */
+	struct error *(*name)(void *ctx, size_t area, raddr_t address, const char **ret);
+};
+
+struct py_graph_options {
+	const struct py_traverser *traverser; /**< borrowed; NULL: there is none */
+	const struct py_native *native;	      /**< borrowed; NULL: not looked at */
+	bool values;	 /**< texts of str, int and bool objects are told, too, not only of names */
+	bool names_only; /**< of keys, only those that look like names are told */
 };
 
 /** True where a collection is running in some interpreter: no list can be trusted then. */
@@ -72,5 +228,13 @@ _must_check_ struct error *python_collecting(struct py_view *view, bool *ret);
  */
 _must_check_ struct error *python_walk(struct py_view *view, const struct py_sink *sink,
 				       struct py_walk_stats *ret);
+
+/**
+ * Walk all lists, then everything that can be reached. Linear in objects and references. Memory:
+ * about 20 bytes for each object, and the references of one object at a time.
+ */
+_must_check_ struct error *python_graph(struct py_view *view, const struct py_sink *sink,
+					const struct py_graph_options *options,
+					struct py_walk_stats *ret);
 
 #endif

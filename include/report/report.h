@@ -5,7 +5,10 @@
 #ifndef REFTRACKER_REPORT_REPORT_H
 #define REFTRACKER_REPORT_REPORT_H
 
+#include "analyze/leaks.h"
 #include "analyze/track.h"
+#include "heap/file.h"
+#include "heap/stacks.h"
 #include "report/filter.h"
 
 #include <stdio.h>
@@ -15,6 +18,7 @@ enum report_format {
 	REPORT_TABLE,
 	REPORT_JSON,
 	REPORT_CSV,
+	REPORT_OPENMETRICS, /**< for commands that name it among their formats */
 };
 
 /* ORDER report-sort: likewise. */
@@ -49,11 +53,20 @@ _must_check_ struct error *report_histogram_table(const struct report_style *sty
 _must_check_ struct error *report_types(const struct report_style *style,
 					const struct histogram *histogram, const struct heap *heap);
 
+/** The answer of the `info` command; @version: of the interpreter, as text. */
+_must_check_ struct error *report_info(const struct report_style *style, const char *path,
+				       const struct heap_file_info *info, const char *version);
+
+/** The answer of the `stacks` command. */
+_must_check_ struct error *report_stacks(const struct report_style *style,
+					 const struct stacks *stacks);
+
 /** What is being tracked, for the head of an `attach` report. */
 struct report_target {
 	pid_t pid;
 	const char *command; /**< its command line */
 	const char *python;  /**< "CPython 3.11.2" */
+	bool several;	     /**< it is one of several in this report: all of it says which */
 };
 
 /** The head: the process and its baseline. */
@@ -61,14 +74,20 @@ _must_check_ struct error *report_attach_start(const struct report_style *style,
 					       const struct report_target *target,
 					       const struct heap *baseline);
 
-/** One diff; @since_ns: since the snapshot before. */
+/** One diff; @since_ns: since the snapshot before. @leaks: of the last diff, else NULL. */
 _must_check_ struct error *report_attach_step(const struct report_style *style,
 					      const struct report_target *target,
 					      const struct heap *heap,
-					      const struct track_step *step, uint64_t since_ns);
+					      const struct track_step *step,
+					      const struct leaks *leaks, uint64_t since_ns);
 
-/** The end: what persists, or that nothing does. @step: the last one, NULL where there was none. */
+/**
+ * The end: what persists and who holds it, or that nothing does. @step: the last one, NULL where
+ * there was none. @leaks: NULL where they are not known.
+ */
 _must_check_ struct error *report_attach_end(const struct report_style *style,
-					     const struct track_step *step);
+					     const struct report_target *target,
+					     const struct heap *heap, const struct track_step *step,
+					     const struct leaks *leaks);
 
 #endif

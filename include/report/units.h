@@ -20,6 +20,12 @@ const char *units_bytes(uint64_t bytes, char *buffer);
 const char *units_duration(uint64_t ns, char *buffer);
 
 /**
+ * Bytes of the UTF-8 character at @s; 0 where it is none, or the end (RFC 3629: no surrogates,
+ * nothing overlong).
+ */
+size_t units_character(const unsigned char *s);
+
+/**
  * Text from the target as it can be shown: control characters and bytes that are no UTF-8
  * become \xNN. With @keep_control only the latter. Caller frees *@ret.
  */

@@ -6,6 +6,9 @@
  *  - copy: the writable private memory as it was at one instant, copied in bulk while all
  *    threads stood; read-only memory comes from the live process when it is asked for
  *    (image_copy_*).
+ *  - clone: a process that is a copy-on-write clone of the target, read block by block as it is
+ *    needed (image_clone_create).
+ *  - core: the core file of a process (core.h).
  *  - buffer: byte ranges given by the caller, for tests (image_buffer_*).
  *
  * A read either yields all bytes or fails; a failed read is expected (a bad pointer) and
@@ -24,39 +27,58 @@ struct image_region {
 	const unsigned char *bytes; /**< of start */
 };
 
-/**
- * Regions are sorted by address and do not overlap; two may touch, and a read may span both.
- * Private to the image_*.c files and to the inline functions below.
- */
+enum {
+	IMAGE_GRANULE_BITS = 16, /**< 64 KiB */
+	IMAGE_RECENT = 512
+};
+
+/** Private to the image_*.c files and to the inline functions below. */
 struct image {
 	const struct image_ops *ops;
-	struct image_region *regions;
-	size_t region_count;
-	size_t last; /**< index of the region that was hit last */
+	/** Where granules of memory that were read lately lie, by image_slot(); end 0: none. */
+	struct image_region recent[IMAGE_RECENT];
 };
 
 struct image_ops {
 	const char *name;
-	/** Read what no single region holds. */
+	/** The range that holds @addr. False where none is at hand. */
+	bool (*find)(struct image *image, raddr_t addr, struct image_region *ret);
+	/** Read what find() does not have. NULL: there is nothing else. */
 	bool (*read)(struct image *image, raddr_t addr, void *buffer, size_t size);
 	void (*destroy)(struct image *image);
 };
 
-/** The way of image_read() for what is not in the region hit last. */
+static inline size_t image_slot(raddr_t addr)
+{
+	return (size_t)(addr >> IMAGE_GRANULE_BITS) % IMAGE_RECENT;
+}
+
+/** The way of image_read() for what is not in a region read lately. */
 bool image_read_slow(struct image *image, raddr_t addr, void *buffer, size_t size);
 
 /** Read @size bytes at @addr. False where not all of them can be had; @buffer is then undefined. */
 static inline bool image_read(struct image *image, raddr_t addr, void *buffer, size_t size)
 {
-	if (_likely_(image->last < image->region_count)) {
-		const struct image_region *r = &image->regions[image->last];
+	const struct image_region *r = &image->recent[image_slot(addr)];
 
-		if (_likely_(addr >= r->start && addr < r->end && size <= r->end - addr)) {
-			memcpy(buffer, r->bytes + (addr - r->start), size);
-			return true;
-		}
+	if (_likely_(addr >= r->start && addr < r->end && size <= r->end - addr)) {
+		memcpy(buffer, r->bytes + (addr - r->start), size);
+		return true;
 	}
 	return image_read_slow(image, addr, buffer, size);
+}
+
+/**
+ * Where @size bytes at @addr lie, good until the next read. NULL where they are not in a region
+ * read lately: that does not say that image_read() would fail.
+ */
+static inline const unsigned char *image_at(const struct image *image, raddr_t addr, size_t size)
+{
+	const struct image_region *r = &image->recent[image_slot(addr)];
+
+	if (_likely_(addr >= r->start && addr < r->end && size <= r->end - addr))
+		return r->bytes + (addr - r->start);
+	return NULL;
 }
 
 static inline bool image_read_u64(struct image *image, raddr_t addr, uint64_t *ret)
@@ -93,6 +115,16 @@ static inline void cleanup_image(struct image **image)
  * Falls back to /proc/PID/mem where process_vm_readv() is not to be had.
  */
 _must_check_ struct error *image_live_create(pid_t pid, struct image **ret);
+
+/**
+ * The memory of @pid, which stands still for as long as the image lives: a clone (clone.h).
+ * Blocks of 64 KiB are read when they are first needed and kept in a cache that grows where it
+ * proves too small, up to @most bytes. Where @pid has ended, reads fail.
+ */
+_must_check_ struct error *image_clone_create(pid_t pid, uint64_t most, struct image **ret);
+
+/** Bytes that an image_clone_create() has read from the clone so far. */
+uint64_t image_clone_bytes(const struct image *image);
 
 /** What a copy will hold and cost. */
 struct image_estimate {

@@ -48,12 +48,24 @@ _must_check_ struct error *proc_maps_read(pid_t pid, struct proc_maps *ret);
 /** The mapping that holds @addr, or NULL. Borrowed from @maps. */
 const struct mapping *proc_maps_find(const struct proc_maps *maps, raddr_t addr);
 
-/** Facts from /proc/PID/stat and /proc/PID/status. */
+/**
+ * Facts from /proc/PID/stat and /proc/PID/status.
+ *
+ * The main thread may end (pthread_exit(3)) while others run. /proc/PID then has no memory and no
+ * state but that of a zombie; /proc/TID of any other thread has all. @task is the id by which all
+ * other functions, here and elsewhere, must be asked for such a process.
+ */
 struct proc_status {
+	pid_t task;    /**< PID, or the first living thread where the main one has ended */
+	pid_t leader;  /**< PID of the process, whatever was asked for */
 	char state;    /**< R, S, D, T, t, Z, X as in proc(5) */
 	char comm[64]; /**< the command name, as in /proc/PID/stat */
-	bool ended;    /**< a zombie, or on its way to be one: its memory is gone or going */
-	pid_t tracer;  /**< PID of its tracer, 0 where there is none */
+	bool ended;    /**< all threads: a zombie, or on its way to be one */
+	bool kernel;   /**< a thread of the kernel: it has no memory of its own */
+	pid_t parent;
+	pid_t tracer;	     /**< PID of its tracer, 0 where there is none */
+	pid_t inner;	     /**< PID in its own PID namespace; 0: the kernel does not say */
+	unsigned int levels; /**< PID namespaces from ours to its own: 1 where it is the same */
 	unsigned int threads;
 	unsigned int seccomp; /**< 0 off, 1 strict, 2 filter */
 	uid_t euid;
@@ -62,7 +74,12 @@ struct proc_status {
 	uint64_t rss;	      /**< resident bytes */
 };
 
-/** ERROR_GONE where the process does not exist; a zombie is not an error here. */
+/**
+ * ERROR_GONE where the process does not exist, ERROR_DENIED where /proc hides it; a zombie is not
+ * an error here. ERROR_OTHER for the id of a thread that is not the main one, with a hint; but for
+ * a
+ * @task.
+ */
 _must_check_ struct error *proc_status_read(pid_t pid, struct proc_status *ret);
 
 /**
@@ -74,17 +91,50 @@ _must_check_ struct error *proc_check_alive(pid_t pid, const struct proc_status 
 /**
  * Open the file behind a mapping as the target sees it: /proc/PID/map_files (also a deleted
  * file; needs privilege on old kernels), else /proc/PID/exe where it is the executable, else
- * its path below /proc/PID/root, where device and inode must agree with the mapping.
+ * its path below /proc/PID/root, where device and inode must agree with the mapping. One that has
+ * been deleted or replaced and cannot be had so is made anew from what is mapped of it: segments,
+ * dynamic symbols and build-id, no other sections.
  *
  * @ret: a descriptor, returned.
  */
 _must_check_ struct error *proc_open_mapping(pid_t pid, const struct mapping *mapping, int *ret);
 
+/**
+ * A descriptor that can be read when the process has ended (pidfd_open(2)), returned; -1 where
+ * there is none, as on kernels before 5.3. Nobody's permission is needed.
+ */
+int proc_open_end(pid_t pid);
+
 /** Whether a thread has ended or is about to: it cannot be traced then (EPERM). */
 bool proc_thread_ended(pid_t pid, pid_t tid);
 
+/** State of a thread as in proc(5): R, S, D, T, t; X where there is no such thread. */
+char proc_thread_state(pid_t pid, pid_t tid);
+
+/** The name that the kernel has for a thread; "" where there is no such thread. */
+void proc_thread_name(pid_t pid, pid_t tid, char *buffer, size_t size);
+
 /** Thread ids of the process now, ascending. Caller frees *@ret. */
 _must_check_ struct error *proc_threads(pid_t pid, pid_t **ret, size_t *ret_count);
+
+/** All processes there are now, ascending. Caller frees *@ret. */
+_must_check_ struct error *proc_list(pid_t **ret, size_t *ret_count);
+
+/** One process of a tree. */
+struct proc_relative {
+	pid_t pid, parent;
+};
+
+DEFINE_ARRAY(proc_relatives, struct proc_relative)
+
+/**
+ * @pid and all processes below it, children of one next to each other and before grandchildren.
+ * What begins or ends meanwhile may be missing; nothing else is in it. @ret: zeroed before.
+ */
+_must_check_ struct error *proc_descendants(pid_t pid, struct proc_relatives *ret);
+
+/** Its control group: that of systemd, else of version 2, else of its memory. Caller frees. */
+_must_check_ struct error *proc_cgroup(pid_t pid, char **ret);
 
 /** The command line, arguments joined with spaces, control characters as they are. Caller frees. */
 _must_check_ struct error *proc_cmdline(pid_t pid, char **ret);

@@ -17,8 +17,8 @@ static struct error *map_types(struct histogram *histogram, const struct heap *h
 {
 	size_t i;
 
-	for (i = 0; i < heap->types.count; i++) {
-		const char *name = strtab_get(&heap->names, heap->types.items[i].name);
+	for (i = 0; i < heap->type_count; i++) {
+		const char *name = heap_text(heap, heap->types[i].name);
 		struct histogram_row empty = {0};
 		uint32_t row;
 
@@ -73,13 +73,13 @@ static void count_types(struct histogram *histogram, const struct heap *heap,
 {
 	size_t i;
 
-	for (i = 0; i < heap->types.count; i++) {
+	for (i = 0; i < heap->type_count; i++) {
 		struct histogram_row *row = &histogram->rows.items[row_of->items[i]];
 
-		row->count += heap->types.items[i].count;
-		row->size += heap->types.items[i].size;
-		histogram->count += heap->types.items[i].count;
-		histogram->size += heap->types.items[i].size;
+		row->count += heap->types[i].count;
+		row->size += heap->types[i].size;
+		histogram->count += heap->types[i].count;
+		histogram->size += heap->types[i].size;
 	}
 }
 
@@ -93,33 +93,60 @@ static void count_objects(struct histogram *histogram, const struct heap *heap,
 
 		if (!filter(ctx, i))
 			continue;
-		row = &histogram->rows.items[row_of->items[heap->type.items[i]]];
+		row = &histogram->rows.items[row_of->items[heap->type[i]]];
 		row->count++;
-		row->size += heap->size.items[i];
+		row->size += heap_size(heap, i);
 		histogram->count++;
-		histogram->size += heap->size.items[i];
+		histogram->size += heap_size(heap, i);
 	}
+}
+
+struct error *histogram_add(struct histogram *histogram, const char *name, uint64_t count,
+			    uint64_t size)
+{
+	struct histogram_row empty = {0};
+	uint32_t row;
+
+	try_(strtab_add(&histogram->names, name, &row));
+	if (row == histogram->rows.count)
+		try_(histogram_rows_append(&histogram->rows, empty));
+	histogram->rows.items[row].count += count;
+	histogram->rows.items[row].size += size;
+	histogram->count += count;
+	histogram->size += size;
+	return NULL;
+}
+
+struct error *histogram_finish(struct histogram *histogram)
+{
+	uint32_t i;
+
+	for (i = 0; i < histogram->rows.count; i++)
+		histogram->rows.items[i].type = strtab_get(&histogram->names, i);
+	drop_empty(&histogram->rows);
+	if (histogram->rows.count)
+		qsort(histogram->rows.items, histogram->rows.count, sizeof(*histogram->rows.items),
+		      compare_rows);
+	return index_rows(histogram);
+}
+
+bool histogram_tracked(const void *ctx, size_t id)
+{
+	return heap_tracked(ctx, id);
 }
 
 struct error *histogram_count(struct histogram *histogram, const struct heap *heap,
 			      histogram_filter *filter, const void *ctx)
 {
 	_cleanup_(u32_array_deinit) struct u32_array row_of = {0};
-	uint32_t i;
 
 	histogram_deinit(histogram);
 	try_(map_types(histogram, heap, &row_of));
-	for (i = 0; i < histogram->rows.count; i++)
-		histogram->rows.items[i].type = strtab_get(&histogram->names, i);
 	if (filter)
 		count_objects(histogram, heap, &row_of, filter, ctx);
 	else
 		count_types(histogram, heap, &row_of);
-	drop_empty(&histogram->rows);
-	if (histogram->rows.count)
-		qsort(histogram->rows.items, histogram->rows.count, sizeof(*histogram->rows.items),
-		      compare_rows);
-	return index_rows(histogram);
+	return histogram_finish(histogram);
 }
 
 const struct histogram_row *histogram_find(const struct histogram *histogram, const char *type)

@@ -1,11 +1,14 @@
 #include "analyze/identity.h"
 
+#include "base/addrmap.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 void identity_deinit(struct identity *identity)
 {
 	u32_array_deinit(&identity->earlier);
+	free(identity->proven);
 	*identity = (struct identity){0};
 }
 
@@ -33,7 +36,7 @@ struct matcher {
 	struct frequency bodies; /**< of the earlier heap */
 	struct fate *fates;	 /**< one for each list of the earlier heap */
 	uint32_t *match;	 /**< identity.earlier.items */
-	bool *certain;		 /**< for each object of the later heap */
+	bool *certain;		 /**< identity.proven */
 };
 
 /* The list of @heap with the same interpreter and generation, or NULL. */
@@ -41,8 +44,8 @@ static const struct heap_list *find_list(const struct heap *heap, const struct h
 {
 	size_t i;
 
-	for (i = 0; i < heap->lists.count; i++) {
-		const struct heap_list *list = &heap->lists.items[i];
+	for (i = 0; i < heap->list_count; i++) {
+		const struct heap_list *list = &heap->lists[i];
 
 		if (list->interp == like->interp && list->generation == like->generation)
 			return list;
@@ -98,40 +101,55 @@ static struct error *decide_fates(struct matcher *matcher)
 {
 	size_t i;
 
-	matcher->fates = calloc(matcher->earlier->lists.count + 1, sizeof(*matcher->fates));
+	matcher->fates = calloc(matcher->earlier->list_count + 1, sizeof(*matcher->fates));
 	if (!matcher->fates)
 		return &error_no_memory;
-	for (i = 0; i < matcher->earlier->lists.count; i++) {
-		const struct heap_list *before = &matcher->earlier->lists.items[i];
+	for (i = 0; i < matcher->earlier->list_count; i++) {
+		const struct heap_list *before = &matcher->earlier->lists[i];
 
 		decide_fate(before, find_list(matcher->later, before), &matcher->fates[i]);
 	}
 	return NULL;
 }
 
+/* Of the list of a tracked object. */
+static const struct fate *fate_of(const struct matcher *m, size_t old)
+{
+	return &m->fates[m->earlier->list[heap_tracked_row(m->earlier, old)]];
+}
+
 static bool same_type(const struct matcher *m, size_t old, size_t new)
 {
-	const struct heap_type *a = &m->earlier->types.items[m->earlier->type.items[old]];
-	const struct heap_type *b = &m->later->types.items[m->later->type.items[new]];
+	const struct heap_type *a = heap_type(m->earlier, old);
+	const struct heap_type *b = heap_type(m->later, new);
 
-	return a->address == b->address && !strcmp(strtab_get(&m->earlier->names, a->name),
-						   strtab_get(&m->later->names, b->name));
+	return a->address == b->address &&
+	       !strcmp(heap_text(m->earlier, a->name), heap_text(m->later, b->name));
 }
 
 static bool same_interp(const struct matcher *m, size_t old, size_t new)
 {
-	return m->earlier->lists.items[m->earlier->list.items[old]].interp ==
-	       m->later->lists.items[m->later->list.items[new]].interp;
+	return heap_list(m->earlier, old)->interp == heap_list(m->later, new)->interp;
+}
+
+/*
+ * What the lists say. An object can come to a list or leave all of them while it lives: a dict
+ * when the first container is put in (to 3.13), a tuple when a collection finds only atoms in it.
+ */
+static bool lists_allow(const struct matcher *m, size_t old, size_t new)
+{
+	if (!heap_tracked(m->earlier, old) || !heap_tracked(m->later, new))
+		return true;
+	return fate_of(m, old)->allowed[heap_list(m->later, new)->generation] &&
+	       same_interp(m, old, new);
 }
 
 /* Whether type, generation and content allow that these are one object. */
 static bool can_be_same(struct matcher *m, size_t old, size_t new)
 {
-	const struct fate *fate = &m->fates[m->earlier->list.items[old]];
-	uint32_t a = m->earlier->content.items[old], b = m->later->content.items[new];
+	uint16_t a = m->earlier->content[old], b = m->later->content[new];
 
-	if (!fate->allowed[heap_generation(m->later, new)] || !same_interp(m, old, new) ||
-	    !same_type(m, old, new))
+	if (!lists_allow(m, old, new) || !same_type(m, old, new))
 		return false;
 	if (a && b && a != b)
 		return false;
@@ -146,12 +164,12 @@ static uint64_t match_addresses(struct matcher *m)
 	uint64_t shared = 0;
 
 	for (new = 0; new < heap_count(m->later); new ++) {
-		raddr_t address = m->later->address.items[new];
+		raddr_t address = heap_address(m->later, new);
 
-		while (old < old_count && m->earlier->address.items[old] < address)
+		while (old < old_count && heap_address(m->earlier, old) < address)
 			old++;
 		m->match[new] = IDENTITY_NONE;
-		if (old == old_count || m->earlier->address.items[old] != address)
+		if (old == old_count || heap_address(m->earlier, old) != address)
 			continue;
 		shared++;
 		if (can_be_same(m, old, new))
@@ -163,7 +181,7 @@ static uint64_t match_addresses(struct matcher *m)
 /* Object ids of every list in list order, one list after the other. */
 static struct error *in_list_order(const struct heap *heap, uint32_t **ret)
 {
-	size_t lists = heap->lists.count, n = heap_count(heap), start = 0, i;
+	size_t lists = heap->list_count, n = heap_count(heap), start = 0, i;
 	_cleanup_free_ size_t *starts = calloc(lists + 1, sizeof(*starts));
 	uint32_t *ids = calloc(n + 1, sizeof(*ids));
 
@@ -173,26 +191,33 @@ static struct error *in_list_order(const struct heap *heap, uint32_t **ret)
 	}
 	for (i = 0; i < lists; i++) {
 		starts[i] = start;
-		start += heap->lists.items[i].count;
+		start += heap->lists[i].count;
 	}
-	for (i = 0; i < n; i++)
-		ids[starts[heap->list.items[i]] + heap->position.items[i]] = (uint32_t)i;
+	for (i = 0; i < n; i++) {
+		size_t row;
+
+		if (!heap_tracked(heap, i))
+			continue;
+		row = heap_tracked_row(heap, i);
+		ids[starts[heap->list[row]] + heap->position[row]] = (uint32_t)i;
+	}
 	*ret = ids;
 	return NULL;
 }
 
-/* How old an object is: its place in all lists of its interpreter, oldest generation first. */
+/* How old a tracked object is: its place in all lists of its interpreter, oldest generation first.
+ */
 static uint64_t age_rank(const struct matcher *m, uint32_t old)
 {
-	const struct heap_list *list = &m->earlier->lists.items[m->earlier->list.items[old]];
+	const struct heap_list *list = heap_list(m->earlier, old);
 
 	return (uint64_t)(HEAP_GENERATIONS - list->generation) << 32 |
-	       m->earlier->position.items[old];
+	       heap_position(m->earlier, old);
 }
 
 static struct error *count_bodies(struct matcher *m)
 {
-	size_t n = heap_count(m->earlier), slots = 64, i;
+	size_t n = m->earlier->tracked_count, slots = 64, i;
 
 	while (slots < n * SLOTS_PER_OBJECT)
 		slots *= 2;
@@ -202,7 +227,7 @@ static struct error *count_bodies(struct matcher *m)
 		return &error_no_memory;
 	m->bodies.mask = slots - 1;
 	for (i = 0; i < n; i++) {
-		size_t slot = addrmap_hash(m->earlier->body.items[i]) & m->bodies.mask;
+		size_t slot = addrmap_hash(m->earlier->body[i]) & m->bodies.mask;
 		uint64_t bit = UINT64_C(1) << slot % 64;
 
 		m->bodies.again[slot / 64] |= m->bodies.once[slot / 64] & bit;
@@ -221,9 +246,9 @@ static bool is_frequent(const struct matcher *m, uint32_t body)
 /* Unchanged, and not a body that others have as well (a counter of 0, a flag). */
 static bool same_body(const struct matcher *m, uint32_t old, uint32_t new)
 {
-	uint32_t body = m->later->body.items[new];
+	uint32_t body = heap_body(m->later, new);
 
-	return body && body == m->earlier->body.items[old] && !is_frequent(m, body);
+	return body && body == heap_body(m->earlier, old) && !is_frequent(m, body);
 }
 
 /*
@@ -234,7 +259,7 @@ static bool same_body(const struct matcher *m, uint32_t old, uint32_t new)
  */
 static bool can_have_moved(const struct matcher *m, uint32_t old)
 {
-	const struct heap_list *list = &m->earlier->lists.items[m->earlier->list.items[old]];
+	const struct heap_list *list = heap_list(m->earlier, old);
 	const unsigned int oldest = HEAP_COUNTED_GENERATIONS - 1;
 
 	return list->generation == 0 || !list->collections_known || !list->collections[oldest];
@@ -243,7 +268,7 @@ static bool can_have_moved(const struct matcher *m, uint32_t old)
 /* A match behind the border between survivors and newer objects. */
 static bool survives_behind(const struct matcher *m, uint32_t old, uint32_t new)
 {
-	if (m->fates[m->earlier->list.items[old]].in_place)
+	if (fate_of(m, old)->in_place)
 		return false;
 	return m->certain[new] || (can_have_moved(m, old) && same_body(m, old, new));
 }
@@ -258,6 +283,9 @@ static void check_positions(struct matcher *m, const struct heap_list *list, con
 	for (i = 0; i < list->count; i++) {
 		uint32_t new = ids[i], old = m->match[new];
 
+		/* What was on no list before says nothing of the order. */
+		if (old != IDENTITY_NONE && !heap_tracked(m->earlier, old))
+			continue;
 		behind = behind || old == IDENTITY_NONE || age_rank(m, old) <= last;
 		if (old == IDENTITY_NONE)
 			continue;
@@ -267,7 +295,7 @@ static void check_positions(struct matcher *m, const struct heap_list *list, con
 			continue;
 		}
 		last = age_rank(m, old);
-		m->certain[new] |= m->fates[m->earlier->list.items[old]].in_place;
+		m->certain[new] |= fate_of(m, old)->in_place;
 	}
 }
 
@@ -277,8 +305,8 @@ static struct error *match_positions(struct matcher *m)
 	size_t start = 0, i;
 
 	try_(in_list_order(m->later, &ids));
-	for (i = 0; i < m->later->lists.count; i++) {
-		const struct heap_list *list = &m->later->lists.items[i];
+	for (i = 0; i < m->later->list_count; i++) {
+		const struct heap_list *list = &m->later->lists[i];
 
 		if (list->ordered)
 			check_positions(m, list, ids + start);
@@ -292,7 +320,6 @@ static void matcher_deinit(struct matcher *matcher)
 	free(matcher->fates);
 	free(matcher->bodies.once);
 	free(matcher->bodies.again);
-	free(matcher->certain);
 }
 
 static void count_matches(const struct matcher *m, uint64_t shared, struct identity *identity)
@@ -303,7 +330,8 @@ static void count_matches(const struct matcher *m, uint64_t shared, struct ident
 		bool same = m->match[i] != IDENTITY_NONE;
 
 		identity->same += same;
-		identity->certain += same && m->certain[i];
+		m->certain[i] = same && m->certain[i];
+		identity->certain += m->certain[i];
 	}
 	identity->reused = shared - identity->same;
 }
@@ -318,9 +346,10 @@ struct error *identity_match(const struct heap *earlier, const struct heap *late
 	try_(u32_array_reserve(&identity.earlier, heap_count(later) + 1));
 	identity.earlier.count = heap_count(later);
 	m.match = identity.earlier.items;
-	m.certain = calloc(heap_count(later) + 1, sizeof(*m.certain));
-	if (!m.certain)
+	identity.proven = calloc(heap_count(later) + 1, sizeof(*identity.proven));
+	if (!identity.proven)
 		return &error_no_memory;
+	m.certain = identity.proven;
 	try_(decide_fates(&m));
 	shared = match_addresses(&m);
 	try_(count_bodies(&m));

@@ -3,8 +3,12 @@
 #include <stdlib.h>
 
 struct track {
+	bool all;		   /**< untracked objects are counted, too */
 	struct heap *heap;	   /**< the newest; owned */
+	struct heap *first;	   /**< the baseline, where it has references; owned */
+	struct heap *before;	   /**< the one before the newest, likewise */
 	struct u32_array born;	   /**< for each of its objects: the step that saw it first */
+	bool *sure;		   /**< likewise: see track_sure(); owned */
 	struct histogram baseline; /**< counts only: the baseline's objects are not kept */
 	unsigned int steps;
 };
@@ -14,21 +18,49 @@ void track_destroy(struct track *track)
 	if (!track)
 		return;
 	heap_destroy(track->heap);
+	heap_destroy(track->first);
+	heap_destroy(track->before);
 	u32_array_deinit(&track->born);
+	free(track->sure);
 	histogram_deinit(&track->baseline);
 	free(track);
+}
+
+/* Which objects of one heap are counted. */
+struct counted {
+	const struct heap *heap;
+	bool all;
+};
+
+static bool is_counted(const void *ctx, size_t id)
+{
+	const struct counted *counted = ctx;
+
+	return counted->all || heap_tracked(counted->heap, id);
+}
+
+/* Without a filter, where all are counted: the totals of the types say it. */
+static struct error *count_all(const struct track *track, const struct heap *heap,
+			       struct histogram *ret)
+{
+	return histogram_count(ret, heap, track->all ? NULL : histogram_tracked, heap);
 }
 
 static struct error *start(struct track *track)
 {
 	size_t i;
 
-	for (i = 0; i < heap_count(track->heap); i++)
+	track->sure = malloc(heap_count(track->heap) + 1);
+	if (!track->sure)
+		return &error_no_memory;
+	for (i = 0; i < heap_count(track->heap); i++) {
 		try_(u32_array_append(&track->born, 0));
-	return histogram_count(&track->baseline, track->heap, NULL, NULL);
+		track->sure[i] = true;
+	}
+	return count_all(track, track->heap, &track->baseline);
 }
 
-struct error *track_create(struct heap *baseline, struct track **ret)
+struct error *track_create(struct heap *baseline, bool all, struct track **ret)
 {
 	_cleanup_heap_ struct heap *owned = baseline;
 	_cleanup_track_ struct track *track = calloc(1, sizeof(*track));
@@ -36,6 +68,7 @@ struct error *track_create(struct heap *baseline, struct track **ret)
 	if (!track)
 		return &error_no_memory;
 	track->heap = steal_ptr(owned);
+	track->all = all;
 	try_(start(track));
 	*ret = steal_ptr(track);
 	return NULL;
@@ -51,13 +84,14 @@ void track_step_deinit(struct track_step *step)
 
 /* Births of the later objects, and which of the earlier ones are still there. */
 static struct error *inherit(const struct track *track, const struct identity *identity,
-			     struct u32_array *born, bool *alive)
+			     struct u32_array *born, bool *sure, bool *alive)
 {
 	size_t i;
 
 	for (i = 0; i < identity->earlier.count; i++) {
 		uint32_t old = identity->earlier.items[i];
 
+		sure[i] = old == IDENTITY_NONE || (identity->proven[i] && track->sure[old]);
 		if (old == IDENTITY_NONE) {
 			try_(u32_array_append(born, track->steps + 1));
 			continue;
@@ -69,6 +103,7 @@ static struct error *inherit(const struct track *track, const struct identity *i
 }
 
 struct births {
+	struct counted counted;
 	const uint32_t *born;
 	unsigned int step; /**< the newest */
 };
@@ -77,21 +112,27 @@ static bool is_created(const void *ctx, size_t id)
 {
 	const struct births *births = ctx;
 
-	return births->born[id] == births->step;
+	return births->born[id] == births->step && is_counted(&births->counted, id);
 }
 
 static bool is_persistent(const void *ctx, size_t id)
 {
 	const struct births *births = ctx;
 
-	return births->born[id] > 0 && births->born[id] < births->step;
+	return births->born[id] > 0 && births->born[id] < births->step &&
+	       is_counted(&births->counted, id);
 }
+
+struct deaths {
+	struct counted counted;
+	const bool *alive;
+};
 
 static bool is_dead(const void *ctx, size_t id)
 {
-	const bool *alive = ctx;
+	const struct deaths *deaths = ctx;
 
-	return !alive[id];
+	return !deaths->alive[id] && is_counted(&deaths->counted, id);
 }
 
 /* Rows say how their type has grown as a whole: more of the type, or only others than before? */
@@ -113,17 +154,34 @@ static struct error *count_step(const struct track *track, const struct heap *he
 				const struct u32_array *born, const bool *alive,
 				struct track_step *step)
 {
-	struct births births = {.born = born->items, .step = step->number};
+	struct births births = {
+		.counted = {heap, track->all},
+		.born = born->items,
+		.step = step->number,
+	};
+	struct deaths deaths = {.counted = {track->heap, track->all}, .alive = alive};
 
-	try_(histogram_count(&step->all, heap, NULL, NULL));
+	try_(count_all(track, heap, &step->all));
 	try_(histogram_count(&step->created, heap, is_created, &births));
-	try_(histogram_count(&step->deleted, track->heap, is_dead, alive));
+	try_(histogram_count(&step->deleted, track->heap, is_dead, &deaths));
 	try_(histogram_count(&step->persistent, heap, is_persistent, &births));
 	set_changes(&step->all, &step->all, &track->baseline);
 	set_changes(&step->created, &step->all, &track->baseline);
 	set_changes(&step->deleted, &step->all, &track->baseline);
 	set_changes(&step->persistent, &step->all, &track->baseline);
 	return NULL;
+}
+
+/* The newest heap is to be replaced. What has references is worth keeping, for track_series(). */
+static void keep_old(struct track *track)
+{
+	struct heap **to = track->steps ? &track->before : &track->first;
+
+	heap_destroy(*to);
+	*to = track->heap->facts.with_graph && !track->all ? track->heap : NULL;
+	if (!*to)
+		heap_destroy(track->heap);
+	track->heap = NULL;
 }
 
 struct error *track_next(struct track *track, struct heap *heap, struct track_step *ret)
@@ -133,20 +191,23 @@ struct error *track_next(struct track *track, struct heap *heap, struct track_st
 	_cleanup_(u32_array_deinit) struct u32_array born = {0};
 	_cleanup_(track_step_deinit) struct track_step step = {.number = track->steps + 1};
 	_cleanup_free_ bool *alive = calloc(heap_count(track->heap) + 1, sizeof(*alive));
+	_cleanup_free_ bool *sure = malloc(heap_count(heap) + 1);
 
-	if (!alive)
+	if (!alive || !sure)
 		return &error_no_memory;
 	try_(identity_match(track->heap, heap, &identity));
-	try_(inherit(track, &identity, &born, alive));
+	try_(inherit(track, &identity, &born, sure, alive));
 	try_(count_step(track, heap, &born, alive, &step));
 	step.same = identity.same;
 	step.certain = identity.certain;
 	step.reused = identity.reused;
-	heap_destroy(track->heap);
+	keep_old(track);
 	track->heap = steal_ptr(owned);
 	u32_array_deinit(&track->born);
 	track->born = born;
 	born = (struct u32_array){0};
+	free(track->sure);
+	track->sure = steal_ptr(sure);
 	track->steps = step.number;
 	*ret = step;
 	step = (struct track_step){0};
@@ -161,4 +222,19 @@ const struct heap *track_heap(const struct track *track)
 const uint32_t *track_born(const struct track *track)
 {
 	return track->born.items;
+}
+
+const bool *track_sure(const struct track *track)
+{
+	return track->sure;
+}
+
+bool track_series(const struct track *track, const struct heap *ret[3])
+{
+	if (!track->first || !track->before || !track->heap->facts.with_graph)
+		return false;
+	ret[0] = track->first;
+	ret[1] = track->before;
+	ret[2] = track->heap;
+	return true;
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 
 enum {
 	READ_STEP = 16384
@@ -30,6 +31,25 @@ struct error *file_read(const char *path, char **ret, size_t *ret_size)
 		*ret_size = text.count;
 	*ret = steal_ptr(text.items);
 	return NULL;
+}
+
+bool file_number(const char *path, const char *key, uint64_t *ret)
+{
+	_cleanup_free_ char *text = NULL;
+	const char *number;
+	char *end;
+	uint64_t value;
+
+	error_free(file_read(path, &text, NULL));
+	number = text ? strstr(text, key) : NULL;
+	if (!number)
+		return false;
+	number += strlen(key);
+	value = strtoull(number, &end, 10);
+	if (end == number)
+		return false;
+	*ret = value;
+	return true;
 }
 
 struct error *file_write_all(int fd, const char *text, size_t size, const char *name)

@@ -34,6 +34,28 @@ static struct error *set_number(const struct option *option, const char *text, u
 	return bad_value(option, text, "a whole number");
 }
 
+bool size_parse(const char *text, uint64_t *ret)
+{
+	static const char units[] = "KMGT";
+	unsigned long long value = 0;
+	const char *unit;
+	char *end = NULL;
+	unsigned int shift = 0;
+
+	errno = 0;
+	if (text[0] >= '0' && text[0] <= '9')
+		value = strtoull(text, &end, 10);
+	unit = end && *end ? strchr(units, *end) : NULL;
+	if (unit) {
+		shift = 10 * (unsigned int)(unit - units + 1);
+		end++;
+	}
+	if (!end || *end || errno || value > UINT64_MAX >> shift)
+		return false;
+	*ret = (uint64_t)value << shift;
+	return true;
+}
+
 static struct error *set_choice(const struct option *option, const char *text, int *ret)
 {
 	char list[128] = "one of";
@@ -72,6 +94,10 @@ static struct error *set_value(const struct option *option, char *text, void *va
 		return NULL;
 	case OPTION_CHOICE:
 		return set_choice(option, text, variable);
+	case OPTION_SIZE:
+		if (!size_parse(text, variable))
+			return bad_value(option, text, "a size such as 500M or 2G");
+		return NULL;
 	}
 	return NULL;
 }

@@ -1,6 +1,6 @@
 /*
  * Least significant digit first, 11 bits at a time. Digits in which no two keys differ are
- * skipped: of addresses in one heap that is about half of them.
+ * skipped, and so are the lowest bits if they are all the same: addresses are aligned.
  */
 #include "base/radix.h"
 
@@ -43,7 +43,9 @@ void radix_sort(struct radix_row *rows, size_t count, struct radix_row *scratch)
 
 	for (i = 1; i < count; i++)
 		differing |= rows[i].key ^ rows[0].key;
-	for (shift = 0; shift < 64; shift += DIGIT_BITS) {
+	if (!differing)
+		return;
+	for (shift = (unsigned int)__builtin_ctzll(differing); shift < 64; shift += DIGIT_BITS) {
 		struct radix_row *other = from;
 
 		if (!digit(differing, shift))

@@ -1,23 +1,63 @@
-#include "capture/capture.h"
+#include "capture_private.h"
 
 #include "base/clock.h"
+#include "base/hold.h"
+#include "capture/estimate.h"
 #include "python/walk.h"
-#include "target/tracee.h"
+#include "target/permission.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 const struct capture_options capture_defaults = {
 	.wait_gc_ns = 10 * NSEC_PER_SEC,
-	.stop_timeout_ns = 5 * NSEC_PER_SEC,
+	.stop_timeout_ns = NSEC_PER_SEC,
+	.clone_life_ns = 60 * NSEC_PER_SEC,
+	.max_pause_ns = CAPTURE_ANY_PAUSE,
 };
 
-struct capture {
-	pid_t pid;
-	struct proc_status status; /**< as it was first: names the process and its program */
-	struct capture_options options;
+void capture_set_note(struct capture *capture, const char *prefix, const char *text)
+{
+	char *note;
+
+	if (asprintf(&note, "%s%s", prefix, text) < 0)
+		return;
+	free(capture->note);
+	capture->note = note;
+}
+
+/* From now on by copy. */
+static void fall_back(struct capture *capture, const char *reason)
+{
+	capture->way = CAPTURE_COPY;
+	capture_set_note(capture, "memory is copied, not cloned: ", reason);
+}
+
+/* Fall back where that is ours to choose and @err is a reason for it. Takes @err then. */
+static bool copy_instead(struct capture *capture, struct error *err)
+{
+	if (capture->options.way != CAPTURE_AUTO || capture->way == CAPTURE_COPY ||
+	    !capture_is_reason_to_copy(err))
+		return false;
+	fall_back(capture, error_message(err));
+	error_free(err);
+	return true;
+}
+
+static struct error *use_task(struct capture *capture, pid_t task)
+{
+	struct tracee *tracee;
 	struct image *live;
-	struct py_runtime *runtime;
-};
+
+	try_(tracee_create(task, &tracee));
+	tracee_destroy(capture->tracee);
+	capture->tracee = tracee;
+	try_(image_live_create(task, &live));
+	image_destroy(capture->live);
+	capture->live = live;
+	capture->task = task;
+	return NULL;
+}
 
 struct error *capture_open(pid_t pid, const struct capture_options *options, struct capture **ret)
 {
@@ -27,25 +67,69 @@ struct error *capture_open(pid_t pid, const struct capture_options *options, str
 		return &error_no_memory;
 	capture->pid = pid;
 	capture->options = *options;
+	capture->way = options->way == CAPTURE_AUTO ? CAPTURE_CLONE : options->way;
 	try_(proc_status_read(pid, &capture->status));
-	try_(image_live_create(pid, &capture->live));
-	try_(runtime_find(pid, capture->live, &capture->runtime));
+	try_(permission_check(&capture->status));
+	try_(use_task(capture, capture->status.task));
+	try_(runtime_find((struct origin){.pid = capture->task}, capture->live, &capture->runtime));
 	*ret = steal_ptr(capture);
 	return NULL;
+}
+
+static struct error *find_runtime_in_core(struct capture *capture)
+{
+	struct error *err = runtime_find((struct origin){.core = capture->core}, capture->live,
+					 &capture->runtime);
+
+	if (err && core_problem(capture->core) && !error_hint_text(err))
+		err = error_hint(err, "%s; --exe FILE and --sysroot DIR say where files are",
+				 core_problem(capture->core));
+	return err;
+}
+
+struct error *capture_open_core(const struct core_options *core,
+				const struct capture_options *options, struct capture **ret)
+{
+	_cleanup_capture_ struct capture *capture = calloc(1, sizeof(*capture));
+
+	if (!capture)
+		return &error_no_memory;
+	capture->options = *options;
+	capture->way = CAPTURE_COPY;
+	try_(core_open(core, &capture->core));
+	capture->live = core_image(capture->core);
+	capture->pid = core_facts(capture->core)->pid;
+	try_(error_wrap(find_runtime_in_core(capture), "%s", core->path));
+	*ret = steal_ptr(capture);
+	return NULL;
+}
+
+const struct core *capture_core(const struct capture *capture)
+{
+	return capture->core;
 }
 
 void capture_close(struct capture *capture)
 {
 	if (!capture)
 		return;
+	tracee_destroy(capture->tracee);
 	runtime_destroy(capture->runtime);
 	image_destroy(capture->live);
+	core_destroy(capture->core);
+	tracee_thread_array_deinit(&capture->threads);
+	free(capture->note);
 	free(capture);
 }
 
 const struct py_runtime *capture_runtime(const struct capture *capture)
 {
 	return capture->runtime;
+}
+
+char *capture_take_note(struct capture *capture)
+{
+	return steal_ptr(capture->note);
 }
 
 /* While the threads stand: is this a moment at which the lists can be read? */
@@ -61,97 +145,91 @@ static struct error *check_idle(struct capture *capture)
 	return NULL;
 }
 
-static void account_pause(struct heap_facts *facts, const struct tracee *tracee, uint64_t end)
+static void account_pause(struct heap_facts *facts, uint64_t pause)
 {
-	uint64_t pause = end - tracee_stopped_since(tracee);
-
 	facts->pause += pause;
 	if (pause > facts->longest_pause)
 		facts->longest_pause = pause;
-	facts->threads = (unsigned int)tracee_thread_count(tracee);
 }
 
-/* Stop, check, copy, resume: everything in here is pause, so nothing else may be. */
-static struct error *take_image(struct capture *capture, struct image_copy *copy,
-				struct heap_facts *facts)
+/* Stop, check, clone or copy, resume: everything in here is pause, so nothing else may be. */
+static struct error *freeze(struct capture *capture, struct freeze *freeze,
+			    const struct capture_job *job)
 {
-	struct tracee *tracee;
-	struct error *err;
+	struct tracee *tracee = capture->tracee;
+	struct heap_facts *facts = job->facts;
+	struct error *err = NULL;
 
-	try_(tracee_stop(capture->pid, capture->options.stop_timeout_ns, &tracee));
+	try_(tracee_stop(tracee, capture->options.stop_timeout_ns));
 	facts->time = clock_wall();
-	err = check_idle(capture);
+	facts->threads = (unsigned int)tracee_thread_count(tracee);
+	capture->threads.count = 0;
+	if (job->needs_idle)
+		err = check_idle(capture);
+	if (!err && job->needs_threads)
+		err = tracee_read_threads(tracee, &capture->threads);
 	if (!err)
-		err = image_copy_take(copy);
-	account_pause(facts, tracee, clock_now());
+		err = freeze_take(freeze, tracee);
 	tracee_resume(tracee);
+	account_pause(facts, clock_now() - tracee_stopped_since(tracee));
 	return err;
 }
 
-static struct error *on_type(void *ctx, const struct py_type_event *event)
+static struct error *freeze_and_build(struct capture *capture, struct freeze *frozen,
+				      const struct capture_job *job)
 {
-	return heap_add_type(ctx, event->address, event->name);
+	struct proc_status status;
+
+	try_(proc_status_read(capture->task, &status));
+	try_(freeze(capture, frozen, job));
+	job->facts->resident = status.rss;
+	try_(freeze_settle(frozen, status.rss));
+	return job->build(job->ctx, capture, frozen);
 }
 
-static struct error *on_list(void *ctx, const struct py_list_event *event)
+/* Reading a clone that has ended fails in many ways, or not at all. */
+static struct error *clone_ended_instead(const struct freeze *frozen, struct error *err)
 {
-	struct heap_list list = {
-		.interp = event->interp,
-		.generation = event->generation,
-		.collections_known = event->collections_known,
-		.ordered = event->ordered,
-	};
-	size_t i;
+	struct error *ended = freeze_check(frozen);
 
-	for (i = 0; i < HEAP_COUNTED_GENERATIONS; i++)
-		list.collections[i] = event->collections[i];
-	return heap_add_list(ctx, &list);
+	if (!ended)
+		return err;
+	error_free(err);
+	return ended;
 }
 
-static struct error *on_object(void *ctx, const struct py_object_event *event)
+static struct error *attempt(struct capture *capture, const struct capture_job *job)
 {
-	struct heap_object object = {
-		.address = event->address,
-		.type = event->type,
-		.size = event->size,
-		.refcount = event->refcount,
-		.content = event->content,
-		.body = event->body,
-	};
+	_cleanup_(freeze_deinit) struct freeze frozen = {0};
+	struct heap_facts *facts = job->facts;
+	struct error *err, *end_err;
+	uint64_t pause;
 
-	return heap_add_object(ctx, &object);
+	facts->attempts++;
+	facts->cloned = capture->way == CAPTURE_CLONE;
+	try_(freeze_prepare(capture->task, capture->way, capture->options.clone_life_ns, &frozen));
+	err = freeze_and_build(capture, &frozen, job);
+	err = clone_ended_instead(&frozen, err);
+	facts->copied = freeze_bytes(&frozen);
+	/* Whatever came of it, nothing may be left in the target. */
+	end_err = freeze_end(&frozen, capture->tracee, &pause);
+	account_pause(facts, pause);
+	if (end_err)
+		capture_set_note(capture, "", error_message(end_err));
+	error_free(end_err);
+	return err;
 }
 
-/* With the target running again. */
-static struct error *build_heap(struct capture *capture, struct image_copy *copy, struct heap *heap)
+/* Who ends this process politely gets it when nothing is left in the target any more. */
+static struct error *attempt_whole(struct capture *capture, const struct capture_job *job)
 {
-	struct py_sink sink = {
-		.ctx = heap,
-		.identity = !heap->totals_only,
-		.type = on_type,
-		.list = on_list,
-		.object = on_object,
-	};
-	struct py_walk_stats stats;
-	struct py_view view;
+	sigset_t before;
+	bool held = hold_begin(HOLD_ENDING, &before);
+	struct error *err = attempt(capture, job);
 
-	heap_clear(heap);
-	view_init(&view, capture->runtime, image_copy_image(copy));
-	try_(python_walk(&view, &sink, &stats));
-	heap->facts.copied = image_copy_bytes(copy);
-	heap->facts.unsized = stats.unsized;
-	heap->facts.own_sizes = stats.own_sizes;
-	return heap_finish(heap);
-}
-
-static struct error *attempt(struct capture *capture, struct heap *heap)
-{
-	_cleanup_image_copy_ struct image_copy *copy = NULL;
-
-	heap->facts.attempts++;
-	try_(image_copy_prepare(capture->pid, &copy));
-	try_(take_image(capture, copy, &heap->facts));
-	return build_heap(capture, copy, heap);
+	if (held)
+		hold_end(&before);
+	return err;
 }
 
 /* Between attempts: short at first, because most collections are. */
@@ -179,38 +257,131 @@ static struct error *gone_instead(const struct capture *capture, struct error **
 	return gone;
 }
 
-static struct error *take(struct capture *capture, bool totals_only, struct heap **ret)
+/* The thread by which the process was read until now may have ended, and others live. */
+static struct error *follow(struct capture *capture)
+{
+	struct proc_status status;
+
+	try_(proc_check_alive(capture->pid, &capture->status));
+	try_(proc_status_read(capture->pid, &status));
+	if (status.ended || !proc_thread_ended(capture->pid, capture->task))
+		return NULL;
+	return use_task(capture, status.task);
+}
+
+static struct error *too_long(uint64_t expected, uint64_t limit)
+{
+	return error_create(ERROR_INCONSISTENT,
+			    "a pause of %.3g ms is to be expected and %.3g ms are allowed",
+			    (double)expected / (double)NSEC_PER_MSEC,
+			    (double)limit / (double)NSEC_PER_MSEC);
+}
+
+/* The way that fits max_pause_ns, where there is a choice; nothing is stopped. */
+static struct error *fit_pause(struct capture *capture)
+{
+	_cleanup_(capture_estimate_deinit) struct capture_estimate estimate = {0};
+	uint64_t limit = capture->options.max_pause_ns, expected;
+
+	if (limit == CAPTURE_ANY_PAUSE)
+		return NULL;
+	try_(capture_estimate(capture->task, &estimate));
+	if (estimate.not_clonable && capture->options.way == CAPTURE_AUTO)
+		fall_back(capture, estimate.not_clonable);
+	expected = capture->way == CAPTURE_CLONE ? estimate.clone_ns : estimate.copy_ns;
+	if (expected <= limit)
+		return NULL;
+	/* Of a small process a copy may be the faster one. */
+	if (capture->options.way == CAPTURE_AUTO && estimate.copy_ns <= limit) {
+		capture->way = CAPTURE_COPY;
+		return NULL;
+	}
+	return too_long(expected, limit);
+}
+
+/* What of the mapped files is not as it was, once. */
+static void note_files(struct capture *capture)
+{
+	const struct core_facts *facts = core_facts(capture->core);
+	char text[128];
+
+	if (facts->absent) {
+		(void)snprintf(text, sizeof(text),
+			       "%u of %u mapped files are not used, such as: ", facts->absent,
+			       facts->files);
+		capture_set_note(capture, text, core_problem(capture->core));
+	} else if (facts->unverified) {
+		(void)snprintf(text, sizeof(text),
+			       "%u of %u mapped files are taken as they are now: the core has "
+			       "nothing to compare them with",
+			       facts->unverified, facts->files);
+		capture_set_note(capture, text, "");
+	}
+}
+
+static struct error *run_on_core(struct capture *capture, const struct capture_job *job)
+{
+	const struct tracee_thread_array *threads = core_threads(capture->core);
+	const struct core_facts *facts = core_facts(capture->core);
+	struct freeze frozen;
+	size_t i;
+
+	job->facts->from_core = true;
+	job->facts->attempts = 1;
+	job->facts->time = facts->time;
+	job->facts->threads = threads->count;
+	job->facts->copied = facts->bytes;
+	job->facts->resident = facts->bytes;
+	if (job->needs_idle)
+		try_(error_wrap(check_idle(capture), "when the core was written"));
+	capture->threads.count = 0;
+	for (i = 0; job->needs_threads && i < threads->count; i++)
+		try_(tracee_thread_array_append(&capture->threads, threads->items[i]));
+	note_files(capture);
+	freeze_use_core(capture->core, &frozen);
+	return job->build(job->ctx, capture, &frozen);
+}
+
+static struct error *try_in_time(struct capture *capture, const struct capture_job *job)
 {
 	uint64_t deadline = clock_now() + capture->options.wait_gc_ns;
 	uint64_t backoff = FIRST_BACKOFF_USEC * NSEC_PER_USEC;
-	_cleanup_heap_ struct heap *heap = NULL;
 	struct error *err;
 
-	try_(heap_create(&heap));
-	heap->facts.pid = capture->pid;
-	heap->totals_only = totals_only;
+	try_(fit_pause(capture));
 	for (;;) {
-		try_(proc_check_alive(capture->pid, &capture->status));
-		err = attempt(capture, heap);
+		try_(follow(capture));
+		err = attempt_whole(capture, job);
 		if (!err)
 			break;
 		try_(gone_instead(capture, &err));
+		if (copy_instead(capture, err)) {
+			try_(fit_pause(capture));
+			continue;
+		}
+		if (error_code(err) == ERROR_NOT_CLONABLE)
+			err = error_hint(err, "--capture auto or copy takes it by copying");
 		if (error_code(err) != ERROR_INCONSISTENT || clock_now() >= deadline)
 			return err;
 		error_free(err);
 		clock_sleep(backoff);
+		tracee_settle(capture->tracee);
 		backoff = next_backoff(backoff);
 	}
-	*ret = steal_ptr(heap);
+	if (job->facts->longest_pause > capture->options.max_pause_ns)
+		capture_set_note(capture, "the pause was longer than expected and than --max-pause",
+				 "");
 	return NULL;
 }
 
-struct error *capture_take(struct capture *capture, struct heap **ret)
+struct error *capture_run(struct capture *capture, const struct capture_job *job)
 {
-	return take(capture, false, ret);
-}
+	struct error *err;
 
-struct error *capture_count(struct capture *capture, struct heap **ret)
-{
-	return take(capture, true, ret);
+	job->facts->pid = (uint64_t)capture->pid;
+	if (capture->core)
+		return run_on_core(capture, job);
+	err = try_in_time(capture, job);
+	tracee_settle_all(capture->tracee);
+	return err;
 }

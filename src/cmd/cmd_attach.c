@@ -1,17 +1,21 @@
 /*
  * reftracker attach: the live session. A baseline, then diffs, then what persists.
  */
+#include "process_tree.h"
+
 #include "cmd/capture_options.h"
 #include "cmd/command.h"
 #include "cmd/signals.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct attach_values {
 	struct capture_values capture;
 	uint64_t every; /**< ns between snapshots */
 	uint64_t count; /**< diffs; 0: until interrupted */
+	bool no_holders, subprocesses;
 };
 
 static const struct attach_values defaults = {
@@ -24,6 +28,10 @@ static const struct option options[] = {
 	 "time between snapshots (default 10s)", NULL},
 	{0, "count", OPTION_NUMBER, offsetof(struct attach_values, count), "N",
 	 "end after N diffs (default: at Ctrl-C)", NULL},
+	{0, "no-holders", OPTION_FLAG, offsetof(struct attach_values, no_holders), NULL,
+	 "do not read references: faster, but nobody says who holds what persists", NULL},
+	SUBPROCESSES_OPTION(struct attach_values, subprocesses,
+			    "all processes below it, too, each by itself"),
 	CAPTURE_OPTIONS(struct attach_values, capture),
 	{0},
 };
@@ -31,6 +39,7 @@ static const struct option options[] = {
 struct session {
 	struct command_context *context;
 	const struct attach_values *values;
+	pid_t pid;
 	struct capture *capture;
 	struct report_target target;
 	char *command;
@@ -38,7 +47,9 @@ struct session {
 	struct track *track;
 	struct track_step step;
 	unsigned int steps;
-	uint64_t last; /**< clock_now() of the newest snapshot */
+	struct leaks leaks; /**< of the last step */
+	bool with_leaks;    /**< they are known, and not told yet */
+	uint64_t last;	    /**< clock_now() of the newest snapshot */
 };
 
 static void session_deinit(struct session *session)
@@ -46,7 +57,23 @@ static void session_deinit(struct session *session)
 	capture_close(session->capture);
 	track_destroy(session->track);
 	track_step_deinit(&session->step);
+	leaks_deinit(&session->leaks);
 	free(session->command);
+}
+
+/* The process, and with -s those below it: as they were at the beginning, less those that ended. */
+struct sessions {
+	struct session *items; /**< owned */
+	size_t count;
+};
+
+static void sessions_deinit(struct sessions *sessions)
+{
+	size_t i;
+
+	for (i = 0; i < sessions->count; i++)
+		session_deinit(&sessions->items[i]);
+	free(sessions->items);
 }
 
 static struct error *describe(struct session *session)
@@ -54,29 +81,55 @@ static struct error *describe(struct session *session)
 	const struct py_runtime *runtime = capture_runtime(session->capture);
 	char version[VERSION_TEXT];
 
-	try_(proc_cmdline(session->context->pid, &session->command));
+	try_(proc_cmdline(session->pid, &session->command));
 	(void)snprintf(session->python, sizeof(session->python), "CPython %s%s",
 		       version_text(runtime->version, version),
 		       runtime->flavour == PY_DEBUG ? " (debug)" : "");
-	session->target = (struct report_target){
-		.pid = session->context->pid,
-		.command = session->command,
-		.python = session->python,
-	};
+	session->target.pid = session->pid;
+	session->target.command = session->command;
+	session->target.python = session->python;
 	return NULL;
+}
+
+static struct error *take(struct session *session, struct heap **ret)
+{
+	if (session->values->no_holders)
+		return capture_tracked(session->capture, ret);
+	return capture_take(session->capture, ret);
+}
+
+/* Who holds what persists, where there are three heaps that can tell. */
+static struct error *find_leaks(struct session *session)
+{
+	const struct heap *series[3];
+
+	leaks_deinit(&session->leaks);
+	session->with_leaks = false;
+	if (session->steps < 2 || !track_series(session->track, series))
+		return NULL;
+	try_(leaks_find(series, ARRAY_SIZE(series), &session->leaks));
+	session->with_leaks = true;
+	return NULL;
+}
+
+static bool is_last(const struct session *session)
+{
+	return session->values->count && session->steps >= session->values->count;
 }
 
 static struct error *begin(struct session *session)
 {
 	struct heap *baseline;
 
-	try_(capture_values_open(&session->values->capture, session->context->pid,
+	try_(capture_values_open(session->context, &session->values->capture, session->pid,
 				 &session->capture));
 	try_(describe(session));
-	try_(capture_take(session->capture, &baseline));
+	try_(take(session, &baseline));
+	capture_values_note(session->context, session->capture);
 	session->last = clock_now();
-	try_(track_create(baseline, &session->track));
-	try_(command_open_output(session->context));
+	try_(track_create(baseline, false, &session->track));
+	if (!session->context->style.stream)
+		try_(command_open_log(session->context));
 	return report_attach_start(&session->context->style, &session->target,
 				   track_heap(session->track));
 }
@@ -86,66 +139,147 @@ static struct error *diff(struct session *session)
 	uint64_t now;
 	struct heap *heap;
 
-	try_(capture_take(session->capture, &heap));
+	try_(take(session, &heap));
+	capture_values_note(session->context, session->capture);
 	now = clock_now();
 	track_step_deinit(&session->step);
 	session->step = (struct track_step){0};
 	try_(track_next(session->track, heap, &session->step));
 	session->steps++;
+	if (is_last(session))
+		try_(find_leaks(session));
 	try_(report_attach_step(&session->context->style, &session->target,
-				track_heap(session->track), &session->step, now - session->last));
+				track_heap(session->track), &session->step,
+				session->with_leaks ? &session->leaks : NULL, now - session->last));
 	session->last = now;
 	if (fflush(session->context->style.stream))
 		return error_from_errno(errno, "cannot write the report");
 	return NULL;
 }
 
-static bool is_over(const struct session *session)
+/* With --count the last line of JSON says all. */
+static struct error *end(struct session *session)
 {
-	return signals_interrupted() ||
-	       (session->values->count && session->steps >= session->values->count);
+	const struct report_style *style = &session->context->style;
+
+	if (is_last(session) && style->format == REPORT_JSON)
+		return NULL;
+	if (!session->with_leaks)
+		try_(find_leaks(session));
+	return report_attach_end(style, &session->target, track_heap(session->track),
+				 session->steps ? &session->step : NULL,
+				 session->with_leaks ? &session->leaks : NULL);
 }
 
-static struct error *watch(struct session *session)
+static void drop(struct sessions *sessions, size_t i)
 {
-	bool interactive = isatty(STDIN_FILENO) && !session->context->quiet;
+	session_deinit(&sessions->items[i]);
+	sessions->count--;
+	memmove(&sessions->items[i], &sessions->items[i + 1],
+		(sessions->count - i) * sizeof(*sessions->items));
+}
+
+/*
+ * A process that ends while it is watched: what was found until then is still the answer. Of
+ * several it is left out from now on. Takes @err; an error where none is left or it is another.
+ */
+static struct error *leave_out(struct sessions *sessions, size_t i, struct error *err)
+{
+	struct session *session = &sessions->items[i];
+
+	if (error_code(err) != ERROR_GONE)
+		return err;
+	if (session->steps)
+		error_free(end(session));
+	if (sessions->count == 1)
+		return err;
+	if (!session->context->quiet)
+		(void)fprintf(stderr, "reftracker: %s\n", error_message(err));
+	error_free(err);
+	drop(sessions, i);
+	return NULL;
+}
+
+static struct error *for_each(struct sessions *sessions, struct error *(*act)(struct session *))
+{
+	size_t i = 0;
+
+	while (i < sessions->count) {
+		struct session *session = &sessions->items[i];
+		struct error *err = act(session);
+
+		if (err)
+			try_(leave_out(sessions, i, err));
+		else
+			i++;
+	}
+	return NULL;
+}
+
+static bool is_over(const struct sessions *sessions)
+{
+	return signals_interrupted() || is_last(&sessions->items[0]);
+}
+
+static struct error *watch(struct sessions *sessions)
+{
+	const struct session *first = &sessions->items[0];
+	const struct command_context *context = first->context;
+	bool interactive = isatty(STDIN_FILENO) && !context->quiet;
 
 	if (interactive)
 		(void)fputs(
 			"reftracker: Enter takes the next snapshot, Ctrl-C ends with the result\n",
 			stderr);
-	while (!is_over(session)) {
-		(void)fflush(session->context->style.stream);
-		signals_wait(session->values->every, interactive);
+	while (!is_over(sessions)) {
+		(void)fflush(context->style.stream);
+		signals_wait(first->values->every, interactive);
 		if (!signals_interrupted())
-			try_(diff(session));
+			try_(for_each(sessions, diff));
 	}
-	return report_attach_end(&session->context->style, session->steps ? &session->step : NULL);
+	return for_each(sessions, end);
 }
 
-/* A process that ends while it is watched: what was found until then is still the answer. */
-static struct error *watch_to_the_end(struct session *session)
+static struct error *create(struct command_context *context, const struct process_tree *tree,
+			    struct sessions *sessions)
 {
-	struct error *err = watch(session);
+	size_t i;
 
-	if (err && error_code(err) == ERROR_GONE && session->steps)
-		error_free(report_attach_end(&session->context->style, &session->step));
-	return err;
+	sessions->items = calloc(tree->list.count, sizeof(*sessions->items));
+	if (!sessions->items)
+		return &error_no_memory;
+	sessions->count = tree->list.count;
+	for (i = 0; i < sessions->count; i++) {
+		sessions->items[i].context = context;
+		sessions->items[i].values = context->values;
+		sessions->items[i].pid = tree->list.items[i].pid;
+		sessions->items[i].target.several = sessions->count > 1;
+	}
+	return NULL;
+}
+
+/* With -s what is below the process, too. */
+static struct error *find(const struct command_context *context, struct process_tree *tree)
+{
+	const struct attach_values *values = context->values;
+
+	if (!values->subprocesses)
+		return tree_processes_append(&tree->list,
+					     (struct tree_process){.pid = context->pid});
+	try_(process_tree_find(context->pid, tree));
+	return tree->list.count ? NULL : process_tree_none(context->pid);
 }
 
 static struct error *run(struct command_context *context)
 {
-	_cleanup_(session_deinit) struct session session = {
-		.context = context,
-		.values = context->values,
-	};
+	_cleanup_(process_tree_deinit) struct process_tree tree = {0};
+	_cleanup_(sessions_deinit) struct sessions sessions = {0};
 
-	if (context->style.format == REPORT_CSV)
-		return error_create(ERROR_USAGE,
-				    "--format csv is for types; attach has table and json");
 	signals_catch();
-	try_(begin(&session));
-	return watch_to_the_end(&session);
+	try_(find(context, &tree));
+	try_(create(context, &tree, &sessions));
+	try_(for_each(&sessions, begin));
+	return watch(&sessions);
 }
 
 const struct command cmd_attach = {
@@ -156,11 +290,14 @@ const struct command cmd_attach = {
 		"Takes a baseline of all tracked objects and then a snapshot every DUR. Each diff\n"
 		"says what was created and deleted since the snapshot before; from the second on\n"
 		"also what is persistent: created after the baseline, there at the diff before,\n"
-		"and still alive. These are the leak suspects. On a terminal Enter takes the next\n"
-		"snapshot at once. Ctrl-C ends with the result.",
+		"and still alive. At the end: who holds it. On a terminal Enter takes the next\n"
+		"snapshot at once. Ctrl-C ends with the result. With -s each CPython that is "
+		"below\n"
+		"the process at the beginning is watched as well.",
 	.options = options,
 	.values_size = sizeof(struct attach_values),
 	.defaults = &defaults,
-	.flags = COMMAND_TARGET | COMMAND_REPORT,
+	.flags = COMMAND_LIVE | COMMAND_TARGET | COMMAND_REPORT,
+	.formats = 1 << REPORT_TABLE | 1 << REPORT_JSON,
 	.run = run,
 };

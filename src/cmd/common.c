@@ -1,6 +1,10 @@
 /*
  * What all commands share: the common options, the PID, the report's stream.
  */
+#include "find_process.h"
+#include "process_tree.h"
+
+#include "base/progress.h"
 #include "cmd/command.h"
 
 #include <errno.h>
@@ -12,14 +16,15 @@
 
 struct common_values {
 	bool help, quiet, verbose, json;
-	const char *pid;
+	const char *pid, *nspid;
+	struct core_options core;
 	const char *output, *keep, *drop;
 	int format, sort, color;
 	uint64_t rows;
 };
 
 /* ORDER report-format */
-static const char *const formats[] = {"table", "json", "csv", NULL};
+static const char *const formats[] = {"table", "json", "csv", "openmetrics", NULL};
 /* ORDER report-sort */
 static const char *const sorts[] = {"size", "count", "type", NULL};
 
@@ -42,19 +47,35 @@ static const struct option general_options[] = {
 
 static const struct option target_options[] = {
 	{'p', "pid", OPTION_TEXT, AT(pid), "PID", "the process; the same as PID alone", NULL},
+	{0, "nspid", OPTION_TEXT, AT(nspid), "N[@PID]",
+	 "the process that is N in its container, in which PID (as it is here) is, too", NULL},
+	{0},
+};
+
+static const struct option core_file_options[] = {
+	{0, "core", OPTION_TEXT, AT(core.path), "FILE", "a core file in place of a process", NULL},
+	{0, "exe", OPTION_TEXT, AT(core.executable), "FILE",
+	 "with --core: the executable, where it is no longer at its place", NULL},
+	{0, "sysroot", OPTION_TEXT, AT(core.sysroot), "DIR",
+	 "with --core: the folder below which the files of the process are", NULL},
+	{0},
+};
+
+static const struct option output_options[] = {
+	{0, "format", OPTION_CHOICE, AT(format), "FMT", "table (default), json, csv or openmetrics",
+	 formats},
+	{'j', "json", OPTION_FLAG, AT(json), NULL, "the same as --format json", NULL},
+	{'o', "output", OPTION_TEXT, AT(output), "FILE", "write the report to FILE", NULL},
+	{'n', "rows", OPTION_NUMBER, AT(rows), "ROWS",
+	 "rows of a table or series of metrics; 0 for all (default 20)", NULL},
+	{0, "color", OPTION_CHOICE, AT(color), "WHEN", "auto (default), always or never", colors},
 	{0},
 };
 
 static const struct option report_options[] = {
-	{0, "format", OPTION_CHOICE, AT(format), "FMT", "table (default), json or csv", formats},
-	{'j', "json", OPTION_FLAG, AT(json), NULL, "the same as --format json", NULL},
-	{'o', "output", OPTION_TEXT, AT(output), "FILE", "write the report to FILE", NULL},
-	{'n', "rows", OPTION_NUMBER, AT(rows), "ROWS", "rows of a table; 0 for all (default 20)",
-	 NULL},
 	{0, "sort", OPTION_CHOICE, AT(sort), "COLUMN", "size (default), count or type", sorts},
 	{0, "type", OPTION_TEXT, AT(keep), "REGEX", "only types whose name matches", NULL},
 	{0, "ignore", OPTION_TEXT, AT(drop), "REGEX", "no types whose name matches", NULL},
-	{0, "color", OPTION_CHOICE, AT(color), "WHEN", "auto (default), always or never", colors},
 	{0},
 };
 
@@ -70,10 +91,15 @@ void command_print_help(const struct command *command, FILE *stream)
 		      command->name, command->usage, command->description);
 	if (command->options)
 		options_print(command->options, stream);
+	if (command->flags & (COMMAND_REPORT | COMMAND_OUTPUT))
+		options_print(output_options, stream);
 	if (command->flags & COMMAND_REPORT)
 		options_print(report_options, stream);
-	if (command->flags & COMMAND_TARGET)
+	if (command->flags & (COMMAND_TARGET | COMMAND_SOURCE))
 		options_print(target_options, stream);
+	if ((command->flags & (COMMAND_TARGET | COMMAND_SOURCE)) &&
+	    !(command->flags & COMMAND_LIVE))
+		options_print(core_file_options, stream);
 	options_print(general_options, stream);
 }
 
@@ -90,19 +116,84 @@ static struct error *parse_pid(const char *text, pid_t *ret)
 	return NULL;
 }
 
-/* Take the PID from -p or from the first argument. */
-static struct error *take_pid(const struct common_values *common, struct command_context *context)
+/* The first argument; NULL where there is none. */
+static char *take_argument(struct arguments *arguments)
 {
-	struct arguments *arguments = &context->arguments;
-
-	if (common->pid)
-		return parse_pid(common->pid, &context->pid);
 	if (!arguments->count)
-		return error_create(ERROR_USAGE, "which process? A PID is needed");
-	try_(parse_pid(arguments->items[0], &context->pid));
-	arguments->items++;
+		return NULL;
 	arguments->count--;
+	return *arguments->items++;
+}
+
+/* Whether an option says which process: -p or --nspid. */
+static struct error *take_pid_option(const struct common_values *common, pid_t *ret)
+{
+	if (common->pid && common->nspid)
+		return error_create(ERROR_USAGE, "-p or --nspid, but not both");
+	if (common->pid)
+		return parse_pid(common->pid, ret);
+	return common->nspid ? process_find_inner(common->nspid, ret) : NULL;
+}
+
+/* Take the PID from an option or from the first argument. */
+static struct error *take_pid(const struct common_values *common, struct command_context *context,
+			      bool optional)
+{
+	const char *word;
+
+	try_(take_pid_option(common, &context->pid));
+	if (context->pid)
+		return NULL;
+	word = take_argument(&context->arguments);
+	if (!word && optional)
+		return NULL;
+	if (!word)
+		return error_create(ERROR_USAGE, "which process? A PID is needed");
+	return parse_pid(word, &context->pid);
+}
+
+/* The same, or the name of a file, which is all that is no number. */
+static struct error *take_source(const struct common_values *common,
+				 struct command_context *context)
+{
+	const char *word;
+
+	try_(take_pid_option(common, &context->pid));
+	if (context->pid)
+		return NULL;
+	word = take_argument(&context->arguments);
+	if (!word)
+		return error_create(ERROR_USAGE,
+				    "which process or snapshot? A PID or FILE is needed");
+	if (!word[strspn(word, "0123456789")])
+		return parse_pid(word, &context->pid);
+	context->file = word;
 	return NULL;
+}
+
+static struct error *take_core(const struct command *command, const struct common_values *common,
+			       struct command_context *context)
+{
+	if (command->flags & COMMAND_LIVE)
+		return error_hint(error_create(ERROR_USAGE, "a core file is one instant"),
+				  "snapshot --core FILE -o SNAPSHOT of each, then diff or leaks");
+	if (common->pid || common->nspid)
+		return error_create(ERROR_USAGE, "a process or --core FILE, but not both");
+	context->core = common->core;
+	return NULL;
+}
+
+/* Where the heap is to come from: a process, a core file, a snapshot. */
+static struct error *take_what(const struct command *command, const struct common_values *common,
+			       struct command_context *context)
+{
+	if (common->core.path)
+		return take_core(command, common, context);
+	if (common->core.executable || common->core.sysroot)
+		return error_create(ERROR_USAGE, "--exe and --sysroot are for --core FILE");
+	if (command->flags & COMMAND_TARGET)
+		return take_pid(common, context, command->flags & COMMAND_PID_OPTIONAL);
+	return command->flags & COMMAND_SOURCE ? take_source(common, context) : NULL;
 }
 
 static bool wants_color(const struct common_values *common)
@@ -116,27 +207,47 @@ static bool wants_color(const struct common_values *common)
 
 struct error *command_open_output(struct command_context *context)
 {
-	context->style.stream = context->output ? fopen(context->output, "we") : stdout;
-	if (!context->style.stream)
-		return error_from_errno(errno, "cannot write %s", context->output);
+	const char *path = context->output ? context->output : "-";
+	/* Metrics are fetched by another user; all else tells about the memory of a process. */
+	mode_t mode = context->style.format == REPORT_OPENMETRICS ? 0666 : 0600;
+
+	try_(outfile_open(&context->out, path, mode));
+	context->style.stream = context->out.stream;
 	return NULL;
 }
 
-/* A full disk or a closed pipe shows at the latest here. */
-static struct error *close_output(FILE *stream, const char *path)
+struct error *command_open_log(struct command_context *context)
 {
-	int failed;
+	const char *path = context->output ? context->output : "-";
 
-	if (!stream)
-		return NULL; /* never opened */
-	errno = 0;
-	failed = fflush(stream) | ferror(stream);
-	if (stream != stdout)
-		failed |= fclose(stream);
-	if (failed)
-		return error_from_errno(errno ? errno : EIO, "cannot write %s",
-					path ? path : "standard output");
+	try_(outfile_open_in_place(&context->out, path));
+	context->style.stream = context->out.stream;
 	return NULL;
+}
+
+/* Also with a gate that tripped there is a report. */
+static struct error *close_output(struct command_context *context, struct error *err)
+{
+	struct error *close_err;
+
+	if (!context->out.stream || (err && error_code(err) != ERROR_GATE))
+		return err;
+	close_err = outfile_commit(&context->out);
+	if (!err)
+		return close_err;
+	error_free(close_err);
+	return err;
+}
+
+/* Whether the command knows the format. */
+static struct error *check_format(const struct command *command, enum report_format format)
+{
+	const unsigned int usual = 1 << REPORT_TABLE | 1 << REPORT_JSON | 1 << REPORT_CSV;
+	unsigned int known = command->formats ? command->formats : usual;
+
+	if (known & 1u << format)
+		return NULL;
+	return error_create(ERROR_USAGE, "--format: %s has no %s", command->name, formats[format]);
 }
 
 static struct error *run_with_output(const struct command *command,
@@ -144,7 +255,7 @@ static struct error *run_with_output(const struct command *command,
 				     struct command_context *context)
 {
 	_cleanup_(type_filter_deinit) struct type_filter filter = {0};
-	struct error *err, *close_err;
+	struct error *err;
 
 	try_(type_filter_init(&filter, common->keep, common->drop));
 	context->style = (struct report_style){
@@ -154,14 +265,13 @@ static struct error *run_with_output(const struct command *command,
 		.color = wants_color(common),
 		.filter = &filter,
 	};
+	context->out = (struct outfile)OUTFILE_NONE;
 	context->output = common->output;
-	err = command->run(context);
-	close_err = close_output(context->style.stream, common->output);
-	if (err) {
-		error_free(close_err);
-		return err;
-	}
-	return close_err;
+	try_(check_format(command, context->style.format));
+	err = process_tree_hint(command->run(context), context->pid);
+	err = close_output(context, err);
+	outfile_deinit(&context->out);
+	return err;
 }
 
 /* Common and own options are parsed at once: into one block, own values behind the common ones. */
@@ -169,7 +279,7 @@ static struct error *parse(const struct command *command, int argc, char **argv,
 			   struct arguments *ret)
 {
 	struct option own[32] = {{0}};
-	const struct option *tables[5] = {general_options, own};
+	const struct option *tables[7] = {general_options, own};
 	size_t n = 2, i;
 
 	for (i = 0; command->options && (command->options[i].letter || command->options[i].name) &&
@@ -178,8 +288,12 @@ static struct error *parse(const struct command *command, int argc, char **argv,
 		own[i] = command->options[i];
 		own[i].offset += sizeof(struct common_values);
 	}
-	if (command->flags & COMMAND_TARGET)
+	if (command->flags & (COMMAND_TARGET | COMMAND_SOURCE)) {
 		tables[n++] = target_options;
+		tables[n++] = core_file_options;
+	}
+	if (command->flags & (COMMAND_REPORT | COMMAND_OUTPUT))
+		tables[n++] = output_options;
 	tables[n++] = command->flags & COMMAND_REPORT ? report_options : no_options;
 	return options_parse(tables, argc, argv, values, ret);
 }
@@ -198,16 +312,17 @@ struct error *command_run(const struct command *command, int argc, char **argv)
 		memcpy(values + sizeof(*common), command->defaults, command->values_size);
 	try_(parse(command, argc, argv, values, &context.arguments));
 	if (common->help) {
-		command_print_help(command, stdout);
-		return close_output(stdout, NULL);
+		try_(outfile_open_in_place(&context.out, "-"));
+		command_print_help(command, context.out.stream);
+		return outfile_commit(&context.out);
 	}
-	if (command->flags & COMMAND_TARGET)
-		try_(take_pid(common, &context));
-	if (context.arguments.count)
+	try_(take_what(command, common, &context));
+	if (context.arguments.count && !(command->flags & COMMAND_ARGUMENTS))
 		return error_create(ERROR_USAGE, "unexpected argument '%s'",
 				    context.arguments.items[0]);
 	context.values = values + sizeof(*common);
 	context.quiet = common->quiet;
+	progress_enable(!common->quiet);
 	context.verbose = common->verbose;
 	return run_with_output(command, common, &context);
 }

@@ -23,6 +23,7 @@ void signals_catch(void)
 {
 	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND};
 
+	interrupted = 0;
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
 }
@@ -32,15 +33,15 @@ bool signals_interrupted(void)
 	return interrupted;
 }
 
-void signals_wait(uint64_t ns, bool enter)
+bool signals_poll(uint64_t ns, int fd)
 {
-	struct pollfd input = {.fd = enter ? STDIN_FILENO : -1, .events = POLLIN};
+	struct pollfd input = {.fd = fd, .events = POLLIN};
 	struct timespec ts = {
 		.tv_sec = (time_t)(ns / NSEC_PER_SEC),
 		.tv_nsec = (long)(ns % NSEC_PER_SEC),
 	};
 	sigset_t blocked, before;
-	char line[256];
+	bool readable;
 
 	/* The signal may come between looking and waiting: ppoll() lets it in only while it waits.
 	 */
@@ -48,8 +49,16 @@ void signals_wait(uint64_t ns, bool enter)
 	(void)sigaddset(&blocked, SIGINT);
 	(void)sigaddset(&blocked, SIGTERM);
 	(void)sigprocmask(SIG_BLOCK, &blocked, &before);
-	if (!interrupted && ppoll(&input, 1, &ts, &before) > 0 &&
+	readable = !interrupted && ppoll(&input, 1, &ts, &before) > 0;
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	return readable;
+}
+
+void signals_wait(uint64_t ns, bool enter)
+{
+	char line[256];
+
+	if (signals_poll(ns, enter ? STDIN_FILENO : -1) &&
 	    read(STDIN_FILENO, line, sizeof(line)) == 0)
 		interrupted = 1; /* Ctrl-D */
-	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 }

@@ -1,155 +1,189 @@
 #include "heap/heap.h"
 
-#include "base/radix.h"
-
 #include <stdlib.h>
-#include <string.h>
-
-struct error *heap_create(struct heap **ret)
-{
-	struct heap *heap = calloc(1, sizeof(*heap));
-
-	if (!heap)
-		return &error_no_memory;
-	*ret = heap;
-	return NULL;
-}
 
 void heap_destroy(struct heap *heap)
 {
 	if (!heap)
 		return;
-	u64_array_deinit(&heap->address);
-	u32_array_deinit(&heap->type);
-	u64_array_deinit(&heap->size);
-	u64_array_deinit(&heap->refcount);
-	u16_array_deinit(&heap->list);
-	u32_array_deinit(&heap->position);
-	u32_array_deinit(&heap->content);
-	u32_array_deinit(&heap->body);
-	heap_type_array_deinit(&heap->types);
-	heap_list_array_deinit(&heap->lists);
-	strtab_deinit(&heap->names);
+	if (heap->free_storage)
+		heap->free_storage(heap->storage);
 	free(heap);
 }
 
-void heap_clear(struct heap *heap)
+const char *heap_kind_name(enum heap_kind kind)
 {
-	heap->address.count = 0;
-	heap->type.count = 0;
-	heap->size.count = 0;
-	heap->refcount.count = 0;
-	heap->list.count = 0;
-	heap->position.count = 0;
-	heap->content.count = 0;
-	heap->body.count = 0;
-	heap->types.count = 0;
-	heap->lists.count = 0;
+	static const char *const names[HEAP_KINDS] = {
+		[HEAP_ATTRIBUTE] = "attribute",
+		[HEAP_ITEM] = "item",
+		[HEAP_KEY] = "key",
+		[HEAP_VALUE] = "value",
+		[HEAP_LOCAL] = "local",
+		[HEAP_CLOSURE] = "closure",
+		[HEAP_SLOT] = "slot",
+		[HEAP_TYPE] = "type",
+		[HEAP_WEAK] = "weak",
+		[HEAP_NATIVE] = "native",
+		[HEAP_INTERNAL] = "internal",
+		[HEAP_GUESS] = "guess",
+	};
+
+	return names[kind];
 }
 
-struct error *heap_add_type(struct heap *heap, raddr_t address, const char *name)
+const char *heap_root_kind_name(enum heap_root_kind kind)
 {
-	struct heap_type type = {.address = address};
+	static const char *const names[HEAP_ROOT_KINDS] = {
+		[HEAP_ROOT_MODULE] = "module",
+		[HEAP_ROOT_FRAME] = "frame",
+		[HEAP_ROOT_INTERPRETER] = "interpreter",
+		[HEAP_ROOT_THREAD] = "thread",
+		[HEAP_ROOT_STATIC] = "static",
+		[HEAP_ROOT_INTERNED] = "interned",
+		[HEAP_ROOT_STACK] = "stack",
+		[HEAP_ROOT_DATA] = "data",
+		[HEAP_ROOT_UNEXPLAINED] = "unexplained",
+	};
 
-	try_(strtab_add(&heap->names, name, &type.name));
-	return heap_type_array_append(&heap->types, type);
+	return names[kind];
 }
 
-struct error *heap_add_list(struct heap *heap, const struct heap_list *list)
+const char *heap_reading_name(enum heap_reading reading)
 {
-	if (heap->lists.count > UINT16_MAX)
-		return error_create(ERROR_UNSUPPORTED, "more than 65536 lists of objects");
-	try_(heap_list_array_append(&heap->lists, *list));
-	heap->lists.items[heap->lists.count - 1].count = 0;
-	return NULL;
+	static const char *const names[HEAP_READINGS] = {
+		[HEAP_READ_EXACT] = "exact",
+		[HEAP_READ_DECODED] = "decoded",
+		[HEAP_READ_CONSERVATIVE] = "conservative",
+		[HEAP_READ_FAILED] = "failed",
+		[HEAP_READ_LEAF] = "leaf",
+	};
+
+	return names[reading];
 }
 
-struct error *heap_add_object(struct heap *heap, const struct heap_object *object)
+const struct heap_segment *heap_segment_of(const struct heap *heap, size_t id)
 {
-	struct heap_list *list = &heap->lists.items[heap->lists.count - 1];
-	struct heap_type *type = &heap->types.items[object->type];
+	size_t low = 0, high = heap->segment_count;
 
-	type->count++;
-	type->size += object->size;
-	if (heap->totals_only) {
-		list->count++;
-		return NULL;
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (heap->segments[middle].first <= id)
+			low = middle;
+		else
+			high = middle;
 	}
-	if (heap->address.count >= UINT32_MAX)
-		return error_create(ERROR_UNSUPPORTED, "more than 4294967295 objects");
-	try_(u64_array_append(&heap->address, object->address));
-	try_(u32_array_append(&heap->type, object->type));
-	try_(u64_array_append(&heap->size, object->size));
-	try_(u64_array_append(&heap->refcount, object->refcount));
-	try_(u16_array_append(&heap->list, (uint16_t)(heap->lists.count - 1)));
-	try_(u32_array_append(&heap->position, list->count));
-	try_(u32_array_append(&heap->content, object->content));
-	try_(u32_array_append(&heap->body, object->body));
-	list->count++;
-	return NULL;
+	return &heap->segments[low];
 }
 
-/*
- * Bring one column into the order of @rows by way of @scratch, which holds one column of the
- * widest kind.
- */
-static void reorder(void *column, size_t width, const struct radix_row *rows, size_t count,
-		    void *scratch)
+bool heap_find(const struct heap *heap, raddr_t address, uint32_t *ret)
 {
-	char *from = column, *to = scratch;
+	uint32_t low = (uint32_t)(address >> HEAP_ALIGN_BITS);
 	size_t i;
 
-	/* The widths are spelt out so that each copy is one move. */
-	for (i = 0; i < count && width == 8; i++)
-		memcpy(to + i * 8, from + (size_t)rows[i].value * 8, 8);
-	for (i = 0; i < count && width == 4; i++)
-		memcpy(to + i * 4, from + (size_t)rows[i].value * 4, 4);
-	for (i = 0; i < count && width == 2; i++)
-		memcpy(to + i * 2, from + (size_t)rows[i].value * 2, 2);
-	memcpy(column, scratch, count * width);
-}
+	if (address & ((1u << HEAP_ALIGN_BITS) - 1))
+		return false;
+	for (i = 0; i < heap->segment_count; i++) {
+		const struct heap_segment *segment = &heap->segments[i];
+		size_t end = i + 1 < heap->segment_count ? segment[1].first : heap->count, at;
 
-static void reorder_all(struct heap *heap, const struct radix_row *rows, void *scratch)
-{
-	size_t n = heap_count(heap);
-
-	reorder(heap->address.items, 8, rows, n, scratch);
-	reorder(heap->type.items, 4, rows, n, scratch);
-	reorder(heap->size.items, 8, rows, n, scratch);
-	reorder(heap->refcount.items, 8, rows, n, scratch);
-	reorder(heap->list.items, 2, rows, n, scratch);
-	reorder(heap->position.items, 4, rows, n, scratch);
-	reorder(heap->content.items, 4, rows, n, scratch);
-	reorder(heap->body.items, 4, rows, n, scratch);
-}
-
-static bool has_repeats(const struct heap *heap)
-{
-	size_t i;
-
-	for (i = 1; i < heap_count(heap); i++) {
-		if (heap->address.items[i] == heap->address.items[i - 1])
-			return true;
+		if (segment->high != address >> HEAP_ADDRESS_BITS)
+			continue;
+		at = u32_lower_bound(heap->address_low, segment->first, end, low);
+		if (at == end || heap->address_low[at] != low)
+			return false;
+		*ret = (uint32_t)at;
+		return true;
 	}
 	return false;
 }
 
-struct error *heap_finish(struct heap *heap)
+uint64_t heap_big_find(const struct heap_big *list, size_t count, uint32_t row)
 {
-	size_t n = heap_count(heap), i;
-	_cleanup_free_ struct radix_row *rows = NULL, *scratch = NULL;
+	size_t low = 0, high = count;
 
-	if (!n)
-		return NULL;
-	rows = malloc(n * sizeof(*rows));
-	scratch = malloc(n * sizeof(*scratch));
-	if (!rows || !scratch)
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (list[middle].row < row)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < count && list[low].row == row ? list[low].value : 0;
+}
+
+heap_text_t heap_object_text_id(const struct heap *heap, size_t id)
+{
+	size_t low = 0, high = heap->object_text_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (heap->object_texts[middle].object < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == heap->object_text_count || heap->object_texts[low].object != id)
+		return HEAP_NONE;
+	return heap->object_texts[low].text;
+}
+
+const char *heap_object_text(const struct heap *heap, size_t id)
+{
+	return heap_text(heap, heap_object_text_id(heap, id));
+}
+
+uint32_t heap_ref_source(const struct heap *heap, size_t ref)
+{
+	size_t low = 0, high = heap->count;
+
+	/* The last object whose references begin at or before this one. */
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (heap->ref_start[middle] <= ref)
+			low = middle;
+		else
+			high = middle;
+	}
+	return (uint32_t)low;
+}
+
+uint64_t heap_ref_index(const struct heap *heap, uint32_t source, size_t ref)
+{
+	uint64_t index = 0;
+	size_t i;
+
+	for (i = heap_refs_begin(heap, source); i < ref; i++)
+		index += heap_ref_kind(heap, i) == HEAP_ITEM;
+	return index;
+}
+
+void heap_referrers_deinit(struct heap_referrers *referrers)
+{
+	free(referrers->start);
+	free(referrers->refs);
+	*referrers = (struct heap_referrers){0};
+}
+
+struct error *heap_referrers_make(const struct heap *heap, struct heap_referrers *ret)
+{
+	_cleanup_free_ uint32_t *start = calloc(heap->count + 2, sizeof(*start));
+	_cleanup_free_ uint32_t *refs = calloc(heap->ref_count + 1, sizeof(*refs));
+	size_t i;
+
+	if (!start || !refs)
 		return &error_no_memory;
-	for (i = 0; i < n; i++)
-		rows[i] = (struct radix_row){heap->address.items[i], (uint32_t)i};
-	radix_sort(rows, n, scratch);
-	reorder_all(heap, rows, scratch);
-	if (has_repeats(heap))
-		return error_create(ERROR_INCONSISTENT, "an object is on two lists at once");
+	/* Counted two places further on, so that filling in leaves the starts behind. */
+	for (i = 0; i < heap->ref_count; i++)
+		start[heap->ref_target[i] + 2]++;
+	for (i = 2; i < heap->count + 2; i++)
+		start[i] += start[i - 1];
+	for (i = 0; i < heap->ref_count; i++)
+		refs[start[heap->ref_target[i] + 1]++] = (uint32_t)i;
+	ret->start = steal_ptr(start);
+	ret->refs = steal_ptr(refs);
 	return NULL;
 }

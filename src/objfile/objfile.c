@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct error *error_libelf(const struct objfile *file, const char *what)
 {
@@ -113,6 +114,8 @@ void objfile_close(struct objfile *file)
 	(void)elf_end(file->elf);
 	if (file->fd >= 0)
 		(void)close(file->fd);
+	symbol_array_deinit(&file->functions.items);
+	symbol_array_deinit(&file->data.items);
 	free(file->name);
 	free(file->build_id);
 	free(file);
@@ -164,25 +167,59 @@ bool objfile_has_dwarf(struct objfile *file)
 	return objfile_section(file, ".debug_info", &header) && header.sh_type != SHT_NOBITS;
 }
 
-bool objfile_load_bias(struct objfile *file, uint64_t file_offset, uint64_t mapped_at,
-		       uint64_t *ret)
+/* @flags: what the segment must allow. */
+static bool find_bias(struct objfile *file, uint64_t file_offset, uint64_t mapped_at,
+		      uint32_t flags, uint64_t *ret)
 {
-	const uint64_t page = 4096;
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	GElf_Phdr segment;
 	size_t count, i;
 
 	if (elf_getphdrnum(file->elf, &count))
 		return false;
 	for (i = 0; i < count; i++) {
-		uint64_t start;
+		uint64_t start, end;
 
-		if (!gelf_getphdr(file->elf, (int)i, &segment) || segment.p_type != PT_LOAD)
+		if (!gelf_getphdr(file->elf, (int)i, &segment) || segment.p_type != PT_LOAD ||
+		    (segment.p_flags & flags) != flags)
 			continue;
 		/* The kernel maps whole pages: a segment begins at the page of its first byte. */
 		start = segment.p_offset & ~(page - 1);
-		if (file_offset < start || file_offset - start >= segment.p_filesz + page)
+		end = segment.p_offset + segment.p_filesz;
+		if (end < segment.p_offset || file_offset < start ||
+		    file_offset >= ((end + page - 1) & ~(page - 1)))
 			continue;
 		*ret = mapped_at - (segment.p_vaddr & ~(page - 1)) - (file_offset - start);
+		return true;
+	}
+	return false;
+}
+
+bool objfile_load_bias(struct objfile *file, uint64_t file_offset, uint64_t mapped_at,
+		       uint64_t *ret)
+{
+	return find_bias(file, file_offset, mapped_at, 0, ret);
+}
+
+bool objfile_data_bias(struct objfile *file, uint64_t file_offset, uint64_t mapped_at,
+		       uint64_t *ret)
+{
+	return find_bias(file, file_offset, mapped_at, PF_W, ret);
+}
+
+bool objfile_writable(struct objfile *file, uint64_t address, struct objfile_range *ret)
+{
+	GElf_Phdr segment;
+	size_t count, i;
+
+	if (elf_getphdrnum(file->elf, &count))
+		return false;
+	for (i = 0; i < count; i++) {
+		if (!gelf_getphdr(file->elf, (int)i, &segment) || segment.p_type != PT_LOAD ||
+		    !(segment.p_flags & PF_W) || address < segment.p_vaddr ||
+		    address - segment.p_vaddr >= segment.p_memsz)
+			continue;
+		*ret = (struct objfile_range){segment.p_vaddr, segment.p_memsz};
 		return true;
 	}
 	return false;

@@ -1,6 +1,7 @@
 #include "objfile/structs.h"
 
 #include "base/array.h"
+#include "dwarf_text.h"
 #include "objfile_private.h"
 
 #include <dwarf.h>
@@ -25,6 +26,7 @@ struct search {
 	size_t missing_anywhere;	/**< of these, those without a unit of their own */
 	uint64_t filter[4];		/**< a bit for each hash: most names are none of ours */
 	struct struct_query **pointers; /**< owned; the arrays of all types are parts of it */
+	struct dwarf_section_array sections;
 };
 
 static uint64_t hash_name(const char *name)
@@ -40,6 +42,7 @@ static void search_deinit(struct search *search)
 {
 	free(search->types);
 	free(search->pointers);
+	dwarf_section_array_deinit(&search->sections);
 }
 
 static struct wanted_type *find_wanted(struct search *search, const char *name, uint64_t hash)
@@ -182,14 +185,21 @@ enum {
 	DEEPEST_NESTING = 16
 };
 
-static bool find_member(Dwarf_Die *aggregate, const char *name, size_t length, unsigned int depth,
-			struct place *ret);
+/* The name of a member, and how to read names. */
+struct wanted_member {
+	const struct dwarf_section_array *sections;
+	const char *name;
+	size_t length;
+};
+
+static bool find_member(Dwarf_Die *aggregate, const struct wanted_member *wanted,
+			unsigned int depth, struct place *ret);
 
 /* Does this member, or one inside it where it has no name, carry the name? */
-static bool match_member(Dwarf_Die *member, const char *name, size_t length, unsigned int depth,
+static bool match_member(Dwarf_Die *member, const struct wanted_member *wanted, unsigned int depth,
 			 struct place *ret)
 {
-	const char *own = dwarf_diename(member);
+	const char *own = dwarf_name(wanted->sections, member);
 	struct place place;
 	Dwarf_Die type;
 
@@ -197,33 +207,34 @@ static bool match_member(Dwarf_Die *member, const char *name, size_t length, uns
 	    !peel(&type, &place.type) || !member_offset(member, &place.offset))
 		return false;
 	if (own) {
-		if (strlen(own) != length || strncmp(own, name, length) != 0)
+		if (strlen(own) != wanted->length ||
+		    strncmp(own, wanted->name, wanted->length) != 0)
 			return false;
 		*ret = place;
 		return true;
 	}
-	if (!is_aggregate(&place.type) || !find_member(&place.type, name, length, depth + 1, ret))
+	if (!is_aggregate(&place.type) || !find_member(&place.type, wanted, depth + 1, ret))
 		return false;
 	ret->offset += place.offset;
 	return true;
 }
 
 /* Recursion is bounded by DEEPEST_NESTING: anonymous members within anonymous members. */
-static bool find_member(Dwarf_Die *aggregate, const char *name, size_t length, unsigned int depth,
-			struct place *ret)
+static bool find_member(Dwarf_Die *aggregate, const struct wanted_member *wanted,
+			unsigned int depth, struct place *ret)
 {
 	Dwarf_Die member;
 
 	if (depth > DEEPEST_NESTING || dwarf_child(aggregate, &member))
 		return false;
 	do {
-		if (match_member(&member, name, length, depth, ret))
+		if (match_member(&member, wanted, depth, ret))
 			return true;
 	} while (!dwarf_siblingof(&member, &member));
 	return false;
 }
 
-static void answer(Dwarf_Die *type, struct struct_query *query)
+static void answer(const struct search *search, Dwarf_Die *type, struct struct_query *query)
 {
 	struct place place = {.offset = 0, .type = *type};
 	const char *path = query->member;
@@ -231,9 +242,10 @@ static void answer(Dwarf_Die *type, struct struct_query *query)
 	query->type_found = true;
 	while (*path) {
 		size_t length = strcspn(path, ".");
+		struct wanted_member wanted = {&search->sections, path, length};
 		struct place next;
 
-		if (!is_aggregate(&place.type) || !find_member(&place.type, path, length, 0, &next))
+		if (!is_aggregate(&place.type) || !find_member(&place.type, &wanted, 0, &next))
 			return;
 		next.offset += place.offset;
 		place = next;
@@ -245,7 +257,7 @@ static void answer(Dwarf_Die *type, struct struct_query *query)
 
 static void take_die(struct search *search, Dwarf_Die *die)
 {
-	const char *name = dwarf_diename(die);
+	const char *name = dwarf_name(&search->sections, die);
 	struct wanted_type *wanted = name ? find_wanted(search, name, hash_name(name)) : NULL;
 	Dwarf_Die type;
 	size_t i;
@@ -256,7 +268,7 @@ static void take_die(struct search *search, Dwarf_Die *die)
 	search->missing--;
 	search->missing_anywhere -= !wanted->unit;
 	for (i = 0; i < wanted->count; i++)
-		answer(&type, wanted->queries[i]);
+		answer(search, &type, wanted->queries[i]);
 }
 
 static void scan_unit(struct search *search, Dwarf_Die *unit)
@@ -277,7 +289,7 @@ static void scan_unit(struct search *search, Dwarf_Die *unit)
 /* Whether a query names this unit: "odictobject.c" for ".../Objects/odictobject.c". */
 static bool is_named(const struct search *search, Dwarf_Die *unit)
 {
-	const char *name = dwarf_diename(unit), *slash;
+	const char *name = dwarf_name(&search->sections, unit), *slash;
 	size_t i;
 
 	if (!name)
@@ -356,6 +368,7 @@ struct error *structs_resolve(struct objfile *file, struct struct_query *queries
 	if (!dwarf)
 		return error_create(ERROR_BAD_DATA, "%s: no usable DWARF: %s", file->name,
 				    dwarf_errmsg(-1));
+	try_(dwarf_sections_list(file->elf, &search.sections));
 	try_(list_units(&search, dwarf, &named, &others));
 	scan_units(&search, &named, &others);
 	return NULL;

@@ -55,6 +55,8 @@ static struct error *check_generations(struct py_view *view, raddr_t gc)
 	raddr_t head, next;
 	unsigned int i;
 
+	if (view->traits.free_threaded)
+		return NULL;
 	for (i = 0; gc && i < 4; i++) {
 		if (!gc_generation_head(view, gc, i, &head) ||
 		    !image_read_u64(view->image, head, &next) || !next)

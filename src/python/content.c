@@ -66,6 +66,65 @@ static bool content_builtin(struct py_view *view, const struct sized_object *obj
 	       mix_word(view, object->address, PY_CFUNCTION_SELF, ret);
 }
 
+/* Of long contents the beginning and the end. */
+enum {
+	HASHED_BYTES = 64
+};
+
+static bool mix_bytes(struct py_view *view, raddr_t address, uint64_t size, uint64_t *hash)
+{
+	uint64_t words[2 * HASHED_BYTES / sizeof(uint64_t)] = {0};
+	uint64_t first = size < HASHED_BYTES ? size : HASHED_BYTES;
+	uint64_t last = size - first < HASHED_BYTES ? size - first : HASHED_BYTES;
+	size_t i, used = (size_t)(first + last + sizeof(*words) - 1) / sizeof(*words);
+
+	if (!image_read(view->image, address, words, (size_t)first) ||
+	    (last &&
+	     !image_read(view->image, address + size - last, (char *)words + first, (size_t)last)))
+		return false;
+	for (i = 0; i < used; i++)
+		*hash = mix(*hash, words[i]);
+	return true;
+}
+
+/* Not its cached hash: that comes when somebody asks for it. */
+static bool content_str(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+{
+	struct text_place place;
+
+	if (!text_find(view, object->address, &place))
+		return false;
+	*ret = mix(5, place.length);
+	return mix_bytes(view, place.data, place.length * place.kind, ret);
+}
+
+static bool content_bytes(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+{
+	*ret = mix(6, object->var_size);
+	return mix_bytes(view, object->address + py_at(view->layout, PY_BYTES_SVAL),
+			 object->var_size, ret);
+}
+
+/* The word with sign and number of digits, then the digits. */
+static bool content_int(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+{
+	uint64_t size;
+
+	if (!sizer_find(view, "builtins.int")(view, object, &size) ||
+	    size < py_at(view->layout, PY_VAR_SIZE))
+		return false;
+	*ret = 7;
+	return mix_bytes(view, object->address + py_at(view->layout, PY_VAR_SIZE),
+			 size - py_at(view->layout, PY_VAR_SIZE), ret);
+}
+
+static bool content_float(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+{
+	*ret = 8;
+	return mix_bytes(view, object->address + py_at(view->layout, PY_VAR_SIZE), sizeof(uint64_t),
+			 ret);
+}
+
 /* Words behind reference count and type that go into the hash of the body. */
 enum {
 	BODY_WORDS = 8,
@@ -84,7 +143,7 @@ uint32_t body_hash(struct py_view *view, const struct sized_object *object)
 		size = BODY_WORDS * sizeof(*words);
 	if (!image_read(view->image, object->address + head, words, size))
 		return 0;
-	if (object->type->preheader > py_size(view->layout, PY_GC_HEAD) &&
+	if (object->type->preheader > view->traits.gc_head_size &&
 	    !image_read(view->image, managed, words + BODY_WORDS, MANAGED_WORDS * sizeof(*words)))
 		return 0;
 	for (i = 0; i < ARRAY_SIZE(words); i++) {
@@ -102,6 +161,10 @@ static const struct {
 	content_fn *content;
 } contents[] = {
 	{"builtins.tuple", content_tuple},
+	{"builtins.str", content_str},
+	{"builtins.bytes", content_bytes},
+	{"builtins.int", content_int},
+	{"builtins.float", content_float},
 	{"builtins.function", content_function},
 	{"builtins.method", content_method},
 	{"builtins.builtin_function_or_method", content_builtin},

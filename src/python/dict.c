@@ -65,20 +65,89 @@ uint64_t dict_keys_bytes(const struct py_view *view, const struct dict_keys *key
 	return py_size(view->layout, PY_KEYS) + keys->index_bytes + keys->slots * 2 / 3 * entry;
 }
 
-struct entry_shape {
-	uint64_t size, key, value;
-};
-
-static struct entry_shape entry_shape(const struct py_view *view, const struct dict_keys *keys)
+static void set_shape(const struct py_view *view, const struct dict_keys *keys,
+		      struct dict_cursor *cursor)
 {
 	const struct py_layout *layout = view->layout;
+	bool unicode = keys->unicode;
 
-	if (keys->unicode)
-		return (struct entry_shape){py_size(layout, PY_UNICODE_ENTRY),
-					    py_at(layout, PY_UNICODE_ENTRY_KEY),
-					    py_at(layout, PY_UNICODE_ENTRY_VALUE)};
-	return (struct entry_shape){py_size(layout, PY_ENTRY), py_at(layout, PY_ENTRY_KEY),
-				    py_at(layout, PY_ENTRY_VALUE)};
+	cursor->size = py_size(layout, unicode ? PY_UNICODE_ENTRY : PY_ENTRY);
+	cursor->key = py_at(layout, unicode ? PY_UNICODE_ENTRY_KEY : PY_ENTRY_KEY);
+	cursor->value = py_at(layout, unicode ? PY_UNICODE_ENTRY_VALUE : PY_ENTRY_VALUE);
+}
+
+bool dict_open_values(struct py_view *view, raddr_t keys_address, raddr_t values,
+		      struct dict_cursor *ret)
+{
+	struct dict_keys keys;
+
+	if (!dict_keys_read(view, keys_address, &keys))
+		return false;
+	set_shape(view, &keys, ret);
+	/* To 3.10 the values are a bare array. */
+	ret->values = values;
+	if (values && py_has(view->layout, PY_DICT_VALUES_ARRAY))
+		ret->values += py_at(view->layout, PY_DICT_VALUES_ARRAY);
+	ret->entry = keys_address + py_size(view->layout, PY_KEYS) + keys.index_bytes;
+	ret->index = 0;
+	ret->entries = keys.entries;
+	return true;
+}
+
+bool dict_open(struct py_view *view, raddr_t dict, struct dict_cursor *ret)
+{
+	raddr_t keys, values;
+
+	return view_word(view, dict, PY_DICT_KEYS, &keys) &&
+	       view_word(view, dict, PY_DICT_VALUES, &values) &&
+	       dict_open_values(view, keys, values, ret);
+}
+
+/* The value of the entry: in it, or for a split table in the dict's own values. */
+static bool read_value(struct py_view *view, const struct dict_cursor *cursor, raddr_t entry,
+		       raddr_t *ret)
+{
+	raddr_t at = entry + cursor->value;
+
+	if (cursor->values)
+		at = cursor->values + cursor->index * sizeof(raddr_t);
+	return image_read_u64(view->image, at, ret);
+}
+
+bool dict_next(struct py_view *view, struct dict_cursor *cursor, raddr_t *ret_key,
+	       raddr_t *ret_value)
+{
+	raddr_t key, value;
+
+	for (; cursor->index < cursor->entries; cursor->index++) {
+		raddr_t entry = cursor->entry + cursor->index * cursor->size;
+
+		if (!image_read_u64(view->image, entry + cursor->key, &key) ||
+		    !read_value(view, cursor, entry, &value))
+			return false;
+		if (!key || !value)
+			continue;
+		cursor->index++;
+		*ret_key = key;
+		*ret_value = value;
+		return true;
+	}
+	return false;
+}
+
+bool dict_next_key(struct py_view *view, struct dict_cursor *cursor, raddr_t *ret_key)
+{
+	for (; cursor->index < cursor->entries; cursor->index++) {
+		raddr_t entry = cursor->entry + cursor->index * cursor->size;
+
+		if (!image_read_u64(view->image, entry + cursor->key, ret_key))
+			return false;
+		if (!*ret_key)
+			continue;
+		cursor->index++;
+		return true;
+	}
+	return false;
 }
 
 static bool key_is(struct py_view *view, raddr_t key, const char *text)
@@ -88,37 +157,18 @@ static bool key_is(struct py_view *view, raddr_t key, const char *text)
 	return view_text(view, key, buffer, sizeof(buffer)) && !strcmp(buffer, text);
 }
 
-/* The value of entry @i: in the entry, or for a split table in the dict's own values. */
-static bool entry_value(struct py_view *view, raddr_t entry_value_at, raddr_t values, uint64_t i,
-			raddr_t *ret)
-{
-	raddr_t at = entry_value_at;
-
-	if (values)
-		at = values + py_at(view->layout, PY_DICT_VALUES_ARRAY) + i * sizeof(raddr_t);
-	return image_read_u64(view->image, at, ret) && *ret;
-}
-
 bool view_dict_find(struct py_view *view, raddr_t dict, const char *key, raddr_t *ret)
 {
-	struct dict_keys keys;
-	struct entry_shape shape;
-	raddr_t address, values, entry;
-	uint64_t i;
+	struct dict_cursor cursor;
+	raddr_t name, value;
 
-	if (!view_word(view, dict, PY_DICT_KEYS, &address) ||
-	    !view_word(view, dict, PY_DICT_VALUES, &values) ||
-	    !dict_keys_read(view, address, &keys))
+	if (!dict_open(view, dict, &cursor))
 		return false;
-	shape = entry_shape(view, &keys);
-	entry = address + py_size(view->layout, PY_KEYS) + keys.index_bytes;
-	for (i = 0; i < keys.entries; i++, entry += shape.size) {
-		raddr_t name;
-
-		if (!image_read_u64(view->image, entry + shape.key, &name))
-			return false;
-		if (name && key_is(view, name, key))
-			return entry_value(view, entry + shape.value, values, i, ret);
+	while (dict_next(view, &cursor, &name, &value)) {
+		if (key_is(view, name, key)) {
+			*ret = value;
+			return true;
+		}
 	}
 	return false;
 }

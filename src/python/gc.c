@@ -6,7 +6,9 @@
  * flags. The head of a list is a PyGC_Head as well. The order of a list is the order in which the
  * objects came to it: new objects at the end of generation 0, survivors at the end of the next one.
  */
-#include "types.h"
+#include "walk_private.h"
+
+#include "base/progress.h"
 
 #include <stdlib.h>
 
@@ -34,6 +36,17 @@ bool gc_generation_head(struct py_view *view, raddr_t gc, unsigned int index, ra
 	return true;
 }
 
+/*
+ * Without the GIL a collection changes objects only while it has stopped the world, and lets the
+ * threads run in between (gc_collect_internal(), Python/gc_free_threading.c).
+ */
+static bool read_collecting(struct py_view *view, const struct py_interp *interp, uint64_t *ret)
+{
+	if (view->traits.free_threaded)
+		return view_field(view, interp->address, PY_INTERP_WORLD_STOPPED, ret);
+	return view_field(view, interp->gc, PY_GC_COLLECTING, ret);
+}
+
 struct error *python_collecting(struct py_view *view, bool *ret)
 {
 	_cleanup_(py_interp_array_deinit) struct py_interp_array interps = {0};
@@ -46,7 +59,7 @@ struct error *python_collecting(struct py_view *view, bool *ret)
 
 		if (!interps.items[i].gc)
 			continue;
-		if (!view_field(view, interps.items[i].gc, PY_GC_COLLECTING, &flag))
+		if (!read_collecting(view, &interps.items[i], &flag))
 			return error_create(ERROR_INCONSISTENT, "the collector cannot be read");
 		collecting = collecting || flag;
 	}
@@ -104,22 +117,21 @@ static void read_collections(struct py_view *view, raddr_t gc, struct py_list_ev
 	}
 }
 
-struct walk {
-	struct py_view *view;
-	const struct py_sink *sink;
-	struct type_table types;
-	struct py_walk_stats stats;
-	uint32_t lists;
-	/* Offsets that every object needs, taken out of the layout once. */
-	uint32_t head_size, next_at, prev_at, refcnt_at, refcnt_size, type_at, var_at;
+enum {
+	NODE_BYTES = 64 /* of a fixed size, so that reading one is no call */
 };
 
-static void walk_deinit(struct walk *walk)
+/* One node with the object behind it, read at once. */
+struct node {
+	unsigned char bytes[NODE_BYTES];
+};
+
+void walk_deinit(struct walk *walk)
 {
 	type_table_deinit(&walk->types);
 }
 
-static void walk_init(struct walk *walk, struct py_view *view, const struct py_sink *sink)
+struct error *walk_init(struct walk *walk, struct py_view *view, const struct py_sink *sink)
 {
 	const struct py_layout *layout = view->layout;
 
@@ -127,7 +139,7 @@ static void walk_init(struct walk *walk, struct py_view *view, const struct py_s
 		.view = view,
 		.sink = sink,
 		.types = {.view = view, .sink = sink},
-		.head_size = py_size(layout, PY_GC_HEAD),
+		.head_size = view->traits.gc_head_size,
 		.next_at = py_at(layout, PY_GC_HEAD_NEXT),
 		.prev_at = py_at(layout, PY_GC_HEAD_PREV),
 		.refcnt_at = py_at(layout, PY_OBJECT_REFCNT),
@@ -135,12 +147,17 @@ static void walk_init(struct walk *walk, struct py_view *view, const struct py_s
 		.type_at = py_at(layout, PY_OBJECT_TYPE),
 		.var_at = py_at(layout, PY_VAR_SIZE),
 	};
+	if (view->traits.free_threaded) {
+		walk->shared_at = py_at(layout, PY_OBJECT_REF_SHARED);
+		walk->bits_at = py_at(layout, PY_OBJECT_GC_BITS);
+	}
+	if (walk->head_size + walk->var_at + sizeof(uint64_t) > sizeof(struct node) ||
+	    walk->type_at > walk->var_at || walk->refcnt_at > walk->var_at ||
+	    (walk->refcnt_size != sizeof(uint64_t) && walk->refcnt_size != sizeof(uint32_t)) ||
+	    walk->shared_at > walk->var_at || walk->bits_at > walk->var_at)
+		return error_create(ERROR_UNSUPPORTED, "object headers of an unknown shape");
+	return NULL;
 }
-
-/* One node with the object behind it, read at once. */
-struct node {
-	unsigned char bytes[128];
-};
 
 static uint64_t word_at(const struct node *node, uint32_t at)
 {
@@ -153,7 +170,12 @@ static uint64_t word_at(const struct node *node, uint32_t at)
 static bool read_node(const struct walk *walk, raddr_t address, struct node *node)
 {
 	uint32_t size = walk->head_size + walk->var_at + (uint32_t)sizeof(uint64_t);
+	const unsigned char *at = image_at(walk->view->image, address, NODE_BYTES);
 
+	if (_likely_(at)) {
+		memcpy(node->bytes, at, NODE_BYTES);
+		return true;
+	}
 	if (image_read(walk->view->image, address, node->bytes, size))
 		return true;
 	/* An object without ob_size may end where the memory ends. */
@@ -167,40 +189,13 @@ static struct error *torn(const struct py_list_event *list, raddr_t address)
 			    list->generation, (uintmax_t)address);
 }
 
-static void measure(struct walk *walk, const struct sized_object *object,
-		    struct py_object_event *event)
+/* What stands behind the collector's head: the object's own header. */
+static struct error *tell_node(struct walk *walk, raddr_t address, const struct node *node)
 {
-	const struct type_info *type = object->type;
-	uint64_t content;
+	struct object_header header;
 
-	if (type->sizer(walk->view, object, &event->size))
-		event->size += type->preheader;
-	else
-		walk->stats.unsized++;
-	walk->stats.own_sizes += type->own_size;
-	if (!walk->sink->identity)
-		return;
-	if (type->content && type->content(walk->view, object, &content))
-		event->content = (uint32_t)(content >> 32) | 1;
-	event->body = body_hash(walk->view, object);
-}
-
-static struct error *tell_object(struct walk *walk, raddr_t address, const struct node *node)
-{
-	raddr_t type_address = word_at(node, walk->head_size + walk->type_at);
-	const struct type_info *type = type_table_get(&walk->types, type_address);
-	struct py_object_event event = {.address = address};
-	struct sized_object object = {.address = address};
-
-	if (_unlikely_(!type))
-		try_(type_table_add(&walk->types, type_address, &type));
-	memcpy(&event.refcount, node->bytes + walk->head_size + walk->refcnt_at, walk->refcnt_size);
-	object.var_size = word_at(node, walk->head_size + walk->var_at);
-	object.type = type;
-	event.type = type->id;
-	measure(walk, &object, &event);
-	walk->stats.objects++;
-	return walk->sink->object(walk->sink->ctx, &event);
+	walk_header(walk, node->bytes + walk->head_size, &header);
+	return walk_tell(walk, address, &header, walk->lists - 1);
 }
 
 /*
@@ -220,7 +215,7 @@ static struct error *walk_list(struct walk *walk, raddr_t head, const struct py_
 		if (!address || !read_node(walk, address, &node) ||
 		    (word_at(&node, walk->prev_at) & GC_POINTER_MASK) != previous)
 			return torn(list, address);
-		try_(tell_object(walk, address + walk->head_size, &node));
+		try_(tell_node(walk, address + walk->head_size, &node));
 		previous = address;
 	}
 	if (!image_read_u64(walk->view->image, head + walk->prev_at, &word) ||
@@ -244,6 +239,8 @@ static struct error *walk_interp(struct walk *walk, const struct py_interp *inte
 	unsigned int i;
 
 	read_collections(walk->view, interp->gc, &list);
+	if (walk->view->traits.free_threaded)
+		return walk_heaps(walk, interp, &list);
 	for (i = 0; i < PY_GENERATIONS; i++) {
 		raddr_t head;
 
@@ -258,23 +255,27 @@ static struct error *walk_interp(struct walk *walk, const struct py_interp *inte
 	return NULL;
 }
 
+struct error *walk_lists(struct walk *walk)
+{
+	_cleanup_(py_interp_array_deinit) struct py_interp_array interps = {0};
+	size_t i;
+
+	try_(view_interps(walk->view, &interps));
+	for (i = 0; i < interps.count; i++) {
+		if (interps.items[i].gc)
+			try_(walk_interp(walk, &interps.items[i]));
+	}
+	return NULL;
+}
+
 struct error *python_walk(struct py_view *view, const struct py_sink *sink,
 			  struct py_walk_stats *ret)
 {
-	_cleanup_(py_interp_array_deinit) struct py_interp_array interps = {0};
-	_cleanup_(walk_deinit) struct walk walk;
-	size_t i;
+	_cleanup_(walk_deinit) struct walk walk = {0};
+	_progress_ const char *before = progress_begin("reading objects");
 
-	walk_init(&walk, view, sink);
-	if (walk.head_size + walk.var_at + sizeof(uint64_t) > sizeof(struct node) ||
-	    walk.type_at > walk.var_at || walk.refcnt_at > walk.var_at ||
-	    walk.refcnt_size > sizeof(uint64_t))
-		return error_create(ERROR_UNSUPPORTED, "object headers of an unknown shape");
-	try_(view_interps(view, &interps));
-	for (i = 0; i < interps.count; i++) {
-		if (interps.items[i].gc)
-			try_(walk_interp(&walk, &interps.items[i]));
-	}
+	try_(walk_init(&walk, view, sink));
+	try_(walk_lists(&walk));
 	*ret = walk.stats;
 	return NULL;
 }

@@ -63,9 +63,6 @@ static const enum py_field mandatory[] = {
 	PY_GC_COLLECTING,
 	PY_GC_STATS,
 	PY_GENERATION,
-	PY_GC_HEAD,
-	PY_GC_HEAD_NEXT,
-	PY_GC_HEAD_PREV,
 	PY_OBJECT,
 	PY_OBJECT_REFCNT,
 	PY_OBJECT_TYPE,
@@ -101,6 +98,42 @@ static const enum py_field mandatory[] = {
 	PY_SET_SMALLTABLE,
 };
 
+/* Of builds with the GIL: the lists of the collector. */
+static const enum py_field of_lists[] = {
+	PY_GC_HEAD,
+	PY_GC_HEAD_NEXT,
+	PY_GC_HEAD_PREV,
+};
+
+/* Of builds without: the heaps of mimalloc. */
+static const enum py_field of_heaps[] = {
+	PY_OBJECT_REF_SHARED,
+	PY_RUNTIME_ALLOCATOR_DEBUG,
+	PY_INTERP_WORLD_STOPPED,
+	PY_INTERP_ABANDONED,
+	PY_INTERP_ABANDONED_VISITED,
+	PY_THREAD_HEAPS,
+	PY_THREAD_HEAPS_READY,
+	PY_MI_HEAP,
+	PY_MI_HEAP_PAGES,
+	PY_MI_QUEUE,
+	PY_MI_QUEUE_FIRST,
+	PY_MI_PAGE,
+	PY_MI_PAGE_SLICE_COUNT,
+	PY_MI_PAGE_SLICE_OFFSET,
+	PY_MI_PAGE_CAPACITY,
+	PY_MI_PAGE_FREE,
+	PY_MI_PAGE_LOCAL_FREE,
+	PY_MI_PAGE_THREAD_FREE,
+	PY_MI_PAGE_BLOCK_SIZE,
+	PY_MI_PAGE_NEXT,
+	PY_MI_PAGE_PREV,
+	PY_MI_SEGMENT_SLICES,
+	PY_MI_SEGMENT_ENTRIES,
+	PY_MI_SEGMENT_INFO_SLICES,
+	PY_MI_SEGMENT_NEXT,
+};
+
 /* A structure and the members that must lie within it. */
 static const struct {
 	enum py_field whole, member;
@@ -121,6 +154,16 @@ static const struct {
 	{PY_HEAPTYPE, PY_HEAPTYPE_QUALNAME},
 	{PY_KEYS, PY_KEYS_NENTRIES},
 	{PY_ENTRY, PY_ENTRY_VALUE},
+	{PY_MI_PAGE, PY_MI_PAGE_SLICE_COUNT},
+	{PY_MI_PAGE, PY_MI_PAGE_SLICE_OFFSET},
+	{PY_MI_PAGE, PY_MI_PAGE_CAPACITY},
+	{PY_MI_PAGE, PY_MI_PAGE_FREE},
+	{PY_MI_PAGE, PY_MI_PAGE_LOCAL_FREE},
+	{PY_MI_PAGE, PY_MI_PAGE_THREAD_FREE},
+	{PY_MI_PAGE, PY_MI_PAGE_BLOCK_SIZE},
+	{PY_MI_PAGE, PY_MI_PAGE_KEYS},
+	{PY_MI_PAGE, PY_MI_PAGE_NEXT},
+	{PY_MI_PAGE, PY_MI_PAGE_PREV},
 };
 
 /* No structure of CPython comes near this; what is larger is damage. */
@@ -139,17 +182,30 @@ static struct error *check_place(const struct py_layout *layout, enum py_field f
 	return NULL;
 }
 
+struct error *layout_check_known(const struct py_layout *layout, const enum py_field *fields,
+				 size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		if (!py_has(layout, fields[i]))
+			return error_create(ERROR_UNSUPPORTED, "the layout of %s is not known",
+					    layout_field_name(fields[i]));
+	}
+	return NULL;
+}
+
 struct error *layout_check(const struct py_layout *layout)
 {
 	size_t i;
 
 	for (i = 0; i < PY_FIELD_COUNT; i++)
 		try_(check_place(layout, (enum py_field)i));
-	for (i = 0; i < ARRAY_SIZE(mandatory); i++) {
-		if (!py_has(layout, mandatory[i]))
-			return error_create(ERROR_UNSUPPORTED, "the layout of %s is not known",
-					    layout_field_name(mandatory[i]));
-	}
+	try_(layout_check_known(layout, mandatory, ARRAY_SIZE(mandatory)));
+	if (py_has(layout, PY_OBJECT_GC_BITS))
+		try_(layout_check_known(layout, of_heaps, ARRAY_SIZE(of_heaps)));
+	else
+		try_(layout_check_known(layout, of_lists, ARRAY_SIZE(of_lists)));
 	if (!py_has(layout, PY_INTERP_GC) && !py_has(layout, PY_RUNTIME_GC))
 		return error_create(ERROR_UNSUPPORTED, "the place of the collector is not known");
 	for (i = 0; i < ARRAY_SIZE(within); i++) {

@@ -18,6 +18,13 @@ enum {
 /** The two low bits of _gc_next and _gc_prev are flags (Include/internal/pycore_gc.h). */
 #define GC_POINTER_MASK (~UINT64_C(3))
 
+/** Bits of ob_gc_bits where there is no GIL (Include/internal/pycore_gc.h, 3.13+). */
+enum {
+	GC_BIT_TRACKED = 1 << 0,
+	GC_BIT_FROZEN = 1 << 3,
+	GC_BIT_DEFERRED = 1 << 6,
+};
+
 /** Read an unsigned integer of 1, 2, 4 or 8 bytes. */
 static inline bool read_uint(struct image *image, raddr_t addr, uint32_t size, uint64_t *ret)
 {
@@ -63,5 +70,37 @@ bool dict_keys_read(struct py_view *view, raddr_t keys, struct dict_keys *ret);
 
 /** Bytes of the keys table, as _PyDict_KeysSize() says (Objects/dictobject.c). */
 uint64_t dict_keys_bytes(const struct py_view *view, const struct dict_keys *keys);
+
+/** A place in a dict between two entries. */
+struct dict_cursor {
+	raddr_t entry;	     /**< the first one */
+	raddr_t values;	     /**< the first value, of a split table, else 0 */
+	uint64_t size;	     /**< bytes of an entry */
+	uint64_t key, value; /**< offsets within it */
+	uint64_t index, entries;
+};
+
+/** Stand before the first entry of a dict. False where it cannot be read. */
+bool dict_open(struct py_view *view, raddr_t dict, struct dict_cursor *ret);
+
+/** The same for @values, which are named by the keys table at @keys but are in no dict. */
+bool dict_open_values(struct py_view *view, raddr_t keys, raddr_t values, struct dict_cursor *ret);
+
+/** The next key and value, in order of insertion. False at the end and where it breaks off. */
+bool dict_next(struct py_view *view, struct dict_cursor *cursor, raddr_t *ret_key,
+	       raddr_t *ret_value);
+
+/** Where the characters of a str are. */
+struct text_place {
+	raddr_t data;
+	uint64_t length;   /**< characters */
+	unsigned int kind; /**< bytes of each: 1, 2 or 4 */
+};
+
+/** False where @object is no str that CPython could have made; what is not read is not checked. */
+bool text_find(struct py_view *view, raddr_t object, struct text_place *ret);
+
+/** The next key, whether it has a value or not. */
+bool dict_next_key(struct py_view *view, struct dict_cursor *cursor, raddr_t *ret_key);
 
 #endif

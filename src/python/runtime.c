@@ -81,15 +81,14 @@ static bool is_pypy(const struct proc_maps *maps)
 }
 
 /* The debug file as seen by the target and, where this is another file system, by us. */
-static struct error *open_debug(pid_t pid, struct candidate *candidate)
+static struct error *open_debug(struct origin origin, struct candidate *candidate)
 {
-	char root[32];
-	const char *const roots[] = {root, "", NULL};
+	struct origin_roots roots;
 
 	if (candidate->debug)
 		return NULL;
-	(void)snprintf(root, sizeof(root), "/proc/%d/root", (int)pid);
-	return objfile_open_debug(candidate->file, candidate->mapping->path, roots,
+	origin_roots(origin, &roots);
+	return objfile_open_debug(candidate->file, candidate->mapping->path, roots.list,
 				  &candidate->debug);
 }
 
@@ -113,22 +112,22 @@ static bool find_runtime_debug_symbol(struct candidate *candidate)
 	       objfile_find_symbol(candidate->debug, "_PyRuntime", &candidate->runtime);
 }
 
-static struct error *try_candidate(pid_t pid, const struct mapping *mapping, struct candidate *ret,
-				   bool *ret_found)
+static struct error *try_candidate(struct origin origin, const struct mapping *mapping,
+				   struct candidate *ret, bool *ret_found)
 {
 	_cleanup_(candidate_deinit) struct candidate candidate = {.mapping = mapping};
 	struct error *err;
 	int fd = -1;
 
 	*ret_found = false;
-	try_(proc_open_mapping(pid, mapping, &fd));
+	try_(origin_open_mapping(origin, mapping, &fd));
 	err = objfile_open(fd, mapping->path, &candidate.file);
 	if (error_catch(&err, ERROR_BAD_DATA))
 		return NULL; /* not an ELF file of ours, so not an interpreter */
 	try_(err);
 	*ret_found = find_runtime_symbol(&candidate) || find_runtime_section(&candidate);
 	if (!*ret_found && rank_of(mapping) != RANK_OTHER) {
-		try_(open_debug(pid, &candidate));
+		try_(open_debug(origin, &candidate));
 		*ret_found = find_runtime_debug_symbol(&candidate);
 	}
 	if (*ret_found) {
@@ -152,7 +151,7 @@ static bool is_repeat(const struct proc_maps *maps, size_t index)
 	return false;
 }
 
-static struct error *search_rank(pid_t pid, const struct proc_maps *maps, int rank,
+static struct error *search_rank(struct origin origin, const struct proc_maps *maps, int rank,
 				 struct candidate *ret, bool *ret_found)
 {
 	_cleanup_error_ struct error *first_error = NULL;
@@ -165,7 +164,7 @@ static struct error *search_rank(pid_t pid, const struct proc_maps *maps, int ra
 
 		if (!is_file_code(mapping) || rank_of(mapping) != rank || is_repeat(maps, i))
 			continue;
-		err = try_candidate(pid, mapping, ret, ret_found);
+		err = try_candidate(origin, mapping, ret, ret_found);
 		/* One file that cannot be opened must not hide the interpreter in another. */
 		if (err && !first_error)
 			first_error = err;
@@ -177,7 +176,8 @@ static struct error *search_rank(pid_t pid, const struct proc_maps *maps, int ra
 	return NULL;
 }
 
-static struct error *find_candidate(pid_t pid, const struct proc_maps *maps, struct candidate *ret)
+static struct error *find_candidate(struct origin origin, const struct proc_maps *maps,
+				    struct candidate *ret)
 {
 	bool found = false;
 	int rank;
@@ -185,7 +185,7 @@ static struct error *find_candidate(pid_t pid, const struct proc_maps *maps, str
 	if (is_pypy(maps))
 		return error_create(ERROR_NOT_PYTHON, "not a CPython process: %s", PYPY_NOTE);
 	for (rank = 0; rank < RANK_COUNT; rank++) {
-		try_(search_rank(pid, maps, rank, ret, &found));
+		try_(search_rank(origin, maps, rank, ret, &found));
 		if (found)
 			return NULL;
 	}
@@ -257,20 +257,16 @@ static struct error *check_supported(const struct py_runtime *runtime)
 				    "CPython %s is not supported (3.8 to 3.15 "
 				    "are)",
 				    text);
-	if (runtime->flavour == PY_FREE_THREADED)
-		return error_create(ERROR_UNSUPPORTED,
-				    "CPython %s is a free-threaded build: "
-				    "not supported yet",
-				    text);
 	return NULL;
 }
 
-static struct error *add_dwarf(struct py_runtime *runtime, pid_t pid, struct candidate *candidate)
+static struct error *add_dwarf(struct py_runtime *runtime, struct origin origin,
+			       struct candidate *candidate)
 {
 	struct objfile *source = candidate->file;
 
 	if (!objfile_has_dwarf(source)) {
-		try_(open_debug(pid, candidate));
+		try_(open_debug(origin, candidate));
 		source = candidate->debug;
 		if (!source || !objfile_has_dwarf(source))
 			return NULL;
@@ -299,14 +295,14 @@ static struct error *no_layout(const struct py_runtime *runtime)
  * Everything from DWARF where there is any. Modules that are not part of this file (array,
  * _collections as shared objects) are not in it; for them the table stands in.
  */
-static struct error *load_layout(struct py_runtime *runtime, pid_t pid, struct candidate *candidate,
-				 struct image *image)
+static struct error *load_layout(struct py_runtime *runtime, struct origin origin,
+				 struct candidate *candidate, struct image *image)
 {
 	struct py_layout *layout = &runtime->layout;
 	bool builtin;
 
 	layout_init(layout);
-	try_(add_dwarf(runtime, pid, candidate));
+	try_(add_dwarf(runtime, origin, candidate));
 	builtin = layout_add_builtin(layout, runtime->version, runtime->flavour, runtime->size);
 	if (!builtin && layout->places[PY_RUNTIME].source != PY_SOURCE_DWARF)
 		return no_layout(runtime);
@@ -352,8 +348,8 @@ static struct error *check_patiently(struct py_runtime *runtime, struct image *i
 	return err;
 }
 
-static struct error *examine(struct py_runtime *runtime, pid_t pid, struct candidate *candidate,
-			     struct image *image)
+static struct error *examine(struct py_runtime *runtime, struct origin origin,
+			     struct candidate *candidate, struct image *image)
 {
 	uint64_t bias;
 
@@ -364,11 +360,11 @@ static struct error *examine(struct py_runtime *runtime, pid_t pid, struct candi
 	runtime->address = candidate->runtime.address + bias;
 	try_(find_version(runtime, candidate, bias, image));
 	try_(check_supported(runtime));
-	try_(load_layout(runtime, pid, candidate, image));
+	try_(load_layout(runtime, origin, candidate, image));
 	return check_patiently(runtime, image);
 }
 
-static struct error *find(pid_t pid, struct image *image, struct py_runtime **ret)
+static struct error *find(struct origin origin, struct image *image, struct py_runtime **ret)
 {
 	_cleanup_(proc_maps_deinit) struct proc_maps maps = {0};
 	_cleanup_(candidate_deinit) struct candidate candidate = {0};
@@ -376,18 +372,17 @@ static struct error *find(pid_t pid, struct image *image, struct py_runtime **re
 
 	if (!runtime)
 		return &error_no_memory;
-	runtime->pid = pid;
-	try_(proc_maps_read(pid, &maps));
-	try_(find_candidate(pid, &maps, &candidate));
-	try_(examine(runtime, pid, &candidate, image));
+	try_(origin_maps(origin, &maps));
+	try_(find_candidate(origin, &maps, &candidate));
+	try_(examine(runtime, origin, &candidate, image));
 	*ret = steal_ptr(runtime);
 	return NULL;
 }
 
-struct error *runtime_find(pid_t pid, struct image *image, struct py_runtime **ret)
+struct error *runtime_find(struct origin origin, struct image *image, struct py_runtime **ret)
 {
-	struct error *err = find(pid, image, ret);
-	struct error *gone = err ? proc_check_alive(pid, NULL) : NULL;
+	struct error *err = find(origin, image, ret);
+	struct error *gone = err && !origin.core ? proc_check_alive(origin.pid, NULL) : NULL;
 
 	/* A process that ends while it is looked at seems to be anything but a CPython. */
 	if (!gone)

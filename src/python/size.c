@@ -26,7 +26,7 @@ bool sizer_default(struct py_view *view, const struct sized_object *object, uint
 }
 
 /* Objects/dictobject.c: _PyDict_SizeOf(). */
-static bool size_dict(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+bool sizer_dict(struct py_view *view, const struct sized_object *object, uint64_t *ret)
 {
 	raddr_t keys_address, values;
 	struct dict_keys keys;
@@ -50,7 +50,7 @@ static bool size_odict(struct py_view *view, const struct sized_object *object, 
 {
 	uint64_t fast_nodes, used, nodes;
 
-	if (!py_has(view->layout, PY_ODICT_FAST_NODES_SIZE) || !size_dict(view, object, ret) ||
+	if (!py_has(view->layout, PY_ODICT_FAST_NODES_SIZE) || !sizer_dict(view, object, ret) ||
 	    !view_word(view, object->address, PY_ODICT_FAST_NODES_SIZE, &fast_nodes) ||
 	    !view_word(view, object->address, PY_DICT_USED, &used) ||
 	    __builtin_mul_overflow(used, (uint64_t)py_size(view->layout, PY_ODICT_NODE), &nodes) ||
@@ -188,12 +188,23 @@ static bool size_str(struct py_view *view, const struct sized_object *object, ui
 	return true;
 }
 
-/* Objects/typeobject.c: type___sizeof___impl(). All types on the lists are heap types. */
+/* Objects/typeobject.c: type___sizeof___impl(). */
 static bool size_type(struct py_view *view, const struct sized_object *object, uint64_t *ret)
 {
 	raddr_t cached;
 	struct dict_keys keys;
+	uint64_t flags;
 
+	if (!view_field(view, object->address, PY_TYPE_FLAGS, &flags))
+		return false;
+	*ret = py_size(view->layout, PY_TYPE);
+	if (!(flags & TPFLAGS_HEAPTYPE)) {
+		/* Python/sysmodule.c: _PySys_GetSizeOf() asks the object whether it is collected,
+		 * and these are not; 3.11 and 3.12 ask their type. */
+		if (!view->traits.frames_lazy || view->traits.attributes == PY_ATTRIBUTES_INLINE)
+			*ret -= object->type->preheader;
+		return true;
+	}
 	if (!view_word(view, object->address, PY_HEAPTYPE_CACHED_KEYS, &cached))
 		return false;
 	*ret = py_size(view->layout, PY_HEAPTYPE);
@@ -214,6 +225,32 @@ static bool code_slots(struct py_view *view, raddr_t code, uint64_t *ret)
 	    !view_field(view, code, PY_CODE_STACKSIZE, &stack))
 		return false;
 	*ret = (locals + stack) * sizeof(raddr_t);
+	return true;
+}
+
+static bool tuple_length(struct py_view *view, raddr_t object, enum py_field field, uint64_t *ret)
+{
+	raddr_t tuple;
+
+	return view_word(view, object, field, &tuple) && view_word(view, tuple, PY_VAR_SIZE, ret);
+}
+
+/* Objects/codeobject.c: code_sizeof(), without what debuggers attach. To 3.10 with a table of the
+ * arguments that are cells; from 3.11 on instructions are inside, and the size is rounded up. */
+static bool size_code(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+{
+	uint64_t cells;
+	raddr_t table;
+
+	if (!sizer_default(view, object, ret))
+		return false;
+	if (py_has(view->layout, PY_CODE_CELL2ARG)) {
+		if (!view_word(view, object->address, PY_CODE_CELL2ARG, &table))
+			return false;
+		return !table || (tuple_length(view, object->address, PY_CODE_CELLVARS, &cells) &&
+				  size_with_buffer(object, cells, sizeof(raddr_t), ret));
+	}
+	*ret = (*ret + sizeof(raddr_t) - 1) & ~(uint64_t)(sizeof(raddr_t) - 1);
 	return true;
 }
 
@@ -238,13 +275,6 @@ static bool size_generator(struct py_view *view, const struct sized_object *obje
 	*ret = py_at(view->layout, PY_GEN_IFRAME) + py_at(view->layout, PY_IFRAME_LOCALSPLUS) +
 	       slots;
 	return true;
-}
-
-static bool tuple_length(struct py_view *view, raddr_t object, enum py_field field, uint64_t *ret)
-{
-	raddr_t tuple;
-
-	return view_word(view, object, field, &tuple) && view_word(view, tuple, PY_VAR_SIZE, ret);
 }
 
 /* Objects/frameobject.c: frame_sizeof(), 3.8 to 3.10. */
@@ -350,13 +380,20 @@ static const struct {
 	{ "_io.BufferedReader",            size_buffered,   false },
 	{ "_io.BufferedWriter",            size_buffered,   false },
 	{ "_io.BytesIO",                   size_bytesio,    false },
+	{ "_ctypes.CType_Type",            sizer_ctype,     false },
+	{ "_pickle.Pickler",               sizer_pickler,   false },
+	{ "_pickle.Unpickler",             sizer_unpickler, false },
+	{ "_queue.SimpleQueue",            sizer_simple_queue, false },
+	{ "_struct.Struct",                sizer_struct,    false },
 	{ "array.array",                   size_array,      false },
+	{ "builtins.StgDict",              sizer_stgdict,   false },
 	{ "builtins.async_generator",      size_generator,  true },
 	{ "builtins.bytearray",            size_bytearray,  false },
+	{ "builtins.code",                 size_code,       false },
 	{ "builtins.coroutine",            size_generator,  true },
-	{ "builtins.dict",                 size_dict,       false },
+	{ "builtins.dict",                 sizer_dict,       false },
 	{ "builtins.frame",                size_frame,      false },
-	{ "builtins.frozendict",           size_dict,       false },
+	{ "builtins.frozendict",           sizer_dict,       false },
 	{ "builtins.frozenset",            size_set,        false },
 	{ "builtins.generator",            size_generator,  true },
 	{ "builtins.int",                  size_int,        false },
@@ -366,6 +403,7 @@ static const struct {
 	{ "builtins.type",                 size_type,       false },
 	{ "collections.OrderedDict",       size_odict,      false },
 	{ "collections.deque",             size_deque,      false },
+	{ "numpy.ndarray",                 sizer_ndarray,   false },
 	{ "xml.etree.ElementTree.Element", size_element,    false },
 };
 /* clang-format on */

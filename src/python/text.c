@@ -71,39 +71,61 @@ static uint32_t clean_character(uint32_t c)
 	return c;
 }
 
-static bool encode_all(const unsigned char *data, size_t length, unsigned int kind, char *buffer,
-		       size_t size)
+/* As many characters as fit; returns their number. */
+static size_t encode_all(const unsigned char *data, size_t length, unsigned int kind, char *buffer,
+			 size_t size)
 {
 	size_t used = 0, i;
 
-	for (i = 0; i < length; i++) {
+	for (i = 0; i < length && used + 5 <= size; i++) {
 		uint32_t c = 0;
 
 		memcpy(&c, data + i * kind, kind);
-		if (used + 5 > size)
-			return false;
 		used += encode_utf8(clean_character(c), buffer + used);
 	}
 	buffer[used] = '\0';
+	return i;
+}
+
+bool text_find(struct py_view *view, raddr_t object, struct text_place *ret)
+{
+	uint32_t state;
+
+	if (!view_word(view, object, PY_ASCII_LENGTH, &ret->length) || ret->length >> 48 ||
+	    !image_read_u32(view->image, object + py_at(view->layout, PY_ASCII_STATE), &state))
+		return false;
+	ret->kind = state_kind(state);
+	return (ret->kind == 1 || ret->kind == 2 || ret->kind == 4) &&
+	       find_data(view, object, state, &ret->data);
+}
+
+/* *@ret_whole: not a character is missing. */
+static bool read_text(struct py_view *view, raddr_t object, char *buffer, size_t size,
+		      bool *ret_whole)
+{
+	unsigned char data[TEXT_MAX * 4];
+	struct text_place place;
+	uint64_t wanted;
+
+	if (!is_text(view, object) || !text_find(view, object, &place))
+		return false;
+	wanted = place.length > TEXT_MAX ? TEXT_MAX : place.length;
+	if (!image_read(view->image, place.data, data, (size_t)wanted * place.kind))
+		return false;
+	*ret_whole = encode_all(data, (size_t)wanted, place.kind, buffer, size) == place.length;
 	return true;
 }
 
 bool view_text(struct py_view *view, raddr_t object, char *buffer, size_t size)
 {
-	unsigned char data[TEXT_MAX * 4];
-	uint64_t length;
-	uint32_t state;
-	raddr_t address;
-	unsigned int kind;
+	bool whole;
 
-	if (!is_text(view, object) || !view_word(view, object, PY_ASCII_LENGTH, &length) ||
-	    !image_read_u32(view->image, object + py_at(view->layout, PY_ASCII_STATE), &state))
-		return false;
-	kind = state_kind(state);
-	if ((kind != 1 && kind != 2 && kind != 4) || length > TEXT_MAX)
-		return false;
-	if (!find_data(view, object, state, &address) ||
-	    !image_read(view->image, address, data, length * kind))
-		return false;
-	return encode_all(data, length, kind, buffer, size);
+	return read_text(view, object, buffer, size, &whole) && whole;
+}
+
+bool view_text_start(struct py_view *view, raddr_t object, char *buffer, size_t size)
+{
+	bool whole;
+
+	return read_text(view, object, buffer, size, &whole);
 }

@@ -1,4 +1,4 @@
-#include "types.h"
+#include "refs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +8,7 @@ void type_table_deinit(struct type_table *table)
 {
 	type_info_array_deinit(&table->list);
 	addrmap_deinit(&table->ids);
+	member_table_deinit(&table->members);
 }
 
 /*
@@ -30,6 +31,24 @@ static bool static_type_name(struct py_view *view, raddr_t type, char *buffer, s
 	return true;
 }
 
+/*
+ * The module of a heap type that C code made, where its dict does not tell it because instances
+ * have a __module__ of their own: from the name that it was made with (PyType_FromSpec()).
+ */
+static bool module_of_spec(struct py_view *view, raddr_t type, char *buffer, size_t size)
+{
+	raddr_t address;
+	char *dot;
+
+	if (!view_word(view, type, PY_TYPE_NAME, &address) ||
+	    !image_read_string(view->image, address, buffer, size))
+		return false;
+	dot = strrchr(buffer, '.');
+	if (dot)
+		*dot = '\0';
+	return dot != NULL;
+}
+
 /* Heap types: '__module__' of the class's dict (any object, where it is no str: '?'), ht_qualname.
  */
 static bool heap_type_name(struct py_view *view, raddr_t type, char *buffer, size_t size)
@@ -41,7 +60,8 @@ static bool heap_type_name(struct py_view *view, raddr_t type, char *buffer, siz
 	    !view_word(view, type, PY_HEAPTYPE_QUALNAME, &qualname))
 		return false;
 	if (!view_dict_find(view, dict, "__module__", &module) ||
-	    !view_text(view, module, buffer, size - 1))
+	    (!view_text(view, module, buffer, size - 1) &&
+	     !module_of_spec(view, type, buffer, size - 1)))
 		(void)strcpy(buffer, "?");
 	used = strlen(buffer);
 	buffer[used++] = '.';
@@ -75,9 +95,14 @@ enum {
 	MOST_BASES = 4096
 };
 
-static bool mro_item(struct py_view *view, raddr_t mro, uint64_t i, raddr_t *ret)
+bool type_mro_item(struct py_view *view, raddr_t type, uint64_t i, raddr_t *ret)
 {
-	return image_read_u64(view->image, mro + py_at(view->layout, PY_TUPLE_ITEM) + i * 8, ret);
+	raddr_t mro;
+	uint64_t count;
+
+	return view_word(view, type, PY_TYPE_MRO, &mro) && mro &&
+	       view_word(view, mro, PY_VAR_SIZE, &count) && count <= MOST_BASES && i < count &&
+	       image_read_u64(view->image, mro + py_at(view->layout, PY_TUPLE_ITEM) + i * 8, ret);
 }
 
 /*
@@ -87,14 +112,11 @@ static bool mro_item(struct py_view *view, raddr_t mro, uint64_t i, raddr_t *ret
 static void choose_sizer(struct py_view *view, struct type_info *info)
 {
 	char name[TYPE_NAME_MAX];
-	raddr_t mro, class;
-	uint64_t count = 0, i;
+	raddr_t class;
+	uint64_t i;
 
 	info->sizer = sizer_default;
-	if (!view_word(view, info->address, PY_TYPE_MRO, &mro) || !mro ||
-	    !view_word(view, mro, PY_VAR_SIZE, &count) || count > MOST_BASES)
-		return;
-	for (i = 0; i < count && mro_item(view, mro, i, &class); i++) {
+	for (i = 0; type_mro_item(view, info->address, i, &class); i++) {
 		sizer_fn *known = NULL;
 
 		if (type_name(view, class, name, sizeof(name)))
@@ -117,14 +139,38 @@ static bool read_type(struct py_view *view, raddr_t address, struct type_info *r
 
 	if (!view_word(view, address, PY_TYPE_BASICSIZE, &info.basicsize) ||
 	    !view_word(view, address, PY_TYPE_ITEMSIZE, &info.itemsize) ||
-	    !view_field(view, address, PY_TYPE_FLAGS, &flags) || !(flags & TPFLAGS_HAVE_GC))
+	    !view_word(view, address, PY_TYPE_DICTOFFSET, (uint64_t *)&info.dictoffset) ||
+	    !view_word(view, address, PY_TYPE_WEAKLISTOFFSET, (uint64_t *)&info.weaklistoffset) ||
+	    !view_word(view, address, PY_TYPE_TRAVERSE, &info.traverse) ||
+	    !view_field(view, address, PY_TYPE_FLAGS, &flags))
 		return false;
-	/* Everything on the collector's lists has its head; some have two more words. */
-	info.preheader = py_size(view->layout, PY_GC_HEAD);
+	info.flags = flags;
+	/* What the collector may track has its head; some have two more words. */
+	if (flags & TPFLAGS_HAVE_GC)
+		info.preheader = view->traits.gc_head_size;
+	else
+		info.traverse = 0;
 	if (flags & view->traits.preheader_flags)
 		info.preheader += 2 * sizeof(raddr_t);
 	*ret = info;
 	return true;
+}
+
+static bool is_accounted(const struct py_view *view, const struct type_info *info)
+{
+	uint64_t words = info->member_count + (info->dictoffset > 0) + (info->weaklistoffset > 0);
+
+	return !info->decoder && !info->itemsize && info->flags & TPFLAGS_HEAPTYPE &&
+	       info->basicsize == py_size(view->layout, PY_OBJECT) + words * sizeof(raddr_t);
+}
+
+bool type_is_at(struct py_view *view, raddr_t address)
+{
+	raddr_t meta;
+	uint64_t flags;
+
+	return view_type_of(view, address, &meta) && !(meta % sizeof(raddr_t)) &&
+	       view_field(view, meta, PY_TYPE_FLAGS, &flags) && (flags & TPFLAGS_TYPE_SUBCLASS);
 }
 
 struct error *type_table_add(struct type_table *table, raddr_t address,
@@ -145,7 +191,12 @@ struct error *type_table_add(struct type_table *table, raddr_t address,
 				    (uintmax_t)address);
 	info.id = (uint32_t)table->list.count;
 	info.content = content_find(name);
+	info.decoder = ref_decoder_choose(table->view, address);
+	info.exact = info.decoder && !strcmp(info.decoder->type, name);
 	choose_sizer(table->view, &info);
+	try_(member_table_add(&table->members, table->view, address, info.basicsize,
+			      info.dictoffset, &info.first_member, &info.member_count));
+	info.accounted = is_accounted(table->view, &info);
 	event = (struct py_type_event){.id = info.id, .address = address, .name = name};
 	try_(type_info_array_append(&table->list, info));
 	try_(addrmap_set(&table->ids, address, info.id));

@@ -5,10 +5,12 @@
 #define REFTRACKER_PYTHON_TYPES_H
 
 #include "base/addrmap.h"
+#include "members.h"
 #include "python/walk.h"
 #include "python_private.h"
 
 struct type_info;
+struct ref_decoder;
 
 /** What a sizer gets: the object and what has been read of it already. */
 struct sized_object {
@@ -30,11 +32,21 @@ typedef bool content_fn(struct py_view *view, const struct sized_object *object,
 struct type_info {
 	raddr_t address;
 	uint32_t id;
-	uint64_t basicsize, itemsize; /**< bytes */
-	uint64_t preheader;	      /**< bytes before the object that sys.getsizeof() adds */
-	sizer_fn *sizer;	      /**< never NULL */
-	content_fn *content;	      /**< NULL: nothing known */
-	bool own_size;		      /**< a Python-level __sizeof__ would say something else */
+	uint64_t basicsize, itemsize;	   /**< bytes */
+	uint64_t preheader;		   /**< bytes before the object that sys.getsizeof() adds */
+	sizer_fn *sizer;		   /**< never NULL */
+	content_fn *content;		   /**< NULL: nothing known */
+	uint64_t flags;			   /**< tp_flags */
+	int64_t dictoffset;		   /**< tp_dictoffset */
+	int64_t weaklistoffset;		   /**< tp_weaklistoffset */
+	raddr_t traverse;		   /**< tp_traverse, 0: none */
+	const struct ref_decoder *decoder; /**< of references; NULL: nothing known */
+	uint32_t first_member, member_count; /**< in the table's members */
+	/** Members, dict and weak references are all that an instance has: so it is for classes
+	 * written in Python whose bases are. */
+	bool accounted;
+	bool exact;    /**< it is the very type that the decoder is for */
+	bool own_size; /**< a Python-level __sizeof__ would say something else */
 };
 
 DEFINE_ARRAY(type_info_array, struct type_info)
@@ -44,6 +56,7 @@ struct type_table {
 	const struct py_sink *sink; /**< borrowed; told of each new type */
 	struct type_info_array list;
 	struct addrmap ids; /**< type address -> index in list */
+	struct member_table members;
 };
 
 void type_table_deinit(struct type_table *table);
@@ -63,11 +76,17 @@ static inline const struct type_info *type_table_get(const struct type_table *ta
 	return addrmap_get(&table->ids, address, &index) ? &table->list.items[index] : NULL;
 }
 
+/** Whether a type object is at @address: a walk over references needs to know before it adds it. */
+bool type_is_at(struct py_view *view, raddr_t address);
+
 /**
  * module.qualname of the type object at @type, as type.__module__ + '.' + type.__qualname__ say.
  * False where it cannot be read.
  */
 bool type_name(struct py_view *view, raddr_t type, char *buffer, size_t size);
+
+/** Class number @i of a type's method resolution order. False behind the last one. */
+bool type_mro_item(struct py_view *view, raddr_t type, uint64_t i, raddr_t *ret);
 
 enum {
 	TYPE_NAME_MAX = 2048
@@ -78,7 +97,12 @@ enum {
  * serves it. size.c has the table and says how to add a type.
  */
 sizer_fn *sizer_find(const struct py_view *view, const char *name);
-sizer_fn sizer_default;
+sizer_fn sizer_default, sizer_dict;
+/** Types of extension modules: size_modules.c. */
+sizer_fn sizer_struct, sizer_pickler, sizer_unpickler, sizer_simple_queue;
+sizer_fn sizer_stgdict, sizer_ctype;
+/** refs_numpy.c */
+sizer_fn sizer_ndarray;
 
 /** What identifies instances of a class called @name, or NULL. content.c. */
 content_fn *content_find(const char *name);

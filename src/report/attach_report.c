@@ -40,11 +40,12 @@ struct error *report_attach_start(const struct report_style *style,
 	if (style->format == REPORT_JSON)
 		return NULL; /* the baseline is part of every document */
 	try_(units_clean(target->command, false, &command));
-	try_(histogram_count(&all, baseline, NULL, NULL));
+	try_(histogram_count(&all, baseline, histogram_tracked, baseline));
 	(void)fprintf(style->stream, "process %d, %s: %s\nbaseline: ", (int)target->pid,
 		      target->python, command);
 	try_(print_sum(style, &all));
-	(void)fprintf(style->stream, "; paused %s\n", units_duration(baseline->facts.pause, pause));
+	(void)fprintf(style->stream, "; paused %s (%s)\n",
+		      units_duration(baseline->facts.pause, pause), report_way(&baseline->facts));
 	return NULL;
 }
 
@@ -74,15 +75,25 @@ static void print_identity(const struct report_style *style, const struct track_
 
 static const char PERSISTENT[] = "PERSISTENT, created after the baseline and still alive";
 
-static struct error *step_table(const struct report_style *style, const struct heap *heap,
+/* " of process 4242" where there are others. */
+static void print_whose(const struct report_style *style, const struct report_target *target)
+{
+	if (target->several)
+		(void)fprintf(style->stream, " of process %d", (int)target->pid);
+}
+
+static struct error *step_table(const struct report_style *style,
+				const struct report_target *target, const struct heap *heap,
 				const struct track_step *step, uint64_t since_ns)
 {
 	char since[UNIT_TEXT], pause[UNIT_TEXT];
 
-	(void)fprintf(style->stream, "\n--- diff %u, %s later: ", step->number,
-		      units_duration(since_ns, since));
+	(void)fprintf(style->stream, "\n--- diff %u", step->number);
+	print_whose(style, target);
+	(void)fprintf(style->stream, ", %s later: ", units_duration(since_ns, since));
 	try_(print_sum(style, &step->all));
-	(void)fprintf(style->stream, "; paused %s\n", units_duration(heap->facts.pause, pause));
+	(void)fprintf(style->stream, "; paused %s (%s)\n", units_duration(heap->facts.pause, pause),
+		      report_way(&heap->facts));
 	if (step->persistent.count)
 		try_(print_section(style, PERSISTENT, &step->persistent));
 	try_(print_section(style, "created since the last snapshot", &step->created));
@@ -111,7 +122,8 @@ static struct error *put_identity(json_t *document, const struct track_step *ste
 }
 
 static struct error *step_json(const struct report_style *style, const struct report_target *target,
-			       const struct heap *heap, const struct track_step *step)
+			       const struct heap *heap, const struct track_step *step,
+			       const struct leaks *leaks)
 {
 	_cleanup_json_ json_t *document = json_object();
 	const struct heap_facts *facts = &heap->facts;
@@ -124,38 +136,76 @@ static struct error *step_json(const struct report_style *style, const struct re
 	try_(json_put(document, "time", json_real((double)facts->time / (double)NSEC_PER_SEC)));
 	try_(json_put(document, "pause_ms",
 		      json_real((double)facts->pause / (double)NSEC_PER_MSEC)));
+	try_(json_put(document, "capture", json_string(report_way(&heap->facts))));
 	try_(json_put(document, "objects", json_integer((json_int_t)step->all.count)));
 	try_(json_put(document, "bytes", json_integer((json_int_t)step->all.size)));
 	try_(put_groups(style, document, "created", &step->created));
 	try_(put_groups(style, document, "deleted", &step->deleted));
 	try_(put_groups(style, document, "persistent", &step->persistent));
 	try_(put_identity(document, step));
+	if (leaks)
+		try_(json_leaks(style, heap, leaks, document));
 	return json_write(style, document, true);
 }
 
 struct error *report_attach_step(const struct report_style *style,
 				 const struct report_target *target, const struct heap *heap,
-				 const struct track_step *step, uint64_t since_ns)
+				 const struct track_step *step, const struct leaks *leaks,
+				 uint64_t since_ns)
 {
 	if (style->format == REPORT_JSON)
-		return step_json(style, target, heap, step);
-	return step_table(style, heap, step, since_ns);
+		return step_json(style, target, heap, step, leaks);
+	return step_table(style, target, heap, step, since_ns);
 }
 
-struct error *report_attach_end(const struct report_style *style, const struct track_step *step)
+/* The last diff is on its line already; this one only says who holds what. */
+static struct error *end_json(const struct report_style *style, const struct report_target *target,
+			      const struct heap *heap, const struct track_step *step,
+			      const struct leaks *leaks)
 {
-	if (style->format == REPORT_JSON)
-		return NULL;
-	(void)fputs("\n=== result\n", style->stream);
+	_cleanup_json_ json_t *document = json_object();
+
+	if (!document)
+		return &error_no_memory;
+	try_(json_put(document, "schema", json_string("reftracker.attach/1")));
+	try_(json_put(document, "pid", json_integer(target->pid)));
+	try_(json_put(document, "step", json_integer(step->number)));
+	try_(put_groups(style, document, "persistent", &step->persistent));
+	try_(json_leaks(style, heap, leaks, document));
+	try_(json_honesty(heap, document));
+	return json_write(style, document, true);
+}
+
+static struct error *end_table(const struct report_style *style, const struct report_target *target,
+			       const struct heap *heap, const struct track_step *step,
+			       const struct leaks *leaks)
+{
+	(void)fputs("\n=== result", style->stream);
+	print_whose(style, target);
+	(void)fputc('\n', style->stream);
 	if (!step || step->number < 2) {
 		(void)fputs("Two diffs are needed to say what persists.\n", style->stream);
 		return NULL;
 	}
-	if (!step->persistent.count) {
+	if (!step->persistent.count)
 		(void)fputs("Nothing persists: no object created after the baseline outlived a "
 			    "diff.\n",
 			    style->stream);
+	else
+		try_(print_section(style, PERSISTENT, &step->persistent));
+	if (!leaks)
 		return NULL;
-	}
-	return print_section(style, PERSISTENT, &step->persistent);
+	(void)fputs("\nwho holds it, by growth since the baseline and the last diff: ",
+		    style->stream);
+	try_(print_leaks(style, heap, leaks));
+	return print_honesty(style, heap);
+}
+
+struct error *report_attach_end(const struct report_style *style,
+				const struct report_target *target, const struct heap *heap,
+				const struct track_step *step, const struct leaks *leaks)
+{
+	if (style->format != REPORT_JSON)
+		return end_table(style, target, heap, step, leaks);
+	return step && leaks ? end_json(style, target, heap, step, leaks) : NULL;
 }

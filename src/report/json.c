@@ -9,8 +9,7 @@ struct error *json_put(json_t *object, const char *key, json_t *value)
 	return json_object_set_new(object, key, value) ? &error_no_memory : NULL;
 }
 
-/* Names come from the target: what is no UTF-8 cannot stand in JSON. */
-static struct error *json_text(const char *text, json_t **ret)
+struct error *json_text(const char *text, json_t **ret)
 {
 	_cleanup_free_ char *clean = NULL;
 

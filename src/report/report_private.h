@@ -4,6 +4,7 @@
 #ifndef REFTRACKER_REPORT_PRIVATE_H
 #define REFTRACKER_REPORT_PRIVATE_H
 
+#include "analyze/leaks.h"
 #include "report/report.h"
 
 #include <jansson.h>
@@ -15,6 +16,21 @@ _must_check_ struct error *select_rows(const struct report_style *style,
 				       const struct histogram *histogram, struct row_pointers *ret,
 				       uint64_t *ret_count, uint64_t *ret_size);
 
+/** "clone", "copy" or "core": how memory was taken. */
+static inline const char *report_way(const struct heap_facts *facts)
+{
+	if (facts->from_core)
+		return "core";
+	return facts->cloned ? "clone" : "copy";
+}
+
+enum {
+	REPORT_TAKEN = 128
+};
+
+/** "process 42 stood still for 3 ms (clone)". Fills @buffer (REPORT_TAKEN bytes), returns it. */
+const char *report_taken(const struct heap_facts *facts, char *buffer);
+
 static inline void cleanup_json(json_t **value)
 {
 	json_decref(*value);
@@ -24,10 +40,38 @@ static inline void cleanup_json(json_t **value)
 /** Put @value under @key. Takes @value, which may be NULL (no memory). */
 _must_check_ struct error *json_put(json_t *object, const char *key, json_t *value);
 
+/** Names come from the target: what is no UTF-8 cannot stand in JSON and is shown as \xNN. */
+_must_check_ struct error *json_text(const char *text, json_t **ret);
+
+/** A CSV field in quotes, as RFC 4180 has it. */
+_must_check_ struct error *report_csv_text(FILE *stream, const char *text);
+
 /** [{"type", "count", "size"}], and "change" with @with_change. */
 _must_check_ struct error *json_groups(const struct report_style *style,
 				       const struct histogram *histogram, bool with_change,
 				       json_t **ret);
+
+/** What the `types` command says of one process, as a new document. */
+_must_check_ struct error *types_document(const struct report_style *style,
+					  const struct histogram *histogram,
+					  const struct heap *heap, json_t **ret);
+
+/** Put "honesty" into a document: how complete the graph is. Nothing where there is none. */
+_must_check_ struct error *json_honesty(const struct heap *heap, json_t *document);
+
+/** The same as one line. */
+_must_check_ struct error *print_honesty(const struct report_style *style, const struct heap *heap);
+
+/** How objects were read, as the rest of a line. */
+void print_readings(FILE *stream, const struct heap_facts *facts);
+
+/** Put "groups" and "not_explained" into a document. @heap: the last one. */
+_must_check_ struct error *json_leaks(const struct report_style *style, const struct heap *heap,
+				      const struct leaks *leaks, json_t *document);
+
+/** The same as text. */
+_must_check_ struct error *print_leaks(const struct report_style *style, const struct heap *heap,
+				       const struct leaks *leaks);
 
 /** Write one document, on one line with @compact, and a newline. Takes nothing. */
 _must_check_ struct error *json_write(const struct report_style *style, const json_t *document,

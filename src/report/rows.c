@@ -1,5 +1,7 @@
 #include "report_private.h"
 
+#include "report/units.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,5 +47,21 @@ struct error *select_rows(const struct report_style *style, const struct histogr
 	rows = (struct row_pointers){0};
 	*ret_count = count;
 	*ret_size = size;
+	return NULL;
+}
+
+struct error *report_csv_text(FILE *stream, const char *text)
+{
+	_cleanup_free_ char *clean = NULL;
+	const char *c;
+
+	try_(units_clean(text, false, &clean));
+	(void)fputc('"', stream);
+	for (c = clean; *c; c++) {
+		if (*c == '"')
+			(void)fputc('"', stream);
+		(void)fputc(*c, stream);
+	}
+	(void)fputc('"', stream);
 	return NULL;
 }

@@ -1,24 +1,10 @@
-#include "report_private.h"
+#include "openmetrics.h"
 
 #include "base/clock.h"
 #include "report/units.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* A CSV field, quoted: RFC 4180. */
-static struct error *print_csv_text(FILE *stream, const char *text)
-{
-	_cleanup_free_ char *clean = NULL;
-	const char *c;
-
-	try_(units_clean(text, false, &clean));
-	(void)fputc('"', stream);
-	for (c = clean; *c; c++)
-		(void)fprintf(stream, *c == '"' ? "\"\"" : "%c", *c);
-	(void)fputc('"', stream);
-	return NULL;
-}
 
 static struct error *types_csv(const struct report_style *style, const struct row_pointers *rows)
 {
@@ -28,30 +14,45 @@ static struct error *types_csv(const struct report_style *style, const struct ro
 	for (i = 0; i < rows->count; i++) {
 		const struct histogram_row *row = rows->items[i];
 
-		try_(print_csv_text(style->stream, row->type));
+		try_(report_csv_text(style->stream, row->type));
 		(void)fprintf(style->stream, ",%ju,%ju\n", (uintmax_t)row->count,
 			      (uintmax_t)row->size);
 	}
 	return NULL;
 }
 
-static struct error *types_json(const struct report_style *style, const struct histogram *histogram,
-				const struct heap *heap, uint64_t count, uint64_t size)
+struct error *types_document(const struct report_style *style, const struct histogram *histogram,
+			     const struct heap *heap, json_t **ret)
 {
+	_cleanup_(row_pointers_deinit) struct row_pointers rows = {0};
 	_cleanup_json_ json_t *document = json_object();
 	double pause_ms = (double)heap->facts.pause / (double)NSEC_PER_MSEC;
+	uint64_t count, size;
 	json_t *groups;
 
 	if (!document)
 		return &error_no_memory;
+	try_(select_rows(style, histogram, &rows, &count, &size));
 	try_(json_put(document, "schema", json_string("reftracker.types/1")));
 	try_(json_put(document, "pid", json_integer(heap->facts.pid)));
 	try_(json_put(document, "objects", json_integer((json_int_t)count)));
 	try_(json_put(document, "bytes", json_integer((json_int_t)size)));
 	try_(json_put(document, "pause_ms", json_real(pause_ms)));
+	try_(json_put(document, "capture", json_string(report_way(&heap->facts))));
 	try_(json_put(document, "unsized", json_integer((json_int_t)heap->facts.unsized)));
 	try_(json_groups(style, histogram, false, &groups));
 	try_(json_put(document, "types", groups));
+	try_(json_honesty(heap, document));
+	*ret = steal_ptr(document);
+	return NULL;
+}
+
+static struct error *types_json(const struct report_style *style, const struct histogram *histogram,
+				const struct heap *heap)
+{
+	_cleanup_json_ json_t *document = NULL;
+
+	try_(types_document(style, histogram, heap, &document));
 	return json_write(style, document, false);
 }
 
@@ -59,15 +60,27 @@ static struct error *types_table(const struct report_style *style,
 				 const struct histogram *histogram, const struct heap *heap,
 				 uint64_t count, uint64_t size)
 {
-	char count_text[UNIT_TEXT], size_text[UNIT_TEXT], pause[UNIT_TEXT];
+	char count_text[UNIT_TEXT], size_text[UNIT_TEXT], taken[REPORT_TAKEN];
 
 	try_(report_histogram_table(style, histogram, REPORT_SHARE));
-	(void)fprintf(style->stream, "\n%s objects, %s; process %d stood still for %s\n",
-		      units_count(count, count_text), units_bytes(size, size_text),
-		      (int)heap->facts.pid, units_duration(heap->facts.pause, pause));
+	(void)fprintf(style->stream, "\n%s objects, %s; %s\n", units_count(count, count_text),
+		      units_bytes(size, size_text), report_taken(&heap->facts, taken));
 	if (heap->facts.unsized)
 		(void)fprintf(style->stream, "%s objects of unknown size count as 0 bytes\n",
 			      units_count(heap->facts.unsized, count_text));
+	return print_honesty(style, heap);
+}
+
+static struct error *types_metrics(const struct report_style *style,
+				   const struct histogram *histogram, const struct heap *heap)
+{
+	const struct metrics_labels labels = {.pid = heap->facts.pid, .key = "type"};
+
+	metrics_family(style, "reftracker_type_objects", "Objects that the collector tracks.");
+	try_(metrics_histogram(style, "reftracker_type_objects", &labels, histogram, false));
+	metrics_family(style, "reftracker_type_bytes", "Their own bytes, as sys.getsizeof says.");
+	try_(metrics_histogram(style, "reftracker_type_bytes", &labels, histogram, true));
+	metrics_end(style);
 	return NULL;
 }
 
@@ -80,9 +93,11 @@ struct error *report_types(const struct report_style *style, const struct histog
 	try_(select_rows(style, histogram, &rows, &count, &size));
 	switch (style->format) {
 	case REPORT_JSON:
-		return types_json(style, histogram, heap, count, size);
+		return types_json(style, histogram, heap);
 	case REPORT_CSV:
 		return types_csv(style, &rows);
+	case REPORT_OPENMETRICS:
+		return types_metrics(style, histogram, heap);
 	case REPORT_TABLE:
 		break;
 	}

@@ -59,9 +59,7 @@ const char *units_duration(uint64_t ns, char *buffer)
 	return buffer;
 }
 
-/* Length of the UTF-8 sequence at @s, 0 where it is none (RFC 3629: no surrogates, nothing
- * overlong). */
-static size_t sequence_length(const unsigned char *s)
+size_t units_character(const unsigned char *s)
 {
 	static const struct {
 		unsigned char first, last, low, high;
@@ -103,7 +101,7 @@ struct error *units_clean(const char *text, bool keep_control, char **ret)
 	if (!clean)
 		return &error_no_memory;
 	while (*from) {
-		size_t length = sequence_length(from), i;
+		size_t length = units_character(from), i;
 		bool bad = !length || (!keep_control && is_control(from));
 
 		for (i = 0; i < (length ? length : 1); i++, from++) {

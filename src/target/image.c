@@ -8,30 +8,30 @@ enum {
 	PAGE = 4096
 };
 
-/* The region that holds @addr, or NULL. */
-static const struct image_region *find_region(struct image *image, raddr_t addr)
+bool image_find_sorted(const struct image_region *regions, size_t count, raddr_t addr,
+		       struct image_region *ret)
 {
-	size_t low = 0, high = image->region_count;
+	size_t low = 0, high = count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		const struct image_region *r = &image->regions[middle];
+		const struct image_region *r = &regions[middle];
 
 		if (addr < r->start) {
 			high = middle;
 		} else if (addr >= r->end) {
 			low = middle + 1;
 		} else {
-			image->last = middle;
-			return r;
+			*ret = *r;
+			return true;
 		}
 	}
-	return NULL;
+	return false;
 }
 
 bool image_read_slow(struct image *image, raddr_t addr, void *buffer, size_t size)
 {
-	const struct image_region *region;
+	struct image_region region;
 	raddr_t end;
 
 	if (__builtin_add_overflow(addr, size, &end))
@@ -39,11 +39,11 @@ bool image_read_slow(struct image *image, raddr_t addr, void *buffer, size_t siz
 	while (size) {
 		size_t part;
 
-		region = find_region(image, addr);
-		if (!region)
-			return image->ops->read(image, addr, buffer, size);
-		part = region->end - addr < size ? (size_t)(region->end - addr) : size;
-		memcpy(buffer, region->bytes + (addr - region->start), part);
+		if (!image->ops->find(image, addr, &region))
+			return image->ops->read && image->ops->read(image, addr, buffer, size);
+		image->recent[image_slot(addr)] = region;
+		part = region.end - addr < size ? (size_t)(region.end - addr) : size;
+		memcpy(buffer, region.bytes + (addr - region.start), part);
 		addr += part;
 		buffer = (char *)buffer + part;
 		size -= part;

@@ -1,60 +1,65 @@
-#include "target/image.h"
+#include "image_private.h"
 
 #include <stdlib.h>
 
-static bool buffer_read(struct image *image, raddr_t addr, void *buffer, size_t size)
+struct image_buffer {
+	struct image image;
+	struct image_region *regions; /**< sorted by address; owned, and so are their bytes */
+	size_t count;
+};
+
+static bool buffer_find(struct image *image, raddr_t addr, struct image_region *ret)
 {
-	(void)image;
-	(void)addr;
-	(void)buffer;
-	(void)size;
-	return false; /* what is not in a region is nowhere */
+	const struct image_buffer *self = (struct image_buffer *)image;
+
+	return image_find_sorted(self->regions, self->count, addr, ret);
 }
 
 static void buffer_destroy(struct image *image)
 {
+	struct image_buffer *self = (struct image_buffer *)image;
 	size_t i;
 
-	for (i = 0; i < image->region_count; i++)
-		free((void *)image->regions[i].bytes);
-	free(image->regions);
-	free(image);
+	for (i = 0; i < self->count; i++)
+		free((void *)self->regions[i].bytes);
+	free(self->regions);
+	free(self);
 }
 
 static const struct image_ops buffer_ops = {
 	.name = "buffer",
-	.read = buffer_read,
+	.find = buffer_find,
 	.destroy = buffer_destroy,
 };
 
 struct error *image_buffer_create(struct image **ret)
 {
-	struct image *image = calloc(1, sizeof(*image));
+	struct image_buffer *self = calloc(1, sizeof(*self));
 
-	if (!image)
+	if (!self)
 		return &error_no_memory;
-	image->ops = &buffer_ops;
-	*ret = image;
+	self->image.ops = &buffer_ops;
+	*ret = &self->image;
 	return NULL;
 }
 
 struct error *image_buffer_add(struct image *image, raddr_t addr, const void *bytes, size_t size)
 {
-	struct image_region *grown = realloc(image->regions,
-					     (image->region_count + 1) * sizeof(*grown));
+	struct image_buffer *self = (struct image_buffer *)image;
+	struct image_region *grown = realloc(self->regions, (self->count + 1) * sizeof(*grown));
 	unsigned char *copy;
 	size_t at;
 
 	if (!grown)
 		return &error_no_memory;
-	image->regions = grown;
+	self->regions = grown;
 	copy = malloc(size + 1);
 	if (!copy)
 		return &error_no_memory;
 	memcpy(copy, bytes, size);
-	for (at = image->region_count; at && grown[at - 1].start > addr; at--)
+	for (at = self->count; at && grown[at - 1].start > addr; at--)
 		grown[at] = grown[at - 1];
 	grown[at] = (struct image_region){.start = addr, .end = addr + size, .bytes = copy};
-	image->region_count++;
+	self->count++;
 	return NULL;
 }

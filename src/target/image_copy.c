@@ -12,6 +12,7 @@
 #include "pool.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -42,12 +43,13 @@ DEFINE_ARRAY(mirror_array, struct mirror)
 struct piece {
 	raddr_t start, end; /**< of the target */
 	unsigned char *to;
+	bool shared; /**< see struct page_run */
 };
 
 DEFINE_ARRAY(piece_array, struct piece)
 
 struct job {
-	size_t first, count; /**< in pieces */
+	size_t first, count; /**< in pieces, all shared or none */
 };
 
 DEFINE_ARRAY(job_array, struct job)
@@ -56,11 +58,14 @@ struct image_copy {
 	struct image image; /**< first: image_ops get a pointer to it */
 	pid_t pid;
 	struct plan plan;
+	struct image_region *regions; /**< that could be read; owned */
+	size_t region_count;
 	struct mirror_array mirrors; /**< ascending, not overlapping */
 	struct piece_array pieces;
 	struct job_array jobs;
 	struct pool *pool;
 	uint64_t bytes;
+	int memory; /**< /proc/PID/mem, -1 where it cannot be opened */
 
 	pthread_mutex_t lock;	     /**< guards the two below while jobs run */
 	struct page_run_array holes; /**< pages that the kernel would not read */
@@ -89,8 +94,10 @@ void image_copy_destroy(struct image_copy *copy)
 	job_array_deinit(&copy->jobs);
 	page_run_array_deinit(&copy->holes);
 	plan_deinit(&copy->plan);
+	if (copy->memory >= 0)
+		(void)close(copy->memory);
 	(void)pthread_mutex_destroy(&copy->lock);
-	free(copy->image.regions);
+	free(copy->regions);
 	free(copy->cache_tags);
 	free(copy->cache);
 	free(copy);
@@ -192,7 +199,7 @@ static struct error *cut_run(struct image_copy *copy, const struct page_run *run
 
 	while (at < run->end) {
 		const struct mirror *m;
-		struct piece piece = {.start = at, .end = run->end};
+		struct piece piece = {.start = at, .end = run->end, .shared = run->shared};
 
 		while (copy->mirrors.items[*mirror].end <= at)
 			++*mirror;
@@ -217,8 +224,8 @@ static struct error *group_pieces(struct image_copy *copy)
 	for (i = 0; i < copy->pieces.count; i++) {
 		const struct piece *piece = &copy->pieces.items[i];
 
-		if (job.count &&
-		    (job.count == JOB_RUNS || bytes + piece->end - piece->start > JOB_BYTES)) {
+		if (job.count && (job.count == JOB_RUNS || piece->shared != piece[-1].shared ||
+				  bytes + piece->end - piece->start > JOB_BYTES)) {
 			try_(job_array_append(&copy->jobs, job));
 			job = (struct job){.first = i};
 			bytes = 0;
@@ -266,7 +273,7 @@ static void touch_job(void *ctx, size_t index)
 
 static void note_hole(struct image_copy *copy, raddr_t page)
 {
-	struct page_run hole = {page, page + PAGE};
+	struct page_run hole = {.start = page, .end = page + PAGE};
 	struct error *err;
 
 	(void)pthread_mutex_lock(&copy->lock);
@@ -282,14 +289,36 @@ static void note_gone(struct image_copy *copy)
 	(void)pthread_mutex_unlock(&copy->lock);
 }
 
+/*
+ * process_vm_readv() pins what it reads, and the kernel gives the target a page of its own before
+ * that where it shares one with a relative: its memory would grow for good. /proc/PID/mem does not.
+ */
+static bool read_shared(const struct image_copy *copy, raddr_t at, void *to, size_t size)
+{
+	if (copy->memory < 0)
+		return live_read(copy->pid, at, to, size);
+	return memory_read(copy->memory, at, to, size);
+}
+
 /* Page by page, where reading at once has failed. */
 static void copy_pages(struct image_copy *copy, const struct piece *piece)
 {
 	raddr_t at;
 
 	for (at = piece->start; at < piece->end; at += PAGE) {
-		if (!live_read(copy->pid, at, piece->to + (at - piece->start), PAGE))
+		if (!read_shared(copy, at, piece->to + (at - piece->start), PAGE))
 			note_hole(copy, at);
+	}
+}
+
+static void copy_shared(struct image_copy *copy, const struct piece *pieces, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		if (!read_shared(copy, pieces[i].start, pieces[i].to,
+				 (size_t)(pieces[i].end - pieces[i].start)))
+			copy_pages(copy, &pieces[i]);
 	}
 }
 
@@ -302,6 +331,10 @@ static void copy_job(void *ctx, size_t index)
 	size_t total = 0, i;
 	ssize_t n;
 
+	if (pieces->shared) {
+		copy_shared(copy, pieces, job->count);
+		return;
+	}
 	for (i = 0; i < job->count; i++) {
 		size_t size = pieces[i].end - pieces[i].start;
 
@@ -354,10 +387,9 @@ static struct error *make_regions(struct image_copy *copy)
 			regions[n++] = (struct image_region){start, m->end,
 							     m->bytes + (start - m->start)};
 	}
-	free(copy->image.regions);
-	copy->image.regions = regions;
-	copy->image.region_count = n;
-	copy->image.last = 0;
+	free(copy->regions);
+	copy->regions = regions;
+	copy->region_count = n;
 	return NULL;
 }
 
@@ -382,6 +414,13 @@ static const unsigned char *cached_page(struct image_copy *copy, raddr_t page)
 		return NULL;
 	copy->cache_tags[slot] = page + 1;
 	return bytes;
+}
+
+static bool copy_find(struct image *image, raddr_t addr, struct image_region *ret)
+{
+	const struct image_copy *copy = (struct image_copy *)image;
+
+	return image_find_sorted(copy->regions, copy->region_count, addr, ret);
 }
 
 static bool copy_image_read(struct image *image, raddr_t addr, void *buffer, size_t size)
@@ -409,6 +448,7 @@ static void copy_image_destroy(struct image *image)
 
 static const struct image_ops copy_ops = {
 	.name = "copy",
+	.find = copy_find,
 	.read = copy_image_read,
 	.destroy = copy_image_destroy,
 };
@@ -431,9 +471,10 @@ struct error *image_copy_prepare(pid_t pid, struct image_copy **ret)
 	(void)pthread_mutex_init(&copy->lock, NULL);
 	copy->image.ops = &copy_ops;
 	copy->pid = pid;
+	copy->memory = memory_open(pid, O_RDONLY);
 	try_(allocate(copy));
 	try_(plan_make(pid, &copy->plan));
-	try_(memory_check(copy->plan.bytes));
+	try_(memory_check(getpid(), copy->plan.bytes, "a copy"));
 	try_(fit_mirrors(copy));
 	try_(divide(copy));
 	advise_huge(copy);

@@ -6,17 +6,27 @@
 #include <stdlib.h>
 #include <sys/uio.h>
 
+int memory_open(pid_t pid, int flags)
+{
+	char path[32];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
+	return open(path, flags | O_CLOEXEC);
+}
+
+bool memory_read(int fd, raddr_t addr, void *buffer, size_t size)
+{
+	return fd >= 0 && addr <= INT64_MAX &&
+	       pread(fd, buffer, size, (off_t)addr) == (ssize_t)size;
+}
+
 /* process_vm_readv() is filtered in some containers; /proc/PID/mem needs no system call of its own.
  */
 static bool read_proc_mem(pid_t pid, raddr_t addr, void *buffer, size_t size)
 {
-	char path[32];
-	_cleanup_close_ int fd = -1;
+	_cleanup_close_ int fd = memory_open(pid, O_RDONLY);
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd >= 0 && addr <= INT64_MAX &&
-	       pread(fd, buffer, size, (off_t)addr) == (ssize_t)size;
+	return memory_read(fd, addr, buffer, size);
 }
 
 bool live_read(pid_t pid, raddr_t addr, void *buffer, size_t size)
@@ -30,10 +40,37 @@ bool live_read(pid_t pid, raddr_t addr, void *buffer, size_t size)
 	return n == (ssize_t)size;
 }
 
+static bool write_proc_mem(pid_t pid, raddr_t addr, const void *buffer, size_t size)
+{
+	_cleanup_close_ int fd = memory_open(pid, O_WRONLY);
+
+	return fd >= 0 && addr <= INT64_MAX &&
+	       pwrite(fd, buffer, size, (off_t)addr) == (ssize_t)size;
+}
+
+bool live_write(pid_t pid, raddr_t addr, const void *buffer, size_t size)
+{
+	struct iovec local = {.iov_base = (void *)(uintptr_t)buffer, .iov_len = size};
+	struct iovec remote = {.iov_base = (void *)(uintptr_t)addr, .iov_len = size};
+	ssize_t n = process_vm_writev(pid, &local, 1, &remote, 1, 0);
+
+	if (n < 0 && (errno == EPERM || errno == ENOSYS))
+		return write_proc_mem(pid, addr, buffer, size);
+	return n == (ssize_t)size;
+}
+
 struct image_live {
 	struct image image;
 	pid_t pid;
 };
+
+static bool live_find(struct image *image, raddr_t addr, struct image_region *ret)
+{
+	(void)image;
+	(void)addr;
+	(void)ret;
+	return false; /* nothing is kept */
+}
 
 static bool live_image_read(struct image *image, raddr_t addr, void *buffer, size_t size)
 {
@@ -47,6 +84,7 @@ static void live_destroy(struct image *image)
 
 static const struct image_ops live_ops = {
 	.name = "live",
+	.find = live_find,
 	.read = live_image_read,
 	.destroy = live_destroy,
 };

@@ -5,15 +5,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
-	PAGE = 4096,
 	ENTRIES_AT_ONCE = 65536
 };
 
 /* Documentation/admin-guide/mm/pagemap.rst */
-#define PAGEMAP_PRESENT (UINT64_C(1) << 63)
-#define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
+#define PAGEMAP_PRESENT	  (UINT64_C(1) << 63)
+#define PAGEMAP_SWAPPED	  (UINT64_C(1) << 62)
+#define PAGEMAP_EXCLUSIVE (UINT64_C(1) << 56)
+
+static bool exists(uint64_t entry)
+{
+	return entry & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED);
+}
+
+static bool is_shared(uint64_t entry)
+{
+	return !(entry & PAGEMAP_EXCLUSIVE);
+}
+
+/* Of the kernel's: an entry of pagemap stands for one. */
+static raddr_t page_size(void)
+{
+	return (raddr_t)sysconf(_SC_PAGESIZE);
+}
 
 void plan_deinit(struct plan *plan)
 {
@@ -33,13 +50,13 @@ static bool is_wanted(const struct mapping *mapping)
 
 /* Add pages, to the last run where they follow it. */
 static struct error *add_pages(struct plan *plan, struct plan_mapping *mapping, raddr_t start,
-			       raddr_t end)
+			       raddr_t end, bool shared)
 {
-	struct page_run run = {start, end};
+	struct page_run run = {start, end, shared};
 	struct page_run *last = mapping->runs ? &plan->runs.items[plan->runs.count - 1] : NULL;
 
 	mapping->bytes += end - start;
-	if (last && last->end == start) {
+	if (last && last->end == start && last->shared == shared) {
 		last->end = end;
 		return NULL;
 	}
@@ -50,18 +67,21 @@ static struct error *add_pages(struct plan *plan, struct plan_mapping *mapping, 
 static struct error *add_entries(struct plan *plan, struct plan_mapping *mapping, raddr_t start,
 				 const uint64_t *entries, size_t count)
 {
+	const raddr_t page = page_size();
 	size_t i = 0;
 
 	while (i < count) {
 		size_t first = i;
 
-		if (!(entries[i] & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED))) {
+		if (!exists(entries[i])) {
 			i++;
 			continue;
 		}
-		while (i < count && (entries[i] & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED)))
+		while (i < count && exists(entries[i]) &&
+		       is_shared(entries[i]) == is_shared(entries[first]))
 			i++;
-		try_(add_pages(plan, mapping, start + first * PAGE, start + i * PAGE));
+		try_(add_pages(plan, mapping, start + first * page, start + i * page,
+			       is_shared(entries[first])));
 	}
 	return NULL;
 }
@@ -70,21 +90,22 @@ static struct error *add_entries(struct plan *plan, struct plan_mapping *mapping
 static struct error *add_resident(struct plan *plan, struct plan_mapping *mapping, int pagemap,
 				  uint64_t *entries)
 {
+	const raddr_t page = page_size();
 	raddr_t at = mapping->start;
 
 	while (at < mapping->end) {
-		size_t want = (size_t)(mapping->end - at) / PAGE;
+		size_t want = (size_t)((mapping->end - at) / page);
 		ssize_t n;
 
 		if (want > ENTRIES_AT_ONCE)
 			want = ENTRIES_AT_ONCE;
 		n = pread(pagemap, entries, want * sizeof(*entries),
-			  (off_t)(at / PAGE * sizeof(*entries)));
+			  (off_t)(at / page * sizeof(*entries)));
 		if (n < (ssize_t)sizeof(*entries))
-			return add_pages(plan, mapping, at, mapping->end);
+			return add_pages(plan, mapping, at, mapping->end, true);
 		want = (size_t)n / sizeof(*entries);
 		try_(add_entries(plan, mapping, at, entries, want));
-		at += want * PAGE;
+		at += want * page;
 	}
 	return NULL;
 }
@@ -100,7 +121,7 @@ static struct error *add_mapping(struct plan *plan, const struct mapping *from, 
 
 	/* Pages of a file that were not touched yet hold what the file holds, not zeros. */
 	if (from->inode)
-		try_(add_pages(plan, &mapping, from->start, from->end));
+		try_(add_pages(plan, &mapping, from->start, from->end, true));
 	else
 		try_(add_resident(plan, &mapping, pagemap, entries));
 	plan->bytes += mapping.bytes;

@@ -9,6 +9,8 @@
 
 struct page_run {
 	raddr_t start, end;
+	/** Other processes may have these pages too: relatives by fork(), or a mapped file. */
+	bool shared;
 };
 
 DEFINE_ARRAY(page_run_array, struct page_run)

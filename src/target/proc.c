@@ -1,16 +1,21 @@
 #include "target/proc.h"
 
+#include "rebuild.h"
+
 #include "base/file.h"
+#include "target/permission.h"
 
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
 void proc_maps_deinit(struct proc_maps *maps)
@@ -121,6 +126,12 @@ static struct error *no_process(pid_t pid)
 	return error_create(ERROR_GONE, "no such process: %d", (int)pid);
 }
 
+/* Mounted with hidepid, /proc does not show the processes of others, and kill() tells them. */
+static bool is_hidden(pid_t pid)
+{
+	return kill(pid, 0) && errno == EPERM;
+}
+
 /* Read /proc/PID/NAME; a process that is not there is ERROR_GONE. */
 static struct error *read_file(pid_t pid, const char *name, char **ret)
 {
@@ -131,20 +142,18 @@ static struct error *read_file(pid_t pid, const char *name, char **ret)
 	err = file_read(path, ret, NULL);
 	if (err && access(path, F_OK) && errno == ENOENT) {
 		error_free(err);
-		return no_process(pid);
+		return is_hidden(pid) ? permission_refused(pid) : no_process(pid);
 	}
+	if (error_catch(&err, ERROR_DENIED))
+		return permission_refused(pid);
 	return err;
 }
 
 struct error *proc_maps_read(pid_t pid, struct proc_maps *ret)
 {
 	_cleanup_free_ char *text = NULL;
-	struct error *err = read_file(pid, "maps", &text);
 
-	if (err && error_code(err) == ERROR_DENIED)
-		return error_hint(err, "run as the user of the process, as root, or with "
-				       "CAP_SYS_PTRACE");
-	try_(err);
+	try_(read_file(pid, "maps", &text));
 	return proc_maps_parse(text, ret);
 }
 
@@ -176,7 +185,8 @@ static unsigned long status_number(const char *text, const char *name)
 
 /* include/linux/sched.h: the process flags of stat's field 9. */
 enum {
-	PF_EXITING = 4
+	PF_EXITING = 4,
+	PF_KTHREAD = 0x00200000
 };
 
 /* proc(5), stat: field 2 is in parentheses and may hold any character, ")" and spaces too. */
@@ -193,7 +203,8 @@ static struct error *parse_stat(const char *text, struct proc_status *status)
 		       open + 1);
 	status->state = close[2];
 	rest = (char *)close + 3;
-	for (field = 4; field < 9; field++)
+	status->parent = (pid_t)strtol(rest, &rest, 10);
+	for (field = 5; field < 9; field++)
 		(void)strtoll(rest, &rest, 10);
 	flags = strtoul(rest, &rest, 10);
 	for (field = 10; field < 22; field++)
@@ -202,31 +213,91 @@ static struct error *parse_stat(const char *text, struct proc_status *status)
 	for (field = 23; field < 28; field++)
 		(void)strtoull(rest, &rest, 10);
 	status->start_stack = strtoull(rest, &rest, 10);
+	status->kernel = flags & PF_KTHREAD;
 	status->ended = status->state == 'Z' || status->state == 'X' || (flags & PF_EXITING);
+	return NULL;
+}
+
+/* "NSpid:" has the PID in each PID namespace from ours inwards (Linux 4.1). */
+static void parse_inner_pid(const char *text, struct proc_status *status)
+{
+	const char *at = strstr(text, "\nNSpid:");
+	char *rest;
+
+	for (at = at ? at + 7 : ""; *at == '\t'; at = rest) {
+		status->inner = (pid_t)strtol(at + 1, &rest, 10);
+		status->levels++;
+	}
+}
+
+static void parse_status(const char *text, pid_t id, struct proc_status *status)
+{
+	const char *line = strstr(text, "\nSigPnd:\t");
+
+	status->task = id;
+	status->leader = (pid_t)status_number(text, "\nTgid:");
+	status->tracer = (pid_t)status_number(text, "\nTracerPid:");
+	parse_inner_pid(text, status);
+	status->threads = (unsigned int)status_number(text, "\nThreads:");
+	status->seccomp = (unsigned int)status_number(text, "\nSeccomp:");
+	status->rss = (uint64_t)status_number(text, "\nVmRSS:") * 1024;
+	/* "Uid:" has four numbers: real, effective, saved, file system. */
+	if (strstr(text, "\nUid:"))
+		(void)sscanf(strstr(text, "\nUid:"), "\nUid: %*u %u", &status->euid);
+	/* So has each thread of a process that is being ended. */
+	if (line && strtoull(line + 9, NULL, 16) & UINT64_C(1) << (SIGKILL - 1))
+		status->ended = true;
+}
+
+static struct error *read_status(pid_t id, struct proc_status *ret)
+{
+	_cleanup_free_ char *stat = NULL, *text = NULL;
+
+	try_(read_file(id, "stat", &stat));
+	try_(read_file(id, "status", &text));
+	*ret = (struct proc_status){0};
+	try_(parse_stat(stat, ret));
+	parse_status(text, id, ret);
+	return NULL;
+}
+
+static bool lives(pid_t tid, struct proc_status *ret)
+{
+	struct error *err = read_status(tid, ret);
+
+	error_free(err);
+	return !err && !ret->ended;
+}
+
+/* The main thread has ended: what another says, where one lives, but for what names the process. */
+static struct error *ask_other_thread(pid_t pid, struct proc_status *status)
+{
+	_cleanup_free_ pid_t *tids = NULL;
+	struct proc_status other;
+	size_t count, i;
+
+	try_(proc_threads(pid, &tids, &count));
+	for (i = 0; i < count; i++) {
+		if (tids[i] == pid || !lives(tids[i], &other))
+			continue;
+		other.start_time = status->start_time;
+		*status = other;
+		return NULL;
+	}
 	return NULL;
 }
 
 struct error *proc_status_read(pid_t pid, struct proc_status *ret)
 {
-	_cleanup_free_ char *stat = NULL, *text = NULL;
-	struct proc_status status = {0};
-	pid_t leader;
+	struct proc_status status;
 
-	try_(read_file(pid, "stat", &stat));
-	try_(read_file(pid, "status", &text));
-	try_(parse_stat(stat, &status));
-	leader = (pid_t)status_number(text, "\nTgid:");
-	if (leader != pid)
+	try_(read_status(pid, &status));
+	if (status.leader != pid && !proc_thread_ended(status.leader, status.leader))
 		return error_hint(error_create(ERROR_OTHER, "%d is a thread, not a process",
 					       (int)pid),
-				  "its process is %d", (int)leader);
-	status.tracer = (pid_t)status_number(text, "\nTracerPid:");
-	status.threads = (unsigned int)status_number(text, "\nThreads:");
-	status.seccomp = (unsigned int)status_number(text, "\nSeccomp:");
-	status.rss = (uint64_t)status_number(text, "\nVmRSS:") * 1024;
-	/* "Uid:" has four numbers: real, effective, saved, file system. */
-	if (strstr(text, "\nUid:"))
-		(void)sscanf(strstr(text, "\nUid:"), "\nUid: %*u %u", &status.euid);
+				  "its process is %d", (int)status.leader);
+	if (status.leader == pid && status.ended)
+		try_(ask_other_thread(pid, &status));
 	*ret = status;
 	return NULL;
 }
@@ -244,21 +315,47 @@ struct error *proc_check_alive(pid_t pid, const struct proc_status *known)
 	return NULL;
 }
 
-bool proc_thread_ended(pid_t pid, pid_t tid)
+int proc_open_end(pid_t pid)
+{
+	return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+static bool read_thread_stat(pid_t pid, pid_t tid, struct proc_status *ret)
 {
 	_cleanup_free_ char *stat = NULL;
-	struct proc_status status = {0};
 	char name[64];
 	struct error *err;
 
 	(void)snprintf(name, sizeof(name), "task/%d/stat", (int)tid);
 	err = read_file(pid, name, &stat);
 	if (!err)
-		err = parse_stat(stat, &status);
-	if (!err)
-		return status.ended;
+		err = parse_stat(stat, ret);
 	error_free(err);
-	return true;
+	return !err;
+}
+
+bool proc_thread_ended(pid_t pid, pid_t tid)
+{
+	struct proc_status status = {0};
+
+	return !read_thread_stat(pid, tid, &status) || status.ended;
+}
+
+char proc_thread_state(pid_t pid, pid_t tid)
+{
+	struct proc_status status = {0};
+
+	return read_thread_stat(pid, tid, &status) ? status.state : 'X';
+}
+
+void proc_thread_name(pid_t pid, pid_t tid, char *buffer, size_t size)
+{
+	_cleanup_free_ char *text = NULL;
+	char name[64];
+
+	(void)snprintf(name, sizeof(name), "task/%d/comm", (int)tid);
+	error_free(read_file(pid, name, &text));
+	(void)snprintf(buffer, size, "%.*s", text ? (int)strcspn(text, "\n") : 0, text ? text : "");
 }
 
 /* Whether the open file is the one that is mapped. */
@@ -281,6 +378,27 @@ static int open_checked(const char *path, const struct mapping *mapping, bool an
 	return steal_fd(&fd);
 }
 
+static struct error *no_mapped_file(pid_t pid, const struct mapping *mapping, const char *path)
+{
+	bool denied = access(path, F_OK) && errno == EACCES;
+	struct error *err = error_create(
+		denied ? ERROR_DENIED : ERROR_OTHER, "cannot open %s%s as process %d has it mapped",
+		mapping->path, mapping->flags & MAPPING_DELETED ? " (deleted)" : "", (int)pid);
+
+	return denied ? error_hint(err, "run as root, or with CAP_DAC_READ_SEARCH besides "
+					"CAP_SYS_PTRACE")
+		      : err;
+}
+
+static bool rebuild(pid_t pid, const struct mapping *mapping, int *ret)
+{
+	_cleanup_(proc_maps_deinit) struct proc_maps maps = {0};
+	struct error *err = proc_maps_read(pid, &maps);
+
+	error_free(err);
+	return !err && rebuild_file(pid, &maps, mapping, ret);
+}
+
 struct error *proc_open_mapping(pid_t pid, const struct mapping *mapping, int *ret)
 {
 	char path[4200];
@@ -299,11 +417,12 @@ struct error *proc_open_mapping(pid_t pid, const struct mapping *mapping, int *r
 		(void)snprintf(path, sizeof(path), "/proc/%d/root%s", (int)pid, mapping->path);
 		fd = open_checked(path, mapping, true);
 	}
+	if (fd < 0 && (mapping->flags & MAPPING_DELETED) && rebuild(pid, mapping, &fd)) {
+		*ret = fd;
+		return NULL;
+	}
 	if (fd < 0)
-		return error_create(access(path, F_OK) && errno == EACCES ? ERROR_DENIED
-									  : ERROR_OTHER,
-				    "cannot open %s%s as process %d has it mapped", mapping->path,
-				    mapping->flags & MAPPING_DELETED ? " (deleted)" : "", (int)pid);
+		return no_mapped_file(pid, mapping, path);
 	*ret = fd;
 	return NULL;
 }
@@ -323,36 +442,89 @@ static void cleanup_dir(DIR **dir)
 		(void)closedir(*dir);
 }
 
-struct error *proc_threads(pid_t pid, pid_t **ret, size_t *ret_count)
+/* The numbers among the names in a folder, ascending. */
+static struct error *list_numbers(DIR *dir, pid_t **ret, size_t *ret_count)
 {
 	_cleanup_(pid_array_deinit) struct pid_array list = {0};
-	_cleanup_(cleanup_dir) DIR *dir = NULL;
 	struct dirent *entry;
+
+	while ((entry = readdir(dir))) {
+		if (isdigit((unsigned char)entry->d_name[0]))
+			try_(pid_array_append(&list, (pid_t)strtol(entry->d_name, NULL, 10)));
+	}
+	if (list.count)
+		qsort(list.items, list.count, sizeof(*list.items), compare_pids);
+	*ret_count = list.count;
+	*ret = steal_ptr(list.items);
+	return NULL;
+}
+
+struct error *proc_threads(pid_t pid, pid_t **ret, size_t *ret_count)
+{
+	_cleanup_(cleanup_dir) DIR *dir = NULL;
 	char path[64];
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
 	dir = opendir(path);
 	if (!dir)
 		return errno == ENOENT ? no_process(pid) : error_from_errno(errno, "%s", path);
-	while ((entry = readdir(dir))) {
-		if (isdigit((unsigned char)entry->d_name[0]))
-			try_(pid_array_append(&list, (pid_t)strtol(entry->d_name, NULL, 10)));
+	try_(list_numbers(dir, ret, ret_count));
+	return *ret_count ? NULL : no_process(pid);
+}
+
+struct error *proc_list(pid_t **ret, size_t *ret_count)
+{
+	_cleanup_(cleanup_dir) DIR *dir = opendir("/proc");
+
+	if (!dir)
+		return error_from_errno(errno, "cannot read /proc");
+	return list_numbers(dir, ret, ret_count);
+}
+
+/* The path in the line of @text that has @hierarchy between its first two colons; NULL: none. */
+static char *cgroup_path(const char *text, const char *hierarchy)
+{
+	size_t length = strlen(hierarchy);
+	const char *line = text;
+
+	while (line && *line) {
+		const char *first = strchr(line, ':');
+
+		if (!first)
+			return NULL;
+		if (!strncmp(first + 1, hierarchy, length) && first[1 + length] == ':')
+			return strndup(first + length + 2, strcspn(first + length + 2, "\n"));
+		line = strchr(first, '\n');
+		line = line ? line + 1 : NULL;
 	}
-	if (!list.count)
-		return no_process(pid);
-	qsort(list.items, list.count, sizeof(*list.items), compare_pids);
-	*ret_count = list.count;
-	*ret = steal_ptr(list.items);
 	return NULL;
+}
+
+struct error *proc_cgroup(pid_t pid, char **ret)
+{
+	/* Where both versions are mounted, systemd may use the first, and the other is "/". */
+	static const char *const hierarchies[] = {"name=systemd", "", "memory"};
+	_cleanup_free_ char *text = NULL;
+	size_t i;
+
+	try_(read_file(pid, "cgroup", &text));
+	for (i = 0; i < ARRAY_SIZE(hierarchies); i++) {
+		*ret = cgroup_path(text, hierarchies[i]);
+		if (*ret)
+			return NULL;
+	}
+	return error_create(ERROR_OTHER, "process %d is in no control group", (int)pid);
 }
 
 struct error *proc_cmdline(pid_t pid, char **ret)
 {
 	_cleanup_free_ char *text = NULL;
+	struct proc_status status;
 	char path[64];
 	size_t size, i;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	try_(proc_status_read(pid, &status));
+	(void)snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)status.task);
 	try_(file_read(path, &text, &size));
 	while (size && !text[size - 1])
 		size--;

@@ -1,55 +1,119 @@
-#include "target/tracee.h"
+#include "tracee_private.h"
 
+#include "arch.h"
 #include "base/clock.h"
-#include "base/file.h"
+#include "base/hold.h"
+#include "fault.h"
+#include "target/permission.h"
 #include "target/proc.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
-
-enum thread_state {
-	THREAD_RUNNING, /**< seized and interrupted, has not stopped yet */
-	THREAD_STOPPED,
-	THREAD_GONE,
-};
-
-struct thread {
-	pid_t tid;
-	enum thread_state state;
-	int signal; /**< that was about to be delivered when it stopped; 0: none */
-};
-
-DEFINE_ARRAY(thread_array, struct thread)
-
-struct tracee {
-	pid_t pid;
-	uint64_t since;
-	struct thread_array threads; /**< sorted by tid only within one scan */
-};
 
 /*
  * Where the stop was one before the delivery of a signal, the signal goes on with the detach.
  * In a group stop (SIGSTOP) the kernel keeps the thread stopped after the detach.
  */
-void tracee_resume(struct tracee *tracee)
+static void detach(const struct thread *thread)
 {
-	size_t i;
+	struct user_regs_struct registers;
+	struct error *err = thread->signal ? NULL : arch_read_general(thread->tid, &registers);
 
-	if (!tracee)
-		return;
+	if (!thread->signal && !err && arch_wait_on(&registers))
+		err = arch_write_general(thread->tid, &registers);
+	error_free(err);
+	(void)ptrace(PTRACE_DETACH, thread->tid, NULL, (void *)(intptr_t)thread->signal);
+}
+
+/*
+ * A thread that is let go wants the processor, and takes it from us while others still stand: of
+ * 300 threads the last one waited five times as long. So for that moment, if we may (CAP_SYS_NICE),
+ * we go first. @ret_before: to go back to.
+ */
+static bool go_first(struct sched_param *ret_before)
+{
+	const struct sched_param first = {.sched_priority = sched_get_priority_min(SCHED_FIFO)};
+
+	return sched_getscheduler(0) == SCHED_OTHER && !sched_getparam(0, ret_before) &&
+	       !sched_setscheduler(0, SCHED_FIFO, &first);
+}
+
+static void release_each(struct tracee *tracee)
+{
+	size_t late = 0, i;
+
 	for (i = 0; i < tracee->threads.count; i++) {
-		const struct thread *thread = &tracee->threads.items[i];
+		struct thread *thread = &tracee->threads.items[i];
 
 		if (thread->state == THREAD_STOPPED)
-			(void)ptrace(PTRACE_DETACH, thread->tid, NULL,
-				     (void *)(intptr_t)thread->signal);
+			detach(thread);
+		else if (thread->state == THREAD_RUNNING)
+			tracee->threads.items[late++] = *thread;
 	}
-	thread_array_deinit(&tracee->threads);
-	free(tracee);
+	tracee->threads.count = late;
+}
+
+/* Keep the late ones only: tracing of a thread cannot be ended while it runs. */
+static void release(struct tracee *tracee)
+{
+	struct sched_param before;
+	bool first = tracee->threads.count > 1 && go_first(&before);
+
+	release_each(tracee);
+	if (first)
+		(void)sched_setscheduler(0, SCHED_OTHER, &before);
+}
+
+/*
+ * While the target stands this process must not: Ctrl-Z would keep both until somebody brings it
+ * back, and what ends it waits until the target goes on. Its other threads block all signals.
+ */
+static void hold_signals(struct tracee *tracee)
+{
+	if (!tracee->holds_signals)
+		tracee->holds_signals = hold_begin(HOLD_SUSPENDING, &tracee->before);
+}
+
+static void let_signals(struct tracee *tracee)
+{
+	if (tracee->holds_signals)
+		hold_end(&tracee->before);
+	tracee->holds_signals = false;
+}
+
+/*
+ * A clone that came after the wait for it was given up: it is let go, and ends by itself. Until it
+ * has come to its first stop that is not possible.
+ */
+static void release_strays(struct tracee *tracee)
+{
+	size_t held = 0, i;
+
+	for (i = 0; i < tracee->strays.count; i++) {
+		pid_t stray = tracee->strays.items[i];
+		struct stop stop = tracee_poll(stray);
+
+		if (stop.kind == STOP_NONE)
+			tracee->strays.items[held++] = stray;
+		else if (stop.kind != STOP_GONE)
+			(void)ptrace(PTRACE_DETACH, stray, NULL, NULL);
+	}
+	tracee->strays.count = held;
+}
+
+void tracee_resume(struct tracee *tracee)
+{
+	fault_point("before resume");
+	release(tracee);
+	release_strays(tracee);
+	let_signals(tracee);
+	fault_point("after resume");
 }
 
 size_t tracee_thread_count(const struct tracee *tracee)
@@ -66,38 +130,28 @@ uint64_t tracee_stopped_since(const struct tracee *tracee)
 	return tracee->since;
 }
 
-static struct error *traced_by(pid_t pid, pid_t tracer)
+raddr_t tracee_stack_pointer(const struct tracee_thread *thread)
 {
-	char path[64];
-	_cleanup_free_ char *comm = NULL;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/comm", (int)tracer);
-	error_free(file_read(path, &comm, NULL));
-	if (comm)
-		comm[strcspn(comm, "\n")] = '\0';
-	return error_create(ERROR_TRACED, "process %d is traced by %d (%s)", (int)pid, (int)tracer,
-			    comm ? comm : "?");
+	return arch_stack_pointer(&thread->registers);
 }
 
-static struct error *denied(pid_t pid, const struct proc_status *status)
+struct error *tracee_read_threads(const struct tracee *tracee, struct tracee_thread_array *ret)
 {
-	struct error *err = error_create(ERROR_DENIED, "not permitted to stop process %d",
-					 (int)pid);
-	_cleanup_free_ char *scope = NULL;
+	struct tracee_thread thread;
+	struct error *err;
+	size_t i;
 
-	error_free(file_read("/proc/sys/kernel/yama/ptrace_scope", &scope, NULL));
-	if (geteuid() != 0 && geteuid() != status->euid)
-		return error_hint(err,
-				  "it belongs to user %u: run as that user, as root, or with "
-				  "CAP_SYS_PTRACE",
-				  (unsigned int)status->euid);
-	if (scope && scope[0] > '0')
-		return error_hint(err,
-				  "kernel.yama.ptrace_scope is %c: run as root or with "
-				  "CAP_SYS_PTRACE, or set it to 0",
-				  scope[0]);
-	return error_hint(err,
-			  "CAP_SYS_PTRACE is needed; in a container add it (--cap-add=SYS_PTRACE)");
+	for (i = 0; i < tracee->threads.count; i++) {
+		thread.tid = tracee->threads.items[i].tid;
+		err = arch_read_general(thread.tid, &thread.registers);
+		if (err) {
+			error_free(err);
+			continue;
+		}
+		thread.descriptor = arch_thread_descriptor(thread.tid, &thread.registers);
+		try_(tracee_thread_array_append(ret, thread));
+	}
+	return NULL;
 }
 
 /* Why the kernel refused PTRACE_SEIZE with EPERM. */
@@ -109,33 +163,81 @@ static struct error *explain_refusal(pid_t pid)
 	if (status.ended)
 		return error_create(ERROR_GONE, "process %d has ended", (int)pid);
 	if (status.tracer)
-		return traced_by(pid, status.tracer);
-	return denied(pid, &status);
+		return permission_traced(pid, status.tracer);
+	return permission_refused(pid);
 }
 
-/* Seize and interrupt one thread. One that has ended meanwhile is not an error. */
+/*
+ * execve() by a thread that is not the first gives that thread the first one's id, and the tracing
+ * goes with it, while the entry of the old id ends.
+ */
+static bool is_held_by_us(pid_t tid)
+{
+	struct proc_status status;
+	struct error *err = proc_status_read(tid, &status);
+
+	if (!err)
+		return status.tracer == getpid();
+	error_free(err);
+	return false;
+}
+
+/* Seize a thread; false with errno where the kernel refuses. */
+static bool try_seize(pid_t tid)
+{
+	enum {
+		TRIES = 4
+	};
+	int tries;
+
+	for (tries = 0; tries < TRIES; tries++) {
+		if (!ptrace(PTRACE_SEIZE, tid, NULL, NULL))
+			return true;
+		/*
+		 * ptrace_attach() (kernel/ptrace.c) refuses with EPERM also what is ending. In an
+		 * execve() of many threads the first one ends, and its id lives on.
+		 */
+		if (errno != EPERM)
+			return false;
+		if (is_held_by_us(tid))
+			break;
+		clock_sleep(100 * NSEC_PER_USEC);
+	}
+	errno = EPERM;
+	return false;
+}
+
+/* Seize one thread, which runs on. One that has ended meanwhile is not an error. */
 static struct error *seize(struct tracee *tracee, pid_t tid)
 {
-	struct thread thread = {.tid = tid};
+	const struct thread thread = {.tid = tid};
 
 	try_(thread_array_reserve(&tracee->threads, tracee->threads.count + 1));
-	if (ptrace(PTRACE_SEIZE, tid, NULL, NULL)) {
+	if (!try_seize(tid)) {
 		int errnum = errno;
 
-		if (errnum == ESRCH)
+		if (errnum == ESRCH || (errnum == EPERM && proc_thread_ended(tracee->pid, tid)))
 			return NULL;
-		/* ptrace_attach() (kernel/ptrace.c) refuses what is ending with EPERM as well. */
-		if (errnum == EPERM && proc_thread_ended(tracee->pid, tid))
-			return NULL;
-		if (errnum == EPERM)
+		if (errnum == EPERM && !is_held_by_us(tid))
 			return explain_refusal(tracee->pid);
-		return error_from_errno(errnum, "cannot stop thread %d", (int)tid);
+		if (errnum != EPERM)
+			return error_from_errno(errnum, "cannot stop thread %d", (int)tid);
 	}
+	return thread_array_append(&tracee->threads, thread);
+}
+
+/*
+ * Interrupt the threads from number @first on: from here on the target stands. One that has ended
+ * meanwhile is noticed, and taken away, by the first poll.
+ */
+static void interrupt_from(struct tracee *tracee, size_t first)
+{
+	size_t i;
+
 	if (!tracee->since)
 		tracee->since = clock_now();
-	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL))
-		thread.state = THREAD_GONE;
-	return thread_array_append(&tracee->threads, thread);
+	for (i = first; i < tracee->threads.count; i++)
+		(void)ptrace(PTRACE_INTERRUPT, tracee->threads.items[i].tid, NULL, NULL);
 }
 
 static struct thread *find_thread(struct tracee *tracee, pid_t tid)
@@ -149,13 +251,11 @@ static struct thread *find_thread(struct tracee *tracee, pid_t tid)
 	return NULL;
 }
 
-/* Seize what is in /proc/PID/task and not yet held. @ret_new: how many were. */
-static struct error *scan(struct tracee *tracee, size_t *ret_new)
+/* Seize those of @tids that are not yet held. */
+static struct error *seize_new(struct tracee *tracee, const pid_t *tids, size_t count)
 {
-	_cleanup_free_ pid_t *tids = NULL;
-	size_t count, i, before = tracee->threads.count;
+	size_t before = tracee->threads.count, i;
 
-	try_(proc_threads(tracee->pid, &tids, &count));
 	for (i = 0; i < count; i++) {
 		/* Lists of one scan are in the same order, so mostly the entry is at the same
 		 * place. */
@@ -165,8 +265,45 @@ static struct error *scan(struct tracee *tracee, size_t *ret_new)
 		if (!held)
 			try_(seize(tracee, tids[i]));
 	}
-	*ret_new = tracee->threads.count - before;
 	return NULL;
+}
+
+/*
+ * Seize and interrupt what is in /proc/PID/task and not yet held. All are seized before the first
+ * is interrupted: that takes as long again, and the target runs meanwhile. What was seized is
+ * interrupted also where another cannot be, because only a stopped thread can be let go.
+ * @ret_new: how many were.
+ */
+static struct error *scan(struct tracee *tracee, size_t *ret_new)
+{
+	_cleanup_free_ pid_t *tids = NULL;
+	size_t count, before = tracee->threads.count;
+	struct error *err;
+
+	try_(proc_threads(tracee->pid, &tids, &count));
+	err = seize_new(tracee, tids, count);
+	*ret_new = tracee->threads.count - before;
+	if (*ret_new)
+		interrupt_from(tracee, before);
+	return err;
+}
+
+static struct stop interpret(int status)
+{
+	switch (status >> 8) {
+	case 0:
+		break;
+	case PTRACE_EVENT_STOP:
+		return (struct stop){.kind = STOP_EVENT};
+	case PTRACE_EVENT_CLONE:
+		return (struct stop){.kind = STOP_CLONE};
+	default:
+		return (struct stop){.kind = STOP_OTHER};
+	}
+	/* With PTRACE_O_TRACESYSGOOD. */
+	if (status == (SIGTRAP | 0x80))
+		return (struct stop){.kind = STOP_SYSCALL};
+	return (struct stop){.kind = STOP_SIGNAL, .signal = status};
 }
 
 /*
@@ -174,28 +311,96 @@ static struct error *scan(struct tracee *tracee, size_t *ret_new)
  * signal that a signal-delivery-stop was about and delivers it (wait_task_stopped() clears it
  * otherwise, kernel/exit.c).
  */
-static void poll_thread(struct thread *thread)
+struct stop tracee_poll(pid_t tid)
 {
 	siginfo_t info = {0};
 
-	if (waitid(P_PID, (id_t)thread->tid, &info,
-		   WSTOPPED | WEXITED | WNOHANG | WNOWAIT | __WALL)) {
-		thread->state = THREAD_GONE;
-		return;
-	}
+	if (waitid(P_PID, (id_t)tid, &info, WSTOPPED | WEXITED | WNOHANG | WNOWAIT | __WALL))
+		return (struct stop){.kind = errno == EINTR ? STOP_NONE : STOP_GONE};
 	if (!info.si_pid)
+		return (struct stop){.kind = STOP_NONE};
+	if (info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED)
+		return interpret(info.si_status);
+	/* It has ended: take the event away, or it stays as a zombie of ours. */
+	(void)waitid(P_PID, (id_t)tid, &info, WEXITED | WNOHANG | __WALL);
+	return (struct stop){.kind = STOP_GONE};
+}
+
+/*
+ * A thread in a system call stops within some 20 us, and a sleep, however short, takes longer: so
+ * the first polls only make way for others. Then the sleeps grow with what was waited already.
+ */
+enum {
+	EAGER_USEC = 100,
+	SLEEP_SHARE = 8,
+	LONGEST_SLEEP_USEC = 250
+};
+
+/* Between two polls of a wait that has begun at @start. */
+static void rest(uint64_t start)
+{
+	uint64_t waited = clock_now() - start, longest = LONGEST_SLEEP_USEC * NSEC_PER_USEC;
+
+	if (waited < EAGER_USEC * NSEC_PER_USEC)
+		(void)sched_yield();
+	else
+		clock_sleep(waited / SLEEP_SHARE < longest ? waited / SLEEP_SHARE : longest);
+}
+
+struct stop tracee_wait(pid_t tid, uint64_t deadline)
+{
+	uint64_t start = clock_now();
+	struct stop stop = tracee_poll(tid);
+
+	while (stop.kind == STOP_NONE && clock_now() <= deadline) {
+		rest(start);
+		stop = tracee_poll(tid);
+	}
+	return stop;
+}
+
+/* Without memory for its number it is held until this process ends. */
+static void adopt_stray(struct tracee *tracee, pid_t tid)
+{
+	unsigned long message;
+
+	if (!ptrace(PTRACE_GETEVENTMSG, tid, NULL, &message))
+		error_free(pid_array_append(&tracee->strays, (pid_t)message));
+}
+
+/*
+ * A thread that was late with an injected call, which was given up, comes to the stops of that
+ * call. In these its registers cannot be set: on to the next one that has the signal context.
+ */
+static void lead_on(struct tracee *tracee, pid_t tid, struct stop stop)
+{
+	if (stop.kind == STOP_CLONE)
+		adopt_stray(tracee, tid);
+	(void)ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
+	(void)ptrace(PTRACE_CONT, tid, NULL, NULL);
+}
+
+static void poll_thread(struct tracee *tracee, struct thread *thread)
+{
+	struct stop stop = tracee_poll(thread->tid);
+
+	switch (stop.kind) {
+	case STOP_NONE:
 		return;
-	if (info.si_code != CLD_TRAPPED && info.si_code != CLD_STOPPED) {
-		/* It has ended: take the event away, or it stays as a zombie of ours. */
-		(void)waitid(P_PID, (id_t)thread->tid, &info, WEXITED | WNOHANG | __WALL);
+	case STOP_GONE:
 		thread->state = THREAD_GONE;
 		return;
+	case STOP_EVENT:
+	case STOP_SIGNAL:
+		thread->state = THREAD_STOPPED;
+		thread->signal = stop.signal;
+		return;
+	case STOP_CLONE:
+	case STOP_SYSCALL:
+	case STOP_OTHER:
+		lead_on(tracee, thread->tid, stop);
+		return;
 	}
-	thread->state = THREAD_STOPPED;
-	/* si_status is signal | event << 8; without an event it is a signal about to be delivered.
-	 */
-	if (!(info.si_status >> 8))
-		thread->signal = info.si_status & 0x7f;
 }
 
 static size_t poll_threads(struct tracee *tracee)
@@ -206,74 +411,79 @@ static size_t poll_threads(struct tracee *tracee)
 		struct thread *thread = &tracee->threads.items[i];
 
 		if (thread->state == THREAD_RUNNING)
-			poll_thread(thread);
+			poll_thread(tracee, thread);
 		running += thread->state == THREAD_RUNNING;
 	}
 	return running;
 }
 
-static struct error *not_stopping(struct tracee *tracee)
+static struct error *not_stopping(const struct tracee *tracee)
 {
 	const struct thread *thread = tracee->threads.items;
-	_cleanup_free_ char *stat = NULL;
-	const char *close;
-	char path[64];
 
 	while (thread->state != THREAD_RUNNING)
 		thread++;
-	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", (int)tracee->pid,
-		       (int)thread->tid);
-	error_free(file_read(path, &stat, NULL));
-	close = stat ? strrchr(stat, ')') : NULL;
-	return error_create(
-		ERROR_INCONSISTENT,
-		"thread %d does not stop (state %c: D is an uninterruptible wait, also for "
-		"a vfork child)",
-		(int)thread->tid, close && close[1] ? close[2] : '?');
+	return error_create(ERROR_INCONSISTENT, "thread %d does not stop (state %c)",
+			    (int)thread->tid, proc_thread_state(tracee->pid, thread->tid));
 }
 
-/* The first polls come at once: a thread in a system call stops within microseconds. */
+/* How often a thread must be seen asleep before the process counts as one that cannot stop. */
 enum {
-	EAGER_POLLS = 20,
-	FIRST_SLEEP_USEC = 10,
-	LONGEST_SLEEP_USEC = 500
+	SLEEP_SAMPLES = 5
 };
 
-static struct error *wait_all(struct tracee *tracee, uint64_t deadline)
+static bool sleeps_on(pid_t pid, pid_t tid)
 {
-	uint64_t sleep = FIRST_SLEEP_USEC * NSEC_PER_USEC;
-	unsigned int polls;
+	unsigned int samples;
 
-	for (polls = 0; poll_threads(tracee); polls++) {
-		if (clock_now() > deadline)
-			return not_stopping(tracee);
-		if (polls < EAGER_POLLS)
-			continue;
-		clock_sleep(sleep);
-		if (sleep < LONGEST_SLEEP_USEC * NSEC_PER_USEC)
-			sleep *= 2;
+	for (samples = 0; samples < SLEEP_SAMPLES; samples++) {
+		if (proc_thread_state(pid, tid) != 'D')
+			return false;
+		clock_sleep(NSEC_PER_MSEC);
+	}
+	return true;
+}
+
+/* Looked at before anything is stopped: its siblings would wait for such a thread in vain. */
+static struct error *check_awake(const struct tracee *tracee)
+{
+	_cleanup_free_ pid_t *tids = NULL;
+	size_t count, i;
+
+	try_(proc_threads(tracee->pid, &tids, &count));
+	for (i = 0; i < count; i++) {
+		if (sleeps_on(tracee->pid, tids[i]))
+			return error_create(ERROR_INCONSISTENT,
+					    "thread %d is in an uninterruptible wait (state D; "
+					    "also a wait for a vfork child)",
+					    (int)tids[i]);
 	}
 	return NULL;
 }
 
-/*
- * Threads that did not stop in time are interrupted already and cannot be detached from while they
- * run: ending this thread's tracing of them needs their stop. The kernel detaches from all of them
- * when this process ends; until then a late stop must not go unnoticed.
- */
-static void release_late(struct tracee *tracee)
+static struct error *wait_all(struct tracee *tracee, uint64_t deadline)
 {
-	uint64_t deadline = clock_now() + 100 * NSEC_PER_MSEC;
+	uint64_t start = clock_now();
 
-	while (poll_threads(tracee) && clock_now() < deadline)
-		clock_sleep(NSEC_PER_MSEC);
+	while (poll_threads(tracee)) {
+		if (clock_now() > deadline)
+			return not_stopping(tracee);
+		rest(start);
+	}
+	return NULL;
 }
 
-static void cleanup_half(struct tracee **tracee)
+enum {
+	LATE_SEC = 1
+};
+
+void tracee_settle(struct tracee *tracee)
 {
-	if (*tracee)
-		release_late(*tracee);
-	tracee_resume(*tracee);
+	if (tracee->threads.count) {
+		(void)poll_threads(tracee);
+		release(tracee);
+	}
+	release_strays(tracee);
 }
 
 static struct error *stop_all(struct tracee *tracee, uint64_t deadline)
@@ -290,21 +500,88 @@ static struct error *stop_all(struct tracee *tracee, uint64_t deadline)
 	return NULL;
 }
 
-struct error *tracee_stop(pid_t pid, uint64_t timeout_ns, struct tracee **ret)
+static struct error *check_stoppable(const struct tracee *tracee)
 {
-	_cleanup_(cleanup_half) struct tracee *tracee = NULL;
 	struct proc_status status;
+
+	try_(proc_status_read(tracee->pid, &status));
+	if (status.tracer && status.tracer != getpid())
+		return permission_traced(tracee->pid, status.tracer);
+	return check_awake(tracee);
+}
+
+/* After a stop that failed. */
+static struct error *release_half(struct tracee *tracee, struct error *err)
+{
+	if (err) {
+		release(tracee);
+		let_signals(tracee);
+	}
+	return err;
+}
+
+struct error *tracee_stop(struct tracee *tracee, uint64_t timeout_ns)
+{
+	try_(check_stoppable(tracee));
+	/* Those that are held from before are interrupted already. */
+	tracee->since = tracee->threads.count ? clock_now() : 0;
+	hold_signals(tracee);
+	return release_half(tracee, stop_all(tracee, clock_now() + timeout_ns));
+}
+
+static struct error *stop_one(struct tracee *tracee, pid_t tid, uint64_t deadline)
+{
+	size_t before = tracee->threads.count;
+
+	if (!find_thread(tracee, tid))
+		try_(seize(tracee, tid));
+	interrupt_from(tracee, before);
+	try_(wait_all(tracee, deadline));
+	if (!tracee_thread_count(tracee))
+		return error_create(ERROR_GONE, "thread %d has ended", (int)tid);
+	return NULL;
+}
+
+struct error *tracee_stop_thread(struct tracee *tracee, pid_t tid, uint64_t timeout_ns)
+{
+	tracee->since = tracee->threads.count ? clock_now() : 0;
+	hold_signals(tracee);
+	return release_half(tracee, stop_one(tracee, tid, clock_now() + timeout_ns));
+}
+
+struct error *tracee_create(pid_t pid, struct tracee **ret)
+{
+	struct tracee *tracee;
 
 	if (pid == getpid())
 		return error_create(ERROR_OTHER, "process %d is reftracker itself", (int)pid);
-	try_(proc_status_read(pid, &status));
-	if (status.tracer)
-		return traced_by(pid, status.tracer);
 	tracee = calloc(1, sizeof(*tracee));
 	if (!tracee)
 		return &error_no_memory;
 	tracee->pid = pid;
-	try_(stop_all(tracee, clock_now() + timeout_ns));
-	*ret = steal_ptr(tracee);
+	/* While the target stands no sleep is to last 50 us longer than was asked for. */
+	(void)prctl(PR_SET_TIMERSLACK, 1UL);
+	*ret = tracee;
 	return NULL;
+}
+
+void tracee_settle_all(struct tracee *tracee)
+{
+	uint64_t deadline = clock_now() + LATE_SEC * NSEC_PER_SEC;
+
+	while (tracee->threads.count + tracee->strays.count && clock_now() < deadline) {
+		tracee_settle(tracee);
+		clock_sleep(NSEC_PER_MSEC);
+	}
+}
+
+void tracee_destroy(struct tracee *tracee)
+{
+	if (!tracee)
+		return;
+	tracee_resume(tracee);
+	tracee_settle_all(tracee);
+	thread_array_deinit(&tracee->threads);
+	pid_array_deinit(&tracee->strays);
+	free(tracee);
 }

@@ -1,7 +1,11 @@
 """What the integration tests share: interpreters, targets, running reftracker, counting."""
+import argparse
 import collections
+import concurrent.futures
 import glob
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +19,16 @@ TARGETS = os.path.join(TOP, "tests", "targets")
 
 Interpreter = collections.namedtuple("Interpreter", "name root path version env")
 TESTS = []
-OUTPUTS = {"truth"}  # arguments that are files in the target's own folder
+SHARED = "truth.py"  # what several targets import
+OUTPUTS = {"truth", "graph"}  # arguments that are files in the target's own folder
+# Interpreters that the tests are made for, and without which they fail: what scripts/fetch-pythons and
+# scripts/build-pythons put in place.
+EXPECTED = ["bullseye-3.9", "bookworm-3.11", "bookworm-3.11d", "trixie-3.13", "trixie-3.13d",
+            "forky-3.13", "forky-3.14", "forky-3.15", "sid-3.13", "sid-3.14", "sid-3.15",
+            "built-3.13t", "built-3.13td"]
+# Seconds for what takes milliseconds: the machine may be slow and have much else to do.
+PATIENCE = 60
+LONGEST = 1200  # seconds that one test may take
 
 
 class Skip(Exception):
@@ -32,14 +45,30 @@ def check(condition, message):
         raise AssertionError(message)
 
 
-def debian_interpreters():
-    listing = subprocess.run([f"{TOP}/scripts/fetch-pythons", "--list"], capture_output=True,
+def eventually(condition, message, patience=PATIENCE):
+    """Wait until @condition() is true, and return what it returns. @message may be a function."""
+    deadline = time.monotonic() + patience
+    while not (result := condition()):
+        if time.monotonic() >= deadline:
+            raise AssertionError(message() if callable(message) else message)
+        time.sleep(0.005)
+    return result
+
+
+def listed_interpreters(script):
+    """What one of the project's own scripts has put in place."""
+    listing = subprocess.run([f"{TOP}/scripts/{script}", "--list"], capture_output=True,
                              text=True, check=True).stdout
     for line in listing.splitlines():
         name, root, path = line.split("\t")
         if "/python3." in path:
             version = path.split("python")[-1].rstrip("d")
             yield Interpreter(name, root, path, version, {})
+
+
+def version_key(interpreter):
+    """Versions by age; without the GIL after with it."""
+    return [(int(number.rstrip("t")), number) for number in interpreter.version.split(".")]
 
 
 def other_interpreters():
@@ -52,15 +81,18 @@ def other_interpreters():
 
 
 def interpreters():
-    return list(debian_interpreters()) + list(other_interpreters())
+    return (list(listed_interpreters("fetch-pythons")) +
+            list(listed_interpreters("build-pythons")) + list(other_interpreters()))
 
 
 class Target:
     """A Python program as a process of its own, talked to by lines."""
 
-    def __init__(self, interpreter, script, *args, ready=True, env=None):
+    def __init__(self, interpreter, script, *args, ready=True, env=None, beside=()):
         self.work = tempfile.mkdtemp(dir=(interpreter.root or "") + "/tmp")
-        shutil.copy(os.path.join(TARGETS, script), self.work)
+        for name in (script, SHARED, *beside):
+            shutil.copy(os.path.join(TARGETS, name), self.work)
+        script = os.path.basename(script)
         inside = self.work[len(interpreter.root):]
         self.inside = inside
         command = [interpreter.path, f"{inside}/{script}",
@@ -78,12 +110,10 @@ class Target:
             self.wait_ready()
 
     def wait_ready(self):
-        deadline = time.monotonic() + 120
-        while not os.path.exists(f"{self.work}/ready"):
-            if self.process.poll() is not None:
-                raise AssertionError(f"the target ended with {self.process.returncode}")
-            check(time.monotonic() < deadline, "the target is never ready")
-            time.sleep(0.02)
+        def is_ready():
+            check(self.process.poll() is None, f"the target ended with {self.process.returncode}")
+            return os.path.exists(f"{self.work}/ready")
+        eventually(is_ready, "the target is never ready")
 
     def path(self, name):
         """As the target sees it, and as we see it."""
@@ -116,7 +146,7 @@ class Build:
     def program(self, name):
         return os.path.join(self.folder, name)
 
-    def run(self, *args, program="reftracker", timeout=120, **kwargs):
+    def run(self, *args, program="reftracker", timeout=300, **kwargs):
         return subprocess.run([self.program(program), *map(str, args)], capture_output=True,
                               text=True, timeout=timeout, **kwargs)
 
@@ -141,41 +171,127 @@ def state_of(pid):
         return file.read().rsplit(")", 1)[1].split()[0]
 
 
-def run_all(build, names):
-    counts = collections.Counter()
-    for function in TESTS:
-        if names and not any(name in function.__name__ for name in names):
-            continue
-        start = time.monotonic()
-        try:
-            cases = function(build) or 1
-            counts["passed"] += cases
-            verdict = f"ok ({cases})"
-        except Skip as reason:
-            counts["skipped"] += 1
-            verdict = f"SKIPPED: {reason}"
-        except Exception as error:  # pylint: disable=broad-except
-            counts["failed"] += 1
-            if not isinstance(error, AssertionError):
-                traceback.print_exc()
-            verdict = f"FAILED: {error}"
-        print(f"{function.__name__}: {verdict} {time.monotonic() - start:.1f} s", flush=True)
-    print(f"integration: {counts['passed']} passed, {counts['failed']} failed, "
-          f"{counts['skipped']} skipped")
-    return 1 if counts["failed"] or not counts["passed"] else 0
+def goes_on(pid):
+    """It runs or sleeps: not stopped, not traced, not dead."""
+    return state_of(pid) in "SRD"
+
+
+def switches(pid):
+    """How often the process has gone to sleep or had to make way."""
+    with open(f"/proc/{pid}/status") as file:
+        return [line for line in file if "ctxt_switches" in line]
+
+
+def wait_asleep(pid):
+    """Until it sleeps for longer than a moment."""
+    def sleeps():
+        before = switches(pid)
+        time.sleep(0.1)
+        return state_of(pid) == "S" and switches(pid) == before
+    eventually(sleeps, f"process {pid} never sleeps")
 
 
 def first_python():
     """The interpreter for tests that are not about versions: the machine's own."""
     return next(other_interpreters())
 
-def main():
-    folder, names = "build", []
-    args = sys.argv[1:]
-    while args:
-        word = args.pop(0)
-        if word == "--build":
-            folder = args.pop(0)
+
+def run_one(build, function):
+    """Returns the line that says how it went; its first word behind the name is the verdict."""
+    start = time.monotonic()
+    try:
+        verdict = f"ok ({function(build) or 1})"
+    except Skip as reason:
+        verdict = f"SKIPPED: {reason}"
+    except Exception as error:  # pylint: disable=broad-except
+        traceback.print_exc()
+        verdict = f"FAILED: {error}"
+    return f"{function.__name__}: {verdict} {time.monotonic() - start:.1f} s"
+
+
+def run_apart(build, function):
+    """The same in a process of its own; returns all that it prints."""
+    command = [sys.executable, "-u", sys.argv[0], "--build", build.folder, "--one",
+               function.__name__]
+    try:
+        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                text=True, timeout=LONGEST, check=False)
+    except subprocess.TimeoutExpired as error:
+        text = (error.stdout or b"").decode(errors="replace")
+        return f"{text}\n{function.__name__}: FAILED: no end after {LONGEST} s"
+    if result.returncode:
+        return f"{result.stdout}\n{function.__name__}: FAILED: exit status {result.returncode}"
+    return result.stdout.rstrip("\n")
+
+
+def record(interpreter, **cells):
+    """What was measured with an interpreter, for the table at the end."""
+    print("matrix:", interpreter.name, json.dumps(dict(
+        cells, version=interpreter.version, container="yes" if interpreter.root else "no")),
+        flush=True)
+
+
+COLUMNS = ("version", "flavour", "stripped", "container", "objects", "types", "sizes", "references")
+FLAVOURS = {"": "release", "d": "debug", "t": "no GIL", "td": "no GIL, debug"}
+
+
+def print_matrix(texts):
+    """One line for each interpreter that any test has told of."""
+    rows = {}
+    for line in re.findall(r"^matrix: (.*)$", "\n".join(texts), re.M):
+        name, cells = line.split(" ", 1)
+        row = rows.setdefault(name, {})
+        row.update(json.loads(cells))
+        plain = name.removesuffix("-stripped")
+        row["flavour"] = FLAVOURS[re.search(r"[td]*$", plain if "." in plain else "").group()]
+        row["stripped"] = "yes" if plain != name else "as it comes"
+    if not rows:
+        return
+    print("\n%-24s" % "interpreter", *("%-13s" % column for column in COLUMNS))
+    for name, row in sorted(rows.items()):
+        print("%-24s" % name, *("%-13s" % row.get(column, "-") for column in COLUMNS))
+
+
+def count(lines):
+    """Passed, failed and skipped."""
+    counts = collections.Counter()
+    for line in lines:
+        cases = re.match(r"\w+: ok \((\d+)\)", line)
+        if cases:
+            counts["passed"] += int(cases.group(1))
         else:
-            names.append(word)
-    sys.exit(run_all(Build(folder), names))
+            counts["skipped" if ": SKIPPED" in line else "failed"] += 1
+    return counts
+
+
+def run_all(build, names, jobs):
+    """Tests side by side, each with its own targets; what one prints stays together."""
+    chosen = [function for function in TESTS
+              if not names or any(name in function.__name__ for name in names)]
+    lines, texts = [], []
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for text in pool.map(lambda function: run_apart(build, function), chosen):
+            print(re.sub(r"^matrix: .*\n", "", text, flags=re.M), flush=True)
+            texts.append(text)
+            lines.append(text.rsplit("\n", 1)[-1])
+    print_matrix(texts)
+    counts = count(lines)
+    if counts["failed"]:
+        print("\n".join(["", *(line for line in lines if ": FAILED" in line)]))
+    print(f"integration: {counts['passed']} passed, {counts['failed']} failed, "
+          f"{counts['skipped']} skipped")
+    return 1 if counts["failed"] or not counts["passed"] else 0
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", default="build")
+    parser.add_argument("--jobs", "-j", type=int, default=os.cpu_count())
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("names", nargs="*")
+    args = parser.parse_args()
+    build = Build(args.build)
+    if args.one:
+        print(run_one(build, next(f for f in TESTS if f.__name__ == args.one)))
+        sys.exit(0)
+    sys.exit(run_all(build, args.names, args.jobs))

@@ -4,9 +4,9 @@ import os
 import pty
 import signal
 import subprocess
-import time
 
-from harness import TOP, Skip, Target, check, first_python, interpreters, test
+from harness import (PATIENCE, TOP, Skip, Target, check, first_python, interpreters, switches, test,
+                     wait_asleep)
 
 
 class Attach:
@@ -24,13 +24,15 @@ class Attach:
         note = self.process.stderr.readline()
         check("Enter" in note, f"no baseline: {note}{self.process.stderr.read() if not note else ''}")
 
-    def enter(self):
+    def enter(self, last=""):
+        """Take a snapshot; returns the line of its report that begins with @last."""
         os.write(self.terminal, b"\n")
-        return self.process.stdout.readline()
+        lines = iter(self.process.stdout.readline, "")
+        return next((line for line in lines if line.startswith(last)), "")
 
     def interrupt(self):
         self.process.send_signal(signal.SIGINT)
-        out, err = self.process.communicate(timeout=60)
+        out, err = self.process.communicate(timeout=PATIENCE)
         return out, err, self.process.returncode
 
     def __enter__(self):
@@ -63,6 +65,13 @@ SCRIPT = [
 ]
 
 
+def comparable(groups, interpreter):
+    """Without the GIL there is no order of age: what takes the place of its like is not seen."""
+    if interpreter.version.endswith("t"):
+        return {kind: count for kind, count in groups.items() if kind != "Churn"}
+    return groups
+
+
 @test
 def scripted_leak_is_counted_exactly(build):
     """In both modes of the collector, and with full collections between the snapshots."""
@@ -76,7 +85,8 @@ def scripted_leak_is_counted_exactly(build):
                             check(target.ask(command) == "ok", command)
                         document = json.loads(attach.enter())
                         for key, value in wanted.items():
-                            got = counts(document, key)
+                            got = comparable(counts(document, key), interpreter)
+                            value = comparable(value, interpreter)
                             check(got == value, f"{interpreter.name}, gc {mode}, collect "
                                   f"{collect}, step {document['step']}: {key} {got}, not {value}")
                     cases += 1
@@ -89,8 +99,7 @@ def attach_ends_with_the_result_at_ctrl_c(build):
         with Attach(build, target.pid, "--color", "never") as attach:
             for _ in range(2):
                 target.ask("make 50")
-                os.write(attach.terminal, b"\n")
-                time.sleep(0.5)
+                check(attach.enter("identity:"), "no diff")
             out, err, status = attach.interrupt()
     check(status == 0, f"exit {status}: {err}")
     result = out.split("=== result")[1]
@@ -120,6 +129,17 @@ def json_lines_follow_the_contract(build):
     return 3
 
 
+def check_metrics(build, target):
+    """A collector of another user reads them, as far as the umask lets it."""
+    path = f"{target.work}/metrics.prom"
+    umask = os.umask(0o022)
+    try:
+        build.ok("types", target.pid, "--format", "openmetrics", "-o", path)
+    finally:
+        os.umask(umask)
+    check(os.stat(path).st_mode & 0o777 == 0o644, "metrics are for others, too")
+
+
 @test
 def options_filter_sort_and_limit(build):
     with Target(first_python(), "scripted_leak.py", "--gc", "on") as target:
@@ -140,24 +160,44 @@ def options_filter_sort_and_limit(build):
         check(build.ok("types", target.pid, "-o", path) == "", "-o prints")
         with open(path) as file:
             check("builtins.dict" in file.read(), "-o writes nothing")
+        check(os.stat(path).st_mode & 0o777 == 0o600, "a report is for its owner only")
+        check_metrics(build, target)
         check(build.ok("typ", target.pid, "--col", "always"), "prefixes")
     return 7
 
 
 @test
+def a_report_replaces_the_file_at_once(build):
+    """Who reads the file meanwhile has the one or the other whole; a session is read as it grows."""
+    with Target(first_python(), "scripted_leak.py", "--gc", "on") as target:
+        path = f"{target.work}/report"
+        build.ok("types", target.pid, "-o", path)
+        with open(path) as before:
+            build.ok("types", target.pid, "-n", "1", "-o", path)
+            check("more types" in before.read(), "written into the file that was there")
+        with open(path) as file:
+            whole = file.read()
+        build.fails(1, "show", target.pid, "no.such.Type", "-o", path)
+        with open(path) as file:
+            check(file.read() == whole, "an error takes the report that was there")
+        with open(path) as session:
+            build.ok("attach", target.pid, "--every", "100ms", "--count", "1", "-o", path)
+            check(os.path.samestat(os.fstat(session.fileno()), os.stat(path)), "not in place")
+            check(str(target.pid) in session.read(), "a session writes nothing")
+        check(os.listdir(target.work) and not
+              [name for name in os.listdir(target.work) if "tmp" in name], os.listdir(target.work))
+
+
+@test
 def doctor_changes_nothing(build):
     with Target(first_python(), "scripted_leak.py", "--gc", "on") as target:
-        before = stop_count(target.pid)
+        wait_asleep(target.pid)
+        before = switches(target.pid)
         out = build.ok("doctor", target.pid, "-v")
-        check(stop_count(target.pid) == before, "the target was scheduled by doctor")
+        # A process that is stopped counts another one when it goes on.
+        check(switches(target.pid) == before, "the target was scheduled by doctor")
     for word in ("interpreter", "layout", "permission", "threads", "pause", "PyTypeObject.tp_name"):
         check(word in out, f"no {word} in {out[:500]}")
-
-
-def stop_count(pid):
-    """A sleeping process that is stopped or runs counts a context switch."""
-    with open(f"/proc/{pid}/status") as file:
-        return [line for line in file if "ctxt_switches" in line]
 
 
 @test
@@ -181,10 +221,10 @@ def help_and_version(build):
 
 @test
 def wrong_usage_is_status_2(build):
-    cases = [["types"], ["types", "abc"], ["types", "0"], ["types", "-5"], ["nonsense"],
+    cases = [["types"], ["attach", "abc"], ["types", "0"], ["types", "-5"], ["nonsense"],
              ["types", "1", "2"], ["types", "1", "--nonsense"], ["types", "1", "-n", "many"],
              ["types", "1", "--format", "xml"], ["attach", "1", "--every", "soon"],
-             ["types", "1", "--type", "("], ["types", "1", "--wait-gc"], ["types", "--", "-x"]]
+             ["types", "1", "--type", "("], ["types", "1", "--wait-gc"], ["attach", "--", "-x"]]
     for case in cases:
         build.fails(2, *case)
     return len(cases)

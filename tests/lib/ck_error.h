@@ -7,6 +7,8 @@
 #include "base/error.h"
 
 #include <check.h>
+#include <stdlib.h>
+#include <string.h>
 
 /** The expression must succeed. */
 #define ck_ok(expr)                                                            \
@@ -45,6 +47,40 @@
 		}                                                                          \
 		ck_assert_msg(ck_n_ > 0 && ck_n_ < 100000, "%s allocates nothing", #expr); \
 		reset;                                                                     \
+	} while (0)
+
+/** How many failures to pass over: under valgrind, which is slow, and tests do not fork. */
+static inline long ck_stride(void)
+{
+	const char *fork = getenv("CK_FORK");
+
+	return fork && !strcmp(fork, "no") ? 23 : 1;
+}
+
+/**
+ * The same for what can do without some of its allocations: with each failing in turn @expr either
+ * succeeds, and @undo undoes it, or fails for want of memory. Ends when none fails any more.
+ */
+#define ck_bears_no_memory(expr, undo)                                                         \
+	do {                                                                                   \
+		long ck_n_;                                                                    \
+		bool ck_failed_ = true;                                                        \
+		struct error *ck_err_;                                                         \
+		for (ck_n_ = 0; ck_failed_ && ck_n_ < 100000; ck_n_ += ck_stride()) {          \
+			alloc_fail_after(ck_n_);                                               \
+			ck_err_ = (expr);                                                      \
+			ck_failed_ = alloc_failed();                                           \
+			alloc_fail_after(-1);                                                  \
+			if (!ck_err_) {                                                        \
+				undo;                                                          \
+				continue;                                                      \
+			}                                                                      \
+			ck_assert(ck_failed_);                                                 \
+			ck_assert_msg(error_code(ck_err_) == ERROR_NO_MEMORY, "%s: %s", #expr, \
+				      error_message(ck_err_));                                 \
+			error_free(ck_err_);                                                   \
+		}                                                                              \
+		ck_assert_msg(ck_n_ > 1 && !ck_failed_, "%s allocates nothing", #expr);        \
 	} while (0)
 
 #endif

@@ -3,7 +3,9 @@
     million.py --objects N --ready FILE
 
 Commands: "counter" answers the seconds of Counter(map(type, gc.get_objects())), median of three;
-"collect" those of a full collection; "count" the number of tracked objects.
+"collect" those of a full collection; "fork" those of a bare fork(), whose child ends at once;
+"count" the number of tracked objects; "referents" the seconds of gc.get_referents() for each of
+them; "objgraph", "pympler" and "guppy3" those of these tools, "nan" where one is not installed.
 """
 import collections
 import gc
@@ -55,11 +57,55 @@ def timed(function):
     return time.perf_counter() - start
 
 
+def fork():
+    start = time.perf_counter()
+    pid = os.fork()
+    if not pid:
+        os._exit(0)
+    seconds = time.perf_counter() - start
+    os.waitpid(pid, 0)
+    return seconds
+
+
+def referents():
+    count = 0
+    for thing in gc.get_objects():
+        count += len(gc.get_referents(thing))
+    return count
+
+
+def objgraph():
+    import objgraph as peer
+    return timed(peer.most_common_types)
+
+
+def pympler():
+    from pympler import muppy, summary
+    return timed(lambda: summary.summarize(muppy.get_objects()))
+
+
+def guppy3():
+    import guppy
+    return timed(lambda: str(guppy.hpy().heap()))
+
+
+def installed(function):
+    try:
+        return function()
+    except ImportError:
+        return float("nan")
+
+
 COMMANDS = {
     "counter": lambda: sorted(timed(lambda: collections.Counter(map(type, gc.get_objects())))
                               for _ in range(3))[1],
     "collect": lambda: timed(gc.collect),
+    "fork": fork,
     "count": lambda: len(gc.get_objects()),
+    "referents": lambda: timed(referents),
+    "objgraph": lambda: installed(objgraph),
+    "pympler": lambda: installed(pympler),
+    "guppy3": lambda: installed(guppy3),
 }
 
 

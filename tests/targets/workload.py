@@ -1,10 +1,11 @@
 """The oracle target: objects of every kind, and the truth about them from the interpreter itself.
 
-    workload.py --dump FILE --ready FILE [--freeze] [--subinterpreters]
+    workload.py --dump FILE --ready FILE [--graph FILE] [--freeze] [--subinterpreters]
 
-FILE gets, for each object of gc.get_objects(), separated by tabs: address, type, sys.getsizeof(),
-generation, reference count; and "own" lines for what only the dump itself made. Then it waits: "unfreeze FILE" thaws
-the permanent generation and writes the same of all that gc.get_objects() tells then.
+FILE gets what truth.py tells of all objects. Then it waits: "unfreeze FILE" thaws the permanent
+generation and writes the same of all that gc.get_objects() tells then.
+The FILE of --graph gets what truth.py tells of the graph; and before that what names Python knows:
+"name" lines with the holder, the kind of the reference, the name, and the object.
 Modules that this interpreter lacks are left out.
 """
 import abc
@@ -22,12 +23,12 @@ import random
 import re
 import sys
 import threading
+import truth
 import types
 import typing
 import weakref
 
 KEEP = []
-OWN_REFERENCES = 0  # set by main()
 
 
 def keep(*items):
@@ -295,66 +296,50 @@ def subinterpreter():
     raise SystemExit("no sub-interpreters here")
 
 
-def describe(item, generation):
-    kind = type(item)
-    try:
-        name = "%s.%s" % (kind.__module__, kind.__qualname__)
-    except Exception:
-        name = "!"
-    try:
-        size = sys.getsizeof(item)
-    except Exception:
-        size = "!"
-    return "0x%x\t%s\t%s\t%s\t%d\n" % (id(item), name, size, generation,
-                                     sys.getrefcount(item) - OWN_REFERENCES)
+def names_of(item):
+    """(holder, kind, name, object) as Python itself can tell them."""
+    if type(item) in (list, tuple):
+        for index, value in enumerate(item):
+            yield item, "item", str(index), value
+    elif type(item) is dict:
+        for key, value in item.items():
+            if type(key) is str and key.isidentifier() and len(key) < 50:
+                yield item, "value", key, value
+    elif type(item) is types.FunctionType:
+        for name in ("__code__", "__globals__", "__defaults__", "__closure__"):
+            if getattr(item, name) is not None:
+                yield item, "slot", name, getattr(item, name)
+        for name, cell in zip(item.__code__.co_freevars, item.__closure__ or ()):
+            yield cell, "cell", name, cell
+    elif type(item) is Slots:
+        for name in ("a", "b"):
+            if hasattr(item, name):
+                yield item, "slot", name, getattr(item, name)
+    elif type(item) is Plain:
+        for name in ("n", "text", "items"):
+            if hasattr(item, name):
+                yield item, "attribute", name, getattr(item, name)
+    elif type(item) is types.GeneratorType and item.gi_frame is not None:
+        for name in item.gi_code.co_varnames:
+            if name in item.gi_frame.f_locals:
+                yield item, "local", name, item.gi_frame.f_locals[name]
 
 
-def own_references():
-    """How many references describing an object from a loop over a list adds to its count."""
-    probe = []
-    for item in [probe]:
-        counted = int(describe(item, 0).split()[-1])
-    del item
-    return counted - 1  # at rest it has one, from this function
-
-
-def dump(path):
-    """Only text is made while describing, and text is not tracked; files come afterwards."""
-    lines = ["# hexversion=%x\n" % sys.hexversion]
-    own = [sys._getframe(), lines]
-    for generation in range(3):
-        listed = gc.get_objects(generation=generation)
-        own.append(listed)
-        for item in listed:
-            lines.append(describe(item, generation))
-    own.append(own)
-    for item in own:
-        lines.append("own\t0x%x\n" % id(item))
-    item = listed = None
-    own.clear()
-    text = "".join(lines).encode("utf-8", "surrogateescape")
-    lines.clear()
-    write_file(path, text)
-
-
-def write_file(path, data):
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-    while data:
-        data = data[os.write(fd, data):]
-    os.close(fd)
+def known_names():
+    for item in KEEP:
+        for holder, kind, name, value in names_of(item):
+            yield "name\t0x%x\t%s\t%s\t0x%x\n" % (id(holder), kind, name, id(value))
 
 
 def answer(words):
     if words[0] == "unfreeze":
         gc.unfreeze()
-        text = "".join([describe(item, 3) for item in gc.get_objects()])
-        write_file(words[1], text.encode("utf-8", "surrogateescape"))
+        text = "".join([truth.describe(item, 3) for item in gc.get_objects()])
+        truth.write_file(words[1], text.encode("utf-8", "surrogateescape"))
         print("done", flush=True)
 
 
 def main():
-    global OWN_REFERENCES
-    OWN_REFERENCES = own_references()
     options = dict(zip(sys.argv[1:], sys.argv[2:] + [""]))
     containers()
     instances()
@@ -371,11 +356,14 @@ def main():
         gc.collect()
     gc.disable()
     keep(*[[n] for n in range(50)])
-    dump(options["--dump"])
-    write_file(options["--ready"], b"ready\n")
+    truth.dump(options["--dump"])
+    if "--graph" in options:
+        # To look at a generator's frame makes an object of it: names come first.
+        truth.dump_graph(options["--graph"], list(known_names()))
+    truth.write_file(options["--ready"], b"ready\n")
     buffer = b""
     while True:
-        part = os.read(0, 4096)
+        part = os.read(0, truth.BUFFER)
         if not part:
             break
         buffer += part

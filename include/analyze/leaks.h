@@ -1,0 +1,98 @@
+/*
+ * Who holds what leaks: over a series of heaps of one process, what was created after the first one
+ * and is in every later one (it persists), put together by the place that holds it.
+ *
+ * A place is a generalised chain of references (analyze/path.h) from a root, as analyze/reach.h
+ * finds it. Of what persists, each object whose predecessor in its chain does not persist is the
+ * first of what came to that place at once; all that persists behind it belongs to its group, but
+ * for what came to a place that grows, into a container that came itself and once.
+ *
+ * A group is a suspect where all of this holds; anything else that persists is normal:
+ *
+ *	the place grew    it holds more objects from each heap to the next (of five steps or more a
+ *	                  quarter may be without growth), and most in the last. This leaves out what
+ *	                  was set up once, and what is full.
+ *	what came stays   of the objects in this place that are newer than the first heap at least
+ *	                  half make it larger, and do not stand where old ones stood; and of what it
+ *	                  grew by at the first step at least half persists. This leaves out caches
+ *	                  with turnover and queues of work.
+ *	it is no chance   with fewer than LEAKS_SURE_STEPS steps it grew by more than the number of
+ *	                  steps that are missing times the square root of what came and went: with
+ *	                  three heaps by 9 objects where nothing went
+ *	it is not little  LEAKS_FEW_OBJECTS more than in the first heap, or LEAKS_FEW_BYTES retained
+ *	it is no shadow   weak references live as long as what they refer to
+ *	nobody is to come what nothing reaches is garbage, and a suspect only where the collector
+ *	                  has not run in all the time.
+ *
+ * What hangs on a new object behind a suspect place is put to that suspect, though the new object
+ * itself is not known to persist.
+ *
+ * Identity is strict, and takes an object for a new one where nothing proves that it is the old
+ *one. Here its place is evidence, too: what has the same address, type and content all along counts
+ * to a suspect's group. Elsewhere only what is proven persists.
+ *
+ * What it cannot know: that a cache which is still filling has a limit. A longer series says it.
+ *
+ * Memory: for each object of the last heap about 70 bytes at the peak, with its dominators; of
+ * each other one 16, one after the other. Time: near linear.
+ */
+#ifndef REFTRACKER_ANALYZE_LEAKS_H
+#define REFTRACKER_ANALYZE_LEAKS_H
+
+#include "analyze/histogram.h"
+
+enum {
+	LEAKS_SAMPLES = 5,
+	LEAKS_FEW_OBJECTS = 4,
+	LEAKS_FEW_BYTES = 4096,
+	LEAKS_SURE_STEPS = 5
+};
+
+/** Why a group is a suspect, or is none. */
+enum leaks_verdict {
+	LEAKS_SUSPECT,
+	LEAKS_STABLE,  /**< the place does not grow */
+	LEAKS_CHURN,   /**< what comes takes the place of what goes */
+	LEAKS_LITTLE,  /**< too little to say anything */
+	LEAKS_SHADOW,  /**< weak references to what is held elsewhere */
+	LEAKS_GARBAGE, /**< nothing reaches it, the collector will free it */
+	LEAKS_PART,    /**< put to another group, with which it is counted */
+};
+
+struct leaks_group {
+	char *path; /**< the place; owned */
+	enum leaks_verdict verdict;
+	struct histogram types; /**< its objects; only of suspects */
+	uint64_t count, size;	/**< its objects, all of which persist; shallow bytes */
+	uint64_t sure,
+		sure_size; /**< of these, those of which identity (analyze/identity.h) is sure */
+	uint64_t retained; /**< bytes that its first objects keep alive */
+	uint64_t *growth;  /**< for each heap: objects in this place; owned */
+	uint32_t holder;   /**< where most of it accumulates; HEAP_NONE: held by a root itself */
+	uint64_t held;	   /**< first objects of the group that are there */
+	char *holder_path; /**< its own place; NULL without a holder; owned */
+	uint32_t samples[LEAKS_SAMPLES]; /**< first objects there; keys only where all are */
+	size_t sample_count;
+};
+
+DEFINE_ARRAY(leaks_group_array, struct leaks_group)
+
+/** A zeroed one is a valid empty one. */
+struct leaks {
+	size_t heap_count;
+	/** Suspects first; then by what they retain, the largest first. */
+	struct leaks_group_array groups;
+	size_t suspects;
+	uint64_t persistent, persistent_size;	/**< objects and shallow bytes, all */
+	uint64_t unexplained, unexplained_size; /**< of these, in no suspect */
+};
+
+/**
+ * @heaps: @count of them in the order of time, three at least, all with references. ERROR_USAGE
+ * where they are fewer, without references, or not of one process.
+ */
+_must_check_ struct error *leaks_find(const struct heap *const *heaps, size_t count,
+				      struct leaks *ret);
+void leaks_deinit(struct leaks *leaks);
+
+#endif

@@ -1,0 +1,54 @@
+/*
+ * How each object is reached: a tree of shortest chains of references from the roots, the best
+ * roots and the best references first. Chains are for people, so "best" is what says most:
+ *
+ *	roots       modules; frames; threads, interpreter and static objects; then what is only a
+ *	            guess or unexplained; then interned strings; last what nothing reaches. What a
+ *	            rank reaches is not looked at from the next ones, so an object that a module
+ *	            reaches over five references is not said to hang on a local variable.
+ *	references  within a rank first those with a meaning to the programmer: attributes, items,
+ *	            keys, values, variables. Types, the namespace of a function, references without
+ *	            a name and guesses only lead to what these do not reach.
+ *
+ * Weak references never lead anywhere. Breadth first, without recursion, linear; 8 bytes for each
+ * object, 5 more for a while where some are not reached, and 1 for each label.
+ */
+#ifndef REFTRACKER_ANALYZE_REACH_H
+#define REFTRACKER_ANALYZE_REACH_H
+
+#include "heap/heap.h"
+
+/** What not to go through. All may be NULL or 0. */
+struct reach_without {
+	const bool *objects; /**< for each object */
+	uint32_t kinds;	     /**< bits 1 << enum heap_kind */
+	uint32_t root_kinds; /**< bits 1 << enum heap_root_kind */
+	bool unreached;	     /**< leave alone what no root reaches */
+};
+
+struct reach {
+	const struct heap *heap; /**< borrowed */
+	/** For each object: the reference that leads to it; heap->ref_count + i: root number i;
+	 * REACH_NOTHING: no root reaches it, it begins a chain; REACH_NEVER: left out. Owned. */
+	uint32_t *via;
+	uint32_t *order; /**< objects reached, each behind the one before it in its chain; owned */
+	size_t count;	 /**< of order */
+};
+
+#define REACH_NEVER   UINT32_MAX
+#define REACH_NOTHING (UINT32_MAX - 1)
+
+_must_check_ struct error *reach_make(const struct heap *heap, const struct reach_without *without,
+				      struct reach *ret);
+void reach_deinit(struct reach *reach);
+
+/** Whether a reference is one with a meaning to the programmer, see above. Weak ones are not. */
+bool reach_is_plain(const struct heap *heap, size_t ref);
+
+/** The object before @id in its chain; HEAP_NONE: it begins one, or is left out. Logarithmic. */
+uint32_t reach_before(const struct reach *reach, uint32_t id);
+
+/** The root by which a chain begins at @id; HEAP_NONE: none, or it does not begin there. */
+uint32_t reach_root(const struct reach *reach, uint32_t id);
+
+#endif

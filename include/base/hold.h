@@ -1,0 +1,19 @@
+/*
+ * Signals that must wait: those that end or suspend this process while it holds another one.
+ */
+#ifndef REFTRACKER_BASE_HOLD_H
+#define REFTRACKER_BASE_HOLD_H
+
+#include <signal.h>
+#include <stdbool.h>
+
+enum hold {
+	HOLD_ENDING,	/**< Ctrl-C and its like */
+	HOLD_SUSPENDING /**< and Ctrl-Z and its like: where even a pause must not be */
+};
+
+/** This thread takes none of them until hold_end(); calls may nest. False: nothing was changed. */
+bool hold_begin(enum hold what, sigset_t *before);
+void hold_end(const sigset_t *before);
+
+#endif

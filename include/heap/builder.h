@@ -1,0 +1,104 @@
+/*
+ * Making a heap: objects in any order, then their references, then the roots.
+ *
+ *	heap_builder_add_type(), heap_builder_add_list(), heap_builder_add_object() ...
+ *	heap_builder_add_refs() for the objects 0, 1, 2 ... in this order, none left out
+ *	heap_builder_add_root() ...
+ *	heap_builder_finish()
+ *
+ * Objects may be added between the references of others: their numbers here are those of their
+ * adding, from 0; heap_builder_finish() sorts them by address, and they get other ids.
+ */
+#ifndef REFTRACKER_HEAP_BUILDER_H
+#define REFTRACKER_HEAP_BUILDER_H
+
+#include "heap/heap.h"
+
+struct heap_builder;
+
+#define HEAP_UNTRACKED UINT32_MAX
+
+struct heap_object {
+	raddr_t address; /**< a multiple of 8 */
+	uint32_t type;
+	uint32_t list; /**< index of its list, HEAP_UNTRACKED: on none */
+	uint64_t size, refcount;
+	uint16_t content; /**< see struct heap */
+	uint32_t body;	  /**< of a tracked object, see struct heap */
+};
+
+struct heap_ref {
+	uint32_t target; /**< number of its adding */
+	uint32_t label;	 /**< heap_builder_add_label() */
+};
+
+DEFINE_ARRAY(heap_ref_array, struct heap_ref)
+
+_must_check_ struct error *heap_builder_create(struct heap_builder **ret);
+void heap_builder_destroy(struct heap_builder *builder);
+
+static inline void cleanup_heap_builder(struct heap_builder **builder)
+{
+	heap_builder_destroy(*builder);
+}
+#define _cleanup_heap_builder_ _cleanup_(cleanup_heap_builder)
+
+/** Keep no objects from now on, only the counts of types and lists. */
+void heap_builder_totals_only(struct heap_builder *builder);
+
+/** Facts to be filled in at any time before heap_builder_finish(). Borrowed. */
+struct heap_facts *heap_builder_facts(struct heap_builder *builder);
+
+/** Forget all but the facts and the texts, keep the memory. For a capture that is tried again. */
+void heap_builder_clear(struct heap_builder *builder);
+
+/** Intern a text (copied); NULL is HEAP_NONE. */
+_must_check_ struct error *heap_builder_add_text(struct heap_builder *builder, const char *text,
+						 heap_text_t *ret);
+
+_must_check_ struct error *heap_builder_set_string(struct heap_builder *builder,
+						   enum heap_string which, const char *text);
+
+/** Add a type; its index is the number of types before. @name is copied. */
+_must_check_ struct error *heap_builder_add_type(struct heap_builder *builder, raddr_t address,
+						 const char *name);
+
+/** Add a list; its count grows as objects are added to it. At most 65,536 lists. */
+_must_check_ struct error *heap_builder_add_list(struct heap_builder *builder,
+						 const struct heap_list *list);
+
+/** Add an object; the position on its list is the number of objects added to that before. */
+_must_check_ struct error *heap_builder_add_object(struct heap_builder *builder,
+						   const struct heap_object *object);
+
+/** Intern a label. */
+_must_check_ struct error *heap_builder_add_label(struct heap_builder *builder, enum heap_kind kind,
+						  heap_text_t name, uint32_t *ret);
+
+/** All references of the next object, whose targets may be added later. */
+_must_check_ struct error *heap_builder_add_refs(struct heap_builder *builder,
+						 const struct heap_ref *refs, size_t count);
+
+/** The targets of roots and objects of frames are numbers of adding here. */
+_must_check_ struct error *heap_builder_add_root(struct heap_builder *builder,
+						 const struct heap_root *root);
+_must_check_ struct error *heap_builder_add_thread(struct heap_builder *builder,
+						   const struct heap_thread *thread);
+_must_check_ struct error *heap_builder_add_frame(struct heap_builder *builder,
+						  const struct heap_frame *frame);
+
+/** Give object number @object a text. The last one counts. */
+_must_check_ struct error *heap_builder_set_object_text(struct heap_builder *builder,
+							uint32_t object, heap_text_t text);
+
+/** The size of an object that was added, by the number of its adding. */
+uint64_t heap_builder_object_size(const struct heap_builder *builder, uint32_t object);
+
+/**
+ * Sort and pack, and with facts.with_graph add the roots of heap_find_unexplained(). The builder is
+ * empty afterwards, and can be cleared and used again. An address that comes twice is
+ * ERROR_INCONSISTENT; a target that was never added is ERROR_BAD_DATA.
+ */
+_must_check_ struct error *heap_builder_finish(struct heap_builder *builder, struct heap **ret);
+
+#endif

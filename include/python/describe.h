@@ -1,0 +1,24 @@
+/*
+ * An object in a few words, for people.
+ */
+#ifndef REFTRACKER_PYTHON_DESCRIBE_H
+#define REFTRACKER_PYTHON_DESCRIBE_H
+
+#include "python/view.h"
+
+enum {
+	DESCRIBE_TYPE = 2048, /**< bytes for the name of a type */
+	DESCRIBE_VALUE = 256, /**< bytes for a value */
+};
+
+/** module.qualname of the object's type. False where it cannot be read. */
+bool python_describe_type(struct py_view *view, raddr_t object, char *type, size_t size);
+
+/**
+ * The value of a number, a str or None as Python writes it, long texts cut off with "...".
+ * @type: of the object, as python_describe_type() says. False for all other types.
+ */
+bool python_describe_value(struct py_view *view, raddr_t object, const char *type, char *value,
+			   size_t size);
+
+#endif

@@ -1,0 +1,453 @@
+#include "leaks_private.h"
+
+#include "analyze/identity.h"
+#include "analyze/path.h"
+#include "base/progress.h"
+#include "base/radix.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void search_deinit(struct leaks_search *search)
+{
+	size_t i;
+
+	u32_array_deinit(&search->born);
+	u32_array_deinit(&search->seen);
+	free(search->stayed);
+	places_deinit(&search->places);
+	reach_deinit(&search->reach);
+	placement_deinit(&search->placement);
+	dominators_deinit(&search->dominators);
+	free(search->group_of);
+	leaks_first_array_deinit(&search->firsts);
+	u32_array_deinit(&search->group_at);
+	u32_array_deinit(&search->place_of);
+	for (i = 0; search->census && i < search->heap_count; i++)
+		free(search->census[i]);
+	free(search->census);
+	u64_array_deinit(&search->newer);
+	leaks_deinit(&search->leaks);
+}
+
+static struct error *check_heaps(const struct heap *const *heaps, size_t count)
+{
+	size_t i;
+
+	if (count < 3)
+		return error_create(ERROR_USAGE, "three snapshots are needed to say what persists");
+	for (i = 0; i < count; i++) {
+		if (!heaps[i]->facts.with_graph)
+			return error_create(ERROR_USAGE, "snapshot %zu has no references", i + 1);
+		if (heaps[i]->facts.pid != heaps[0]->facts.pid ||
+		    heaps[i]->facts.start_time != heaps[0]->facts.start_time)
+			return error_create(ERROR_OTHER,
+					    "snapshot %zu is of another process than the first",
+					    i + 1);
+		if (i && heaps[i]->facts.time < heaps[i - 1]->facts.time)
+			return error_create(ERROR_USAGE,
+					    "snapshot %zu is older than the one before it", i + 1);
+	}
+	return NULL;
+}
+
+/* From the heap before, each object inherits what @of says of it; what is new gets @k. */
+static void inherit(struct u32_array *earlier, const struct u32_array *of, size_t k)
+{
+	size_t i;
+
+	for (i = 0; i < earlier->count; i++) {
+		uint32_t old = earlier->items[i];
+
+		earlier->items[i] = old == IDENTITY_NONE ? (uint32_t)k : of->items[old];
+	}
+}
+
+static bool looks_the_same(const struct heap *a, uint32_t old, const struct heap *b, uint32_t new)
+{
+	if (heap_type(a, old)->address != heap_type(b, new)->address)
+		return false;
+	return !a->content[old] || !b->content[new] || a->content[old] == b->content[new];
+}
+
+/* What struct identity tells, by address, type and content alone. */
+static struct error *match_loosely(const struct heap *a, const struct heap *b,
+				   struct u32_array *ret)
+{
+	uint32_t old = 0, new;
+
+	try_(u32_array_reserve(ret, b->count + 1));
+	for (new = 0; new < b->count; new ++) {
+		raddr_t address = heap_address(b, new);
+
+		while (old < a->count && heap_address(a, old) < address)
+			old++;
+		ret->items[new] = IDENTITY_NONE;
+		if (old < a->count && heap_address(a, old) == address &&
+		    looks_the_same(a, old, b, new))
+			ret->items[new] = old;
+	}
+	ret->count = b->count;
+	return NULL;
+}
+
+static struct error *all_old(const struct heap *heap, struct u32_array *ret)
+{
+	try_(u32_array_reserve(ret, heap->count + 1));
+	ret->count = heap->count;
+	memset(ret->items, 0, ret->count * sizeof(*ret->items));
+	return NULL;
+}
+
+static void replace(struct u32_array *array, struct u32_array *by)
+{
+	u32_array_deinit(array);
+	*array = *by;
+	*by = (struct u32_array){0};
+}
+
+static struct error *find_births(struct leaks_search *search)
+{
+	const struct heap *const *heaps = search->heaps;
+	size_t k;
+
+	try_(all_old(heaps[0], &search->born));
+	try_(all_old(heaps[0], &search->seen));
+	for (k = 1; k < search->heap_count; k++) {
+		_cleanup_(identity_deinit) struct identity identity = {0};
+		_cleanup_(u32_array_deinit) struct u32_array loose = {0};
+
+		try_(identity_match(heaps[k - 1], heaps[k], &identity));
+		inherit(&identity.earlier, &search->born, k);
+		replace(&search->born, &identity.earlier);
+		try_(match_loosely(heaps[k - 1], heaps[k], &loose));
+		inherit(&loose, &search->seen, k);
+		replace(&search->seen, &loose);
+	}
+	return NULL;
+}
+
+/* Created after the first heap, and in every later one: for certain. */
+static bool persists_surely(const struct leaks_search *search, uint32_t id)
+{
+	return search->born.items[id] == 1;
+}
+
+/* As far as one can tell. Identity is strict, and takes some for new that are not. */
+static bool persists(const struct leaks_search *search, uint32_t id)
+{
+	return persists_surely(search, id) || search->seen.items[id] == 1;
+}
+
+/* Places for what persists and all that leads there. */
+static struct error *place_persistent(struct leaks_search *search)
+{
+	_cleanup_free_ bool *wanted = calloc(search->heap->count + 1, sizeof(*wanted));
+	size_t i;
+
+	if (!wanted)
+		return &error_no_memory;
+	for (i = search->reach.count; i-- > 0;) {
+		uint32_t id = search->reach.order[i], before;
+
+		wanted[id] = wanted[id] || persists(search, id);
+		before = wanted[id] ? reach_before(&search->reach, id) : HEAP_NONE;
+		if (before != HEAP_NONE)
+			wanted[before] = true;
+	}
+	return places_fill(&search->places, &search->reach, wanted, search->born.items,
+			   &search->placement);
+}
+
+/* Keys belong to the group of the values beside them. */
+static uint32_t group_place(const struct leaks_search *search, uint32_t place)
+{
+	const struct places *places = &search->places;
+	const char *step = strtab_get(&places->steps, places->list.items[place].step);
+	uint32_t beside;
+
+	if (strcmp(step, ".<key *>"))
+		return place;
+	beside = places_sibling(places, place, "[*]");
+	return beside == PLACES_NONE ? place : beside;
+}
+
+static struct error *group_for(struct leaks_search *search, uint32_t place, uint32_t *ret)
+{
+	struct leaks_group group = {.holder = HEAP_NONE};
+	uint32_t *at = &search->group_at.items[place];
+
+	if (!*at) {
+		try_(leaks_group_array_append(&search->leaks.groups, group));
+		try_(u32_array_append(&search->place_of, place));
+		*at = (uint32_t)search->leaks.groups.count;
+	}
+	*ret = *at - 1;
+	return NULL;
+}
+
+/*
+ * Whether an object belongs to the group of the one before it in its chain. It does not where that
+ * is only a container that came once, and this is where things come all the time.
+ */
+static bool joins(const struct leaks_search *search, uint32_t id, uint32_t before)
+{
+	if (before == HEAP_NONE || !persists(search, before))
+		return false;
+	return leaks_place_grew(search, search->place_of.items[search->group_of[before]]) ||
+	       !leaks_place_grew(search, group_place(search, search->placement.place[id]));
+}
+
+static struct error *group_object(struct leaks_search *search, uint32_t id)
+{
+	uint32_t before = reach_before(&search->reach, id), *group = &search->group_of[id];
+	struct leaks_group *g;
+
+	if (joins(search, id, before)) {
+		*group = search->group_of[before];
+	} else {
+		try_(group_for(search, group_place(search, search->placement.place[id]), group));
+		try_(leaks_first_array_append(&search->firsts, (struct leaks_first){*group, id}));
+	}
+	g = &search->leaks.groups.items[*group];
+	g->count++;
+	g->size += heap_size(search->heap, id);
+	if (persists_surely(search, id)) {
+		g->sure++;
+		g->sure_size += heap_size(search->heap, id);
+	}
+	if (search->placement.place[id] == search->place_of.items[*group])
+		search->stayed[search->placement.place[id]]++;
+	return NULL;
+}
+
+static struct error *make_groups(struct leaks_search *search)
+{
+	size_t i, n = search->places.list.count;
+
+	search->group_of = malloc((search->heap->count + 1) * sizeof(*search->group_of));
+	search->stayed = calloc(n, sizeof(*search->stayed));
+	if (!search->group_of || !search->stayed)
+		return &error_no_memory;
+	memset(search->group_of, 0xff, (search->heap->count + 1) * sizeof(*search->group_of));
+	try_(u32_array_reserve(&search->group_at, n));
+	memset(search->group_at.items, 0, n * sizeof(*search->group_at.items));
+	for (i = 0; i < search->reach.count; i++) {
+		if (persists(search, search->reach.order[i]))
+			try_(group_object(search, search->reach.order[i]));
+	}
+	return NULL;
+}
+
+/* Objects of one heap in each place; of the last one also those that are newer than the first. */
+static struct error *count_heap(struct leaks_search *search, size_t k, const struct reach *reach,
+				const uint32_t *born)
+{
+	_cleanup_(placement_deinit) struct placement placement = {0};
+	size_t i, n = search->places.list.count;
+
+	search->census[k] = calloc(n, sizeof(**search->census));
+	if (!search->census[k])
+		return &error_no_memory;
+	try_(places_fill(&search->places, reach, NULL, born, &placement));
+	for (i = 0; i < reach->count; i++) {
+		uint32_t id = reach->order[i], place = placement.place[id];
+
+		if (place == PLACES_NONE || placement_is_namespace(&placement, id))
+			continue;
+		search->census[k][place]++;
+		if (born)
+			search->newer.items[place] += born[id] > 0;
+	}
+	return NULL;
+}
+
+static struct error *count_places(struct leaks_search *search)
+{
+	size_t k, n = search->places.list.count;
+
+	search->census = calloc(search->heap_count, sizeof(*search->census));
+	if (!search->census)
+		return &error_no_memory;
+	try_(u64_array_reserve(&search->newer, n));
+	memset(search->newer.items, 0, n * sizeof(*search->newer.items));
+	for (k = 0; k + 1 < search->heap_count; k++) {
+		_cleanup_(reach_deinit) struct reach reach = {0};
+
+		try_(reach_make(search->heaps[k], NULL, &reach));
+		try_(count_heap(search, k, &reach, NULL));
+	}
+	return count_heap(search, k, &search->reach, search->born.items);
+}
+
+/* What the first objects of each group retain, where one is not behind another one of its group. */
+static struct error *sum_retained(struct leaks_search *search)
+{
+	const struct dominators *d = &search->dominators;
+	size_t vertices = d->object_count + d->thread_count, i;
+	_cleanup_free_ uint32_t *cover = malloc((vertices + 1) * sizeof(*cover));
+	_cleanup_free_ uint64_t *is_first = calloc(vertices / 64 + 1, sizeof(*is_first));
+
+	if (!cover || !is_first)
+		return &error_no_memory;
+	for (i = 0; i < search->firsts.count; i++) {
+		uint32_t id = search->firsts.items[i].object;
+
+		is_first[id / 64] |= UINT64_C(1) << (id % 64);
+	}
+	for (i = 0; i < vertices; i++) {
+		uint32_t v = d->order[i], above = d->parent[v];
+
+		cover[v] = above == DOMINATORS_ROOT ? LEAKS_NO_GROUP : cover[above];
+		if (!(is_first[v / 64] >> (v % 64) & 1))
+			continue;
+		if (cover[v] != search->group_of[v])
+			search->leaks.groups.items[search->group_of[v]].retained += d->retained[v];
+		cover[v] = search->group_of[v];
+	}
+	return NULL;
+}
+
+/* The owner of the attributes, where an object is the dict in which they are. */
+uint32_t leaks_owner(const struct leaks_search *search, uint32_t id)
+{
+	while (id != HEAP_NONE && placement_is_namespace(&search->placement, id))
+		id = reach_before(&search->reach, id);
+	return id;
+}
+
+/* The start of a chain of repeating steps is the place from which it grows. */
+static uint32_t start_of_chain(const struct leaks_search *search, uint32_t holder, uint32_t place)
+{
+	uint32_t before;
+
+	while (holder != HEAP_NONE && search->placement.place[holder] == place) {
+		before = reach_before(&search->reach, holder);
+		if (before == HEAP_NONE)
+			break;
+		holder = before;
+	}
+	return leaks_owner(search, holder);
+}
+
+/* A key stands beside what it leads to, which says more. */
+static bool is_key(const struct leaks_search *search, uint32_t id)
+{
+	uint32_t via = search->reach.via[id];
+
+	return via < search->heap->ref_count && heap_ref_kind(search->heap, via) == HEAP_KEY &&
+	       path_has_value(search->heap, reach_before(&search->reach, id), via);
+}
+
+static void take_samples(const struct leaks_search *search, const struct radix_row *rows,
+			 size_t count, struct leaks_group *group)
+{
+	int keys;
+	size_t i;
+
+	group->sample_count = 0;
+	for (keys = 0; keys < 2 && !group->sample_count; keys++) {
+		for (i = 0; i < count && group->sample_count < LEAKS_SAMPLES; i++) {
+			if (is_key(search, rows[i].value) == keys)
+				group->samples[group->sample_count++] = rows[i].value;
+		}
+	}
+}
+
+static void count_holder(struct leaks_search *search, const struct radix_row *rows, size_t count)
+{
+	uint32_t group = (uint32_t)(rows->key >> 32);
+	struct leaks_group *g = &search->leaks.groups.items[group];
+
+	if (count <= g->held)
+		return;
+	g->held = count;
+	g->holder = (uint32_t)rows->key;
+	take_samples(search, rows, count, g);
+}
+
+/* Sorted by group and holder, those of one holder stand together. */
+static struct error *find_holders(struct leaks_search *search)
+{
+	size_t n = search->firsts.count, i, start;
+	_cleanup_free_ struct radix_row *rows = calloc(2 * n + 1, sizeof(*rows));
+
+	if (!rows)
+		return &error_no_memory;
+	for (i = 0; i < n; i++) {
+		const struct leaks_first *first = &search->firsts.items[i];
+		uint32_t holder = leaks_owner(search, reach_before(&search->reach, first->object));
+
+		rows[i].key = (uint64_t)first->group << 32 | holder;
+		rows[i].value = first->object;
+	}
+	radix_sort(rows, n, rows + n);
+	for (start = 0, i = 1; n && i <= n; i++) {
+		if (i < n && rows[i].key == rows[start].key)
+			continue;
+		count_holder(search, rows + start, i - start);
+		start = i;
+	}
+	for (i = 0; i < search->leaks.groups.count; i++) {
+		struct leaks_group *g = &search->leaks.groups.items[i];
+
+		g->holder = start_of_chain(search, g->holder, search->place_of.items[i]);
+	}
+	return NULL;
+}
+
+static int worst_first(const void *left, const void *right)
+{
+	const struct leaks_group *a = left, *b = right;
+
+	if ((a->verdict == LEAKS_SUSPECT) != (b->verdict == LEAKS_SUSPECT))
+		return a->verdict == LEAKS_SUSPECT ? -1 : 1;
+	if (a->retained != b->retained)
+		return a->retained > b->retained ? -1 : 1;
+	return strcmp(a->path, b->path);
+}
+
+static struct error *find(struct leaks_search *search)
+{
+	try_(find_births(search));
+	try_(places_init(&search->places));
+	try_(reach_make(search->heap, NULL, &search->reach));
+	try_(place_persistent(search));
+	try_(count_places(search));
+	try_(make_groups(search));
+	try_(dominators_make(search->heap, &search->dominators));
+	try_(sum_retained(search));
+	try_(find_holders(search));
+	try_(leaks_complete(search));
+	if (search->leaks.groups.count)
+		qsort(search->leaks.groups.items, search->leaks.groups.count,
+		      sizeof(*search->leaks.groups.items), worst_first);
+	return NULL;
+}
+
+struct error *leaks_find(const struct heap *const *heaps, size_t count, struct leaks *ret)
+{
+	_cleanup_(search_deinit) struct leaks_search search = {
+		.heaps = heaps,
+		.heap_count = count,
+	};
+	_progress_ const char *before = progress_begin("looking for leaks");
+
+	try_(check_heaps(heaps, count));
+	search.heap = heaps[count - 1];
+	search.leaks.heap_count = count;
+	try_(find(&search));
+	*ret = search.leaks;
+	search.leaks = (struct leaks){0};
+	return NULL;
+}
+
+void leaks_deinit(struct leaks *leaks)
+{
+	size_t i;
+
+	for (i = 0; i < leaks->groups.count; i++)
+		leaks_group_deinit(&leaks->groups.items[i]);
+	leaks_group_array_deinit(&leaks->groups);
+	*leaks = (struct leaks){0};
+}

@@ -1,0 +1,55 @@
+/*
+ * Shared by leaks.c, which finds what persists and puts it together by places, and
+ * leaks_verdict.c, which says which of these groups are suspects.
+ */
+#ifndef REFTRACKER_ANALYZE_LEAKS_PRIVATE_H
+#define REFTRACKER_ANALYZE_LEAKS_PRIVATE_H
+
+#include "analyze/dominators.h"
+#include "analyze/leaks.h"
+#include "places.h"
+
+#define LEAKS_NO_GROUP UINT32_MAX
+
+/* One object that is the first of what came to its place. */
+struct leaks_first {
+	uint32_t group;
+	uint32_t object;
+};
+
+DEFINE_ARRAY(leaks_first_array, struct leaks_first)
+
+struct leaks_search {
+	const struct heap *const *heaps;
+	size_t heap_count;
+	const struct heap *heap; /**< the last one */
+	struct u32_array born;	 /**< of its objects: the first heap that has them */
+	/** The same by address, type and content alone: what proves more can be wrong in one. */
+	struct u32_array seen;
+	uint64_t *stayed; /**< objects in each place that are of its own group */
+	struct places places;
+	struct reach reach; /**< of the last heap, as the two below */
+	struct placement placement;
+	struct dominators dominators;
+	uint32_t *
+		group_of; /**< of each object of the last heap that persists; else LEAKS_NO_GROUP */
+	struct leaks_first_array firsts;
+	struct u32_array group_at; /**< of a place + 1: index of its group, or 0 */
+	struct u32_array place_of; /**< of a group */
+	uint64_t **census;	   /**< for each heap: objects in each place */
+	struct u64_array newer;	   /**< of the last heap: objects in each place that are not old */
+	struct leaks leaks;
+};
+
+/** The owner of the attributes, where an object is the dict in which they are; else itself. */
+uint32_t leaks_owner(const struct leaks_search *search, uint32_t id);
+
+/** Whether a place holds more from each heap to the next, see analyze/leaks.h. */
+bool leaks_place_grew(const struct leaks_search *search, uint32_t place);
+
+/** Growth, paths, verdicts and types of all groups; those that belong together become one. */
+_must_check_ struct error *leaks_complete(struct leaks_search *search);
+
+void leaks_group_deinit(struct leaks_group *group);
+
+#endif

@@ -1,0 +1,275 @@
+#include "leaks_private.h"
+
+#include "analyze/path.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void leaks_group_deinit(struct leaks_group *group)
+{
+	free(group->path);
+	free(group->holder_path);
+	free(group->growth);
+	histogram_deinit(&group->types);
+}
+
+/* Whether the collector ran between the first and the last heap, as far as that is known. */
+static bool has_collected(const struct leaks_search *search)
+{
+	const struct heap *first = search->heaps[0], *last = search->heap;
+	size_t i, k;
+	unsigned int g;
+
+	for (i = 0; i < last->list_count; i++) {
+		for (k = 0; k < first->list_count; k++) {
+			const struct heap_list *a = &first->lists[k], *b = &last->lists[i];
+
+			if (a->interp != b->interp)
+				continue;
+			if (!a->collections_known || !b->collections_known)
+				return true;
+			for (g = 0; g < HEAP_COUNTED_GENERATIONS; g++) {
+				if (a->collections[g] != b->collections[g])
+					return true;
+			}
+		}
+	}
+	return false;
+}
+
+static bool is_garbage(const struct leaks_search *search, const struct leaks_group *group)
+{
+	uint32_t id = group->samples[0], before;
+
+	for (before = reach_before(&search->reach, id); before != HEAP_NONE;
+	     before = reach_before(&search->reach, id))
+		id = before;
+	return search->reach.via[id] == REACH_NOTHING;
+}
+
+bool leaks_place_grew(const struct leaks_search *search, uint32_t place)
+{
+	size_t still = 0, k, last = search->heap_count - 1;
+
+	for (k = 1; k <= last; k++) {
+		uint64_t before = search->census[k - 1][place], now = search->census[k][place];
+
+		still += now <= before;
+		if (now > search->census[last][place])
+			return false;
+	}
+	return still <= (last >= 5 ? last / 4 : 0);
+}
+
+/* Objects/weakrefobject.c: a weak reference, or one of a subclass as weakref.KeyedRef. */
+static bool is_weak_reference(const struct heap *heap, uint32_t id)
+{
+	size_t ref;
+
+	for (ref = heap_refs_begin(heap, id); ref < heap_refs_end(heap, id); ref++) {
+		if (!heap_ref_strong(heap, ref))
+			return strstr(heap_type_name(heap, id), "weakref") ||
+			       strstr(heap_type_name(heap, id), "Ref");
+	}
+	return false;
+}
+
+static bool is_shadow(const struct leaks_search *search, const struct leaks_group *group)
+{
+	size_t i;
+
+	for (i = 0; i < group->sample_count; i++) {
+		if (!is_weak_reference(search->heap, group->samples[i]))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Where objects come and go, their number goes up and down by chance; how far, the square root of
+ * what came and went says. That it does so upwards each time is less likely with each step: a
+ * short series must show more. Where nothing goes, this asks for a few objects and no more. Old
+ * objects that were in another place before, because they lost the nearer one, are no growth.
+ */
+static bool is_chance(const struct leaks_search *search, const struct leaks_group *group,
+		      uint32_t place)
+{
+	size_t last = search->heap_count - 1;
+	uint64_t grew = group->growth[last] - group->growth[0], came = search->newer.items[place];
+	uint64_t net = grew < came ? grew : came, went = came - net;
+	uint64_t times = last < LEAKS_SURE_STEPS ? LEAKS_SURE_STEPS - last : 0;
+
+	return net < UINT32_MAX && net * net < times * times * (came + went);
+}
+
+static enum leaks_verdict judge(const struct leaks_search *search, const struct leaks_group *group,
+				uint32_t place, bool collected)
+{
+	size_t last = search->heap_count - 1;
+	uint64_t net, came;
+
+	if (collected && is_garbage(search, group))
+		return LEAKS_GARBAGE;
+	if (is_shadow(search, group))
+		return LEAKS_SHADOW;
+	if (!leaks_place_grew(search, place))
+		return LEAKS_STABLE;
+	net = group->growth[last] - group->growth[0];
+	if (net < (search->newer.items[place] + 1) / 2)
+		return LEAKS_CHURN;
+	came = group->growth[1] > group->growth[0] ? group->growth[1] - group->growth[0] : 0;
+	if (search->stayed[place] < (came + 1) / 2)
+		return LEAKS_CHURN;
+	if (is_chance(search, group, place))
+		return LEAKS_LITTLE;
+	if (net < LEAKS_FEW_OBJECTS && group->retained < LEAKS_FEW_BYTES)
+		return LEAKS_LITTLE;
+	return LEAKS_SUSPECT;
+}
+
+static struct error *complete_group(struct leaks_search *search, size_t i, bool collected)
+{
+	struct leaks_group *group = &search->leaks.groups.items[i];
+	uint32_t place = search->place_of.items[i];
+	size_t k;
+
+	group->growth = calloc(search->heap_count, sizeof(*group->growth));
+	if (!group->growth)
+		return &error_no_memory;
+	for (k = 0; k < search->heap_count; k++)
+		group->growth[k] = search->census[k][place];
+	try_(places_text(&search->places, place, &group->path));
+	group->verdict = judge(search, group, place, collected);
+	if (group->holder == HEAP_NONE)
+		return NULL;
+	return path_text_to(&search->reach, group->holder, &group->holder_path);
+}
+
+struct member {
+	const uint32_t *group_of;
+	uint32_t group;
+};
+
+static bool is_member(const void *ctx, size_t id)
+{
+	const struct member *member = ctx;
+
+	return member->group_of[id] == member->group;
+}
+
+/* The suspect whose place is the nearest before that of group @i; LEAKS_NO_GROUP: none. */
+static uint32_t suspect_before(const struct leaks_search *search, size_t i)
+{
+	const struct places *places = &search->places;
+	uint32_t place = search->place_of.items[i];
+
+	for (place = places->list.items[place].parent; place && place != PLACES_NONE;
+	     place = places->list.items[place].parent) {
+		uint32_t at = search->group_at.items[place];
+
+		if (at && search->leaks.groups.items[at - 1].verdict == LEAKS_SUSPECT)
+			return at - 1;
+	}
+	return LEAKS_NO_GROUP;
+}
+
+static bool hangs_on_new(const struct leaks_search *search, const struct leaks_group *group)
+{
+	uint32_t before = leaks_owner(search, reach_before(&search->reach, group->samples[0]));
+
+	return before != HEAP_NONE && search->born.items[before] > 0;
+}
+
+/* Places are made from the roots on, so a group that another one is put to has its turn before. */
+static void merge_groups(struct leaks_search *search, uint32_t *part_of)
+{
+	struct leaks_group *groups = search->leaks.groups.items;
+	size_t place;
+
+	for (place = 1; place < search->places.list.count; place++) {
+		uint32_t i = search->group_at.items[place] - 1, to = LEAKS_NO_GROUP;
+
+		if (i == LEAKS_NO_GROUP)
+			continue;
+		part_of[i] = i;
+		if (groups[i].verdict != LEAKS_GARBAGE && hangs_on_new(search, &groups[i]))
+			to = suspect_before(search, i);
+		if (to == LEAKS_NO_GROUP)
+			continue;
+		part_of[i] = to;
+		groups[i].verdict = LEAKS_PART;
+		groups[to].count += groups[i].count;
+		groups[to].size += groups[i].size;
+		groups[to].retained += groups[i].retained;
+	}
+}
+
+static void move_members(struct leaks_search *search, const uint32_t *part_of)
+{
+	size_t i;
+
+	for (i = 0; i < search->heap->count; i++) {
+		if (search->group_of[i] != LEAKS_NO_GROUP)
+			search->group_of[i] = part_of[search->group_of[i]];
+	}
+}
+
+static void drop_parts(struct leaks *leaks)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < leaks->groups.count; i++) {
+		struct leaks_group *group = &leaks->groups.items[i];
+
+		if (group->verdict == LEAKS_PART || !group->count)
+			leaks_group_deinit(group);
+		else
+			leaks->groups.items[kept++] = *group;
+	}
+	leaks->groups.count = kept;
+}
+
+static struct error *count_types(struct leaks_search *search)
+{
+	struct leaks *leaks = &search->leaks;
+	size_t i;
+
+	for (i = 0; i < leaks->groups.count; i++) {
+		struct leaks_group *group = &leaks->groups.items[i];
+		struct member member = {search->group_of, (uint32_t)i};
+
+		if (group->verdict == LEAKS_SUSPECT) {
+			try_(histogram_count(&group->types, search->heap, is_member, &member));
+			leaks->suspects++;
+		} else if (group->verdict != LEAKS_PART) {
+			/* Only what is sure: no verdict rests on it. */
+			group->count = group->sure;
+			group->size = group->sure_size;
+			leaks->unexplained += group->count;
+			leaks->unexplained_size += group->size;
+		}
+		if (group->verdict != LEAKS_PART) {
+			leaks->persistent += group->count;
+			leaks->persistent_size += group->size;
+		}
+	}
+	return NULL;
+}
+
+struct error *leaks_complete(struct leaks_search *search)
+{
+	struct leaks *leaks = &search->leaks;
+	_cleanup_free_ uint32_t *part_of = calloc(leaks->groups.count + 1, sizeof(*part_of));
+	bool collected = has_collected(search);
+	size_t i;
+
+	if (!part_of)
+		return &error_no_memory;
+	for (i = 0; i < leaks->groups.count; i++)
+		try_(complete_group(search, i, collected));
+	merge_groups(search, part_of);
+	move_members(search, part_of);
+	try_(count_types(search));
+	drop_parts(leaks);
+	return NULL;
+}

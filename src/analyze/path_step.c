@@ -1,0 +1,345 @@
+/*
+ * Roots and single references as text.
+ */
+#include "analyze/path.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	LONGEST_KEY = 64, /* bytes of a text that are shown */
+	SMALL_TUPLE = 8,  /* a tuple is a record up to here, its places mean something */
+	SMALL_DICT = 16,  /* keys of a dict are names up to here */
+	NUMBER_TEXT = 32
+};
+
+struct error *path_add_text(struct char_array *to, const char *text)
+{
+	size_t length = strlen(text);
+
+	try_(char_array_reserve(to, to->count + length + 1));
+	memcpy(to->items + to->count, text, length + 1);
+	to->count += length;
+	return NULL;
+}
+
+_printf_(2, 3) static struct error *add_format(struct char_array *to, const char *format, ...)
+{
+	char buffer[128];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(buffer, sizeof(buffer), format, args);
+	va_end(args);
+	return path_add_text(to, buffer);
+}
+
+/* One character of a text between quotes. */
+static struct error *add_character(struct char_array *to, unsigned char c)
+{
+	char buffer[NUMBER_TEXT];
+
+	if (c == '\'' || c == '\\')
+		(void)snprintf(buffer, sizeof(buffer), "\\%c", c);
+	else if (c == '\n' || c == '\r' || c == '\t')
+		(void)snprintf(buffer, sizeof(buffer), "\\%c",
+			       c == '\n'   ? 'n'
+			       : c == '\r' ? 'r'
+					   : 't');
+	else if (c < 0x20 || c == 0x7f)
+		(void)snprintf(buffer, sizeof(buffer), "\\x%02x", c);
+	else
+		(void)snprintf(buffer, sizeof(buffer), "%c", c);
+	return path_add_text(to, buffer);
+}
+
+/* As repr() of a str does it, but cut where it is too long; never within a UTF-8 sequence. */
+static struct error *add_quoted(struct char_array *to, const char *text)
+{
+	size_t length = strlen(text), end = length, i;
+
+	if (length > LONGEST_KEY) {
+		for (end = LONGEST_KEY; end && ((unsigned char)text[end] & 0xc0) == 0x80;)
+			end--;
+	}
+	try_(path_add_text(to, "'"));
+	for (i = 0; i < end; i++)
+		try_(add_character(to, (unsigned char)text[i]));
+	return path_add_text(to, end < length ? "…'" : "'");
+}
+
+static bool is_identifier(const char *text)
+{
+	size_t i;
+
+	if (!*text || isdigit((unsigned char)*text))
+		return false;
+	for (i = 0; text[i]; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (!isalnum(c) && c != '_' && c < 0x80)
+			return false;
+	}
+	return true;
+}
+
+static bool is_type(const struct heap *heap, uint32_t id, const char *name)
+{
+	return !strcmp(heap_type_name(heap, id), name);
+}
+
+struct error *path_add_key(const struct heap *heap, uint32_t key, struct char_array *to)
+{
+	const char *text = heap_object_text(heap, key);
+
+	if (text && is_type(heap, key, "builtins.str"))
+		return add_quoted(to, text);
+	if (text && strlen(text) <= LONGEST_KEY)
+		return path_add_text(to, text);
+	try_(path_add_text(to, "<"));
+	try_(path_add_text(to, heap_type_name(heap, key)));
+	return path_add_text(to, ">");
+}
+
+static const char *label_name(const struct heap *heap, size_t ref)
+{
+	return heap_text(heap, heap_label(heap, ref)->name);
+}
+
+bool path_is_namespace(const struct heap *heap, size_t ref)
+{
+	const struct heap_label *label = heap_label(heap, ref);
+	const char *name = heap_text(heap, label->name);
+
+	if (label->kind != HEAP_ATTRIBUTE && label->kind != HEAP_SLOT)
+		return false;
+	return name && (!strcmp(name, "__dict__") || !strcmp(name, "tp_dict"));
+}
+
+/* The key of a value: the reference before it. HEAP_NONE where there is none. */
+static uint32_t key_of(const struct heap *heap, uint32_t source, size_t ref)
+{
+	if (ref == heap_refs_begin(heap, source) || heap_ref_kind(heap, ref - 1) != HEAP_KEY)
+		return HEAP_NONE;
+	return heap->ref_target[ref - 1];
+}
+
+static bool names_one_thing(const struct heap *heap, uint32_t key)
+{
+	const char *text = heap_object_text(heap, key);
+
+	if (!text || !is_type(heap, key, "builtins.str") || !is_identifier(text))
+		return false;
+	return !strpbrk(text, "0123456789");
+}
+
+bool path_is_crowd(const struct heap *heap, uint32_t dict)
+{
+	size_t begin = heap_refs_begin(heap, dict), end = heap_refs_end(heap, dict), ref;
+
+	if (end - begin > (size_t)SMALL_DICT * 2)
+		return true;
+	for (ref = begin; ref < end; ref++) {
+		if (heap_ref_kind(heap, ref) == HEAP_KEY &&
+		    !names_one_thing(heap, heap->ref_target[ref]))
+			return true;
+	}
+	return false;
+}
+
+static struct error *add_attribute(struct char_array *to, const char *name)
+{
+	if (!name)
+		return path_add_text(to, ".<attribute>");
+	try_(path_add_text(to, "."));
+	return is_identifier(name) ? path_add_text(to, name) : add_quoted(to, name);
+}
+
+static struct error *add_bracketed(struct char_array *to, const char *what, const char *name)
+{
+	try_(path_add_text(to, ".<"));
+	try_(path_add_text(to, what));
+	if (name) {
+		try_(path_add_text(to, " "));
+		try_(path_add_text(to, name));
+	}
+	return path_add_text(to, ">");
+}
+
+static struct error *add_index(const struct heap *heap, uint32_t source, size_t ref, bool general,
+			       struct char_array *to)
+{
+	size_t count = heap_refs_end(heap, source) - heap_refs_begin(heap, source);
+
+	if (general && !(is_type(heap, source, "builtins.tuple") && count <= SMALL_TUPLE))
+		return path_add_text(to, "[*]");
+	return add_format(to, "[%" PRIu64 "]", heap_ref_index(heap, source, ref));
+}
+
+static struct error *add_value(const struct heap *heap, uint32_t source, size_t ref,
+			       enum path_context context, bool general, struct char_array *to)
+{
+	uint32_t key = key_of(heap, source, ref);
+	const char *text = key == HEAP_NONE ? NULL : heap_object_text(heap, key);
+
+	if (context == PATH_NAMESPACE && text && is_identifier(text))
+		return add_attribute(to, text);
+	if (general && path_is_crowd(heap, source))
+		return path_add_text(to, "[*]");
+	try_(path_add_text(to, context == PATH_NAMESPACE ? ".__dict__[" : "["));
+	try_(key == HEAP_NONE ? path_add_text(to, "?") : path_add_key(heap, key, to));
+	return path_add_text(to, "]");
+}
+
+bool path_has_value(const struct heap *heap, uint32_t source, size_t ref)
+{
+	return ref + 1 < heap_refs_end(heap, source) && heap_ref_kind(heap, ref + 1) == HEAP_VALUE;
+}
+
+static struct error *add_key_object(const struct heap *heap, uint32_t source, size_t ref,
+				    bool general, struct char_array *to)
+{
+	if (general && !path_has_value(heap, source, ref))
+		return path_add_text(to, "[*]");
+	if (general && path_is_crowd(heap, source))
+		return path_add_text(to, ".<key *>");
+	try_(path_add_text(to, ".<key "));
+	try_(path_add_key(heap, heap->ref_target[ref], to));
+	return path_add_text(to, ">");
+}
+
+/* A dict that shares its keys with others names its values itself. */
+static struct error *add_named(const struct heap *heap, uint32_t source, size_t ref,
+			       enum path_context context, struct char_array *to)
+{
+	const char *name = label_name(heap, ref);
+
+	if (name && context == PATH_PLAIN && is_type(heap, source, "builtins.dict")) {
+		try_(path_add_text(to, "["));
+		try_(add_quoted(to, name));
+		return path_add_text(to, "]");
+	}
+	return add_attribute(to, name);
+}
+
+struct error *path_add_step(const struct heap *heap, uint32_t source, size_t ref,
+			    enum path_context context, bool general, struct char_array *to)
+{
+	enum heap_kind kind = heap_ref_kind(heap, ref);
+	const char *name = label_name(heap, ref);
+
+	switch (kind) {
+	case HEAP_ATTRIBUTE:
+	case HEAP_SLOT:
+		if (path_is_namespace(heap, ref))
+			return NULL;
+		return add_named(heap, source, ref, context, to);
+	case HEAP_ITEM:
+		return add_index(heap, source, ref, general, to);
+	case HEAP_VALUE:
+		return add_value(heap, source, ref, context, general, to);
+	case HEAP_KEY:
+		return add_key_object(heap, source, ref, general, to);
+	case HEAP_TYPE:
+		return path_add_text(to, ".__class__");
+	case HEAP_CLOSURE:
+		/* Objects/cellobject.c: what a cell calls its content. */
+		if (name && !strcmp(name, "cell_contents"))
+			return add_attribute(to, name);
+		return add_bracketed(to, "closure", name);
+	case HEAP_LOCAL:
+	case HEAP_WEAK:
+	case HEAP_NATIVE:
+	case HEAP_INTERNAL:
+	case HEAP_GUESS:
+	case HEAP_KINDS:
+		break;
+	}
+	return add_bracketed(to, kind < HEAP_KINDS ? heap_kind_name(kind) : "?", name);
+}
+
+/* "4711", or what else is known of a thread. */
+static struct error *add_thread(const struct heap *heap, uint32_t thread, bool general,
+				struct char_array *to)
+{
+	const struct heap_thread *t;
+
+	try_(path_add_text(to, "thread "));
+	if (general)
+		return path_add_text(to, "*");
+	if (thread >= heap->thread_count)
+		return path_add_text(to, "?");
+	t = &heap->threads[thread];
+	if (t->native_id)
+		return add_format(to, "%" PRIu64, t->native_id);
+	return add_format(to, "0x%" PRIx64, t->ident);
+}
+
+static struct error *add_frame_root(const struct heap *heap, const struct heap_root *root,
+				    bool general, struct char_array *to)
+{
+	const char *function = NULL, *name = heap_text(heap, root->name);
+
+	if (root->frame < heap->frame_count)
+		function = heap_text(heap, heap->frames[root->frame].function);
+	try_(add_thread(heap, root->thread, general, to));
+	try_(path_add_text(to, " "));
+	try_(path_add_text(to, function ? function : "?"));
+	try_(path_add_text(to, "() local "));
+	return path_add_text(to, name ? name : "?");
+}
+
+/* The name of a type object, else of the type of an object. */
+static const char *own_name(const struct heap *heap, uint32_t target)
+{
+	raddr_t address = heap_address(heap, target);
+	size_t i;
+
+	for (i = 0; i < heap->type_count; i++) {
+		if (heap->types[i].address == address)
+			return heap_text(heap, heap->types[i].name);
+	}
+	return heap_type_name(heap, target);
+}
+
+static struct error *add_other_root(const struct heap *heap, const struct heap_root *root,
+				    bool general, struct char_array *to)
+{
+	const char *name = heap_text(heap, root->name);
+
+	try_(path_add_text(to, "<"));
+	if (root->kind == HEAP_ROOT_THREAD)
+		try_(add_thread(heap, root->thread, general, to));
+	else
+		try_(path_add_text(to, heap_root_kind_name((enum heap_root_kind)root->kind)));
+	if (root->kind == HEAP_ROOT_UNEXPLAINED)
+		name = heap_type_name(heap, root->target);
+	else if (root->kind == HEAP_ROOT_STATIC && !name)
+		name = own_name(heap, root->target);
+	if (name) {
+		try_(path_add_text(to, " "));
+		try_(path_add_text(to, name));
+	}
+	return path_add_text(to, ">");
+}
+
+struct error *path_add_root(const struct heap *heap, uint32_t root, uint32_t target, bool general,
+			    struct char_array *to)
+{
+	const struct heap_root *r;
+
+	if (root >= heap->root_count) {
+		try_(path_add_text(to, "<unreached "));
+		try_(path_add_text(to, heap_type_name(heap, target)));
+		return path_add_text(to, ">");
+	}
+	r = &heap->roots[root];
+	if (r->kind == HEAP_ROOT_FRAME)
+		return add_frame_root(heap, r, general, to);
+	if (r->kind == HEAP_ROOT_MODULE && r->name != HEAP_NONE)
+		return path_add_text(to, heap_text(heap, r->name));
+	return add_other_root(heap, r, general, to);
+}

@@ -1,0 +1,274 @@
+#include "analyze/reach.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What a label is worth. */
+enum worth {
+	WORTH_NOTHING, /**< weak or excluded: leads nowhere */
+	WORTH_LITTLE,
+	WORTH_MUCH
+};
+
+struct search {
+	struct reach *reach;
+	const struct reach_without *without;
+	uint8_t *worth;	 /**< for each label */
+	size_t expanded; /**< objects of reach->order whose best references were followed */
+	size_t finished; /**< and whose others were */
+};
+
+static void search_deinit(struct search *search)
+{
+	free(search->worth);
+}
+
+static bool is_text(const struct heap *heap, const struct heap_label *label, const char *text)
+{
+	return label->name != HEAP_NONE && !strcmp(heap_text(heap, label->name), text);
+}
+
+/* Slots that lead from anywhere to everywhere. */
+static bool is_detour(const struct heap *heap, const struct heap_label *label)
+{
+	static const char *const names[] = {"__globals__", "__builtins__",  "f_globals",
+					    "f_builtins",  "f_back",	    "__class__",
+					    "__module__",  "tp_subclasses", "__mro__"};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		if (is_text(heap, label, names[i]))
+			return true;
+	}
+	return false;
+}
+
+static enum worth worth_of(const struct heap *heap, const struct heap_label *label)
+{
+	switch ((enum heap_kind)label->kind) {
+	case HEAP_WEAK:
+		return WORTH_NOTHING;
+	case HEAP_ITEM:
+	case HEAP_KEY:
+	case HEAP_VALUE:
+	case HEAP_LOCAL:
+	case HEAP_CLOSURE:
+		return WORTH_MUCH;
+	case HEAP_ATTRIBUTE:
+	case HEAP_SLOT:
+		return is_detour(heap, label) ? WORTH_LITTLE : WORTH_MUCH;
+	case HEAP_TYPE:
+	case HEAP_NATIVE:
+	case HEAP_INTERNAL:
+	case HEAP_GUESS:
+	case HEAP_KINDS:
+		break;
+	}
+	return WORTH_LITTLE;
+}
+
+bool reach_is_plain(const struct heap *heap, size_t ref)
+{
+	return worth_of(heap, heap_label(heap, ref)) == WORTH_MUCH;
+}
+
+static struct error *rate_labels(struct search *search)
+{
+	const struct heap *heap = search->reach->heap;
+	size_t i;
+
+	search->worth = calloc(heap->label_count + 1, sizeof(*search->worth));
+	if (!search->worth)
+		return &error_no_memory;
+	for (i = 0; i < heap->label_count; i++) {
+		if (!(search->without->kinds >> heap->labels[i].kind & 1))
+			search->worth[i] = (uint8_t)worth_of(heap, &heap->labels[i]);
+	}
+	return NULL;
+}
+
+static void take(struct search *search, uint32_t object, uint32_t via)
+{
+	struct reach *reach = search->reach;
+
+	if (reach->via[object] != REACH_NEVER ||
+	    (search->without->objects && search->without->objects[object]))
+		return;
+	reach->via[object] = via;
+	reach->order[reach->count++] = object;
+}
+
+/* Follow the references of @object that are worth so much. */
+static void follow(struct search *search, uint32_t object, enum worth worth)
+{
+	const struct heap *heap = search->reach->heap;
+	size_t ref, end = heap_refs_end(heap, object);
+
+	for (ref = heap_refs_begin(heap, object); ref < end; ref++) {
+		if (search->worth[heap_label(heap, ref) - heap->labels] == worth)
+			take(search, heap->ref_target[ref], (uint32_t)ref);
+	}
+}
+
+static void drain(struct search *search)
+{
+	struct reach *reach = search->reach;
+
+	while (search->finished < reach->count) {
+		while (search->expanded < reach->count)
+			follow(search, reach->order[search->expanded++], WORTH_MUCH);
+		follow(search, reach->order[search->finished++], WORTH_LITTLE);
+	}
+}
+
+enum {
+	RANKS = 5
+};
+
+static unsigned int root_rank(enum heap_root_kind kind)
+{
+	switch (kind) {
+	case HEAP_ROOT_MODULE:
+		return 0;
+	case HEAP_ROOT_FRAME:
+		return 1;
+	case HEAP_ROOT_INTERPRETER:
+	case HEAP_ROOT_THREAD:
+	case HEAP_ROOT_STATIC:
+		return 2;
+	case HEAP_ROOT_INTERNED:
+		return 4;
+	case HEAP_ROOT_STACK:
+	case HEAP_ROOT_DATA:
+	case HEAP_ROOT_UNEXPLAINED:
+	case HEAP_ROOT_KINDS:
+		break;
+	}
+	return 3;
+}
+
+static void search_roots(struct search *search, unsigned int rank)
+{
+	const struct heap *heap = search->reach->heap;
+	size_t i;
+
+	for (i = 0; i < heap->root_count; i++) {
+		enum heap_root_kind kind = (enum heap_root_kind)heap->roots[i].kind;
+
+		if (root_rank(kind) == rank && !(search->without->root_kinds >> kind & 1))
+			take(search, heap->roots[i].target, (uint32_t)(heap->ref_count + i));
+	}
+	drain(search);
+}
+
+/* Mark what @start reaches and is not marked; @stack has room for all objects. */
+static void mark(const struct search *search, uint32_t start, bool *marked, uint32_t *stack)
+{
+	const struct heap *heap = search->reach->heap;
+	size_t depth = 0, ref;
+
+	marked[start] = true;
+	stack[depth++] = start;
+	while (depth) {
+		uint32_t at = stack[--depth];
+
+		for (ref = heap_refs_begin(heap, at); ref < heap_refs_end(heap, at); ref++) {
+			uint32_t target = heap->ref_target[ref];
+
+			if (marked[target] || !heap_ref_strong(heap, ref))
+				continue;
+			marked[target] = true;
+			stack[depth++] = target;
+		}
+	}
+}
+
+/* Instances of classes tell more than the dicts and lists of these. */
+static bool is_builtin(const struct heap *heap, size_t id)
+{
+	return !strncmp(heap_type_name(heap, id), "builtins.", sizeof("builtins.") - 1);
+}
+
+/*
+ * What is left begins chains where no other object leads to it but in a circle. Each object that
+ * no start before it reaches is a start; then those that no later one reaches are the ones wanted,
+ * one in each circle, and of a circle the first in the order of looking.
+ */
+static struct error *search_unreached(struct search *search)
+{
+	struct reach *reach = search->reach;
+	size_t i, n = reach->heap->count;
+	_cleanup_free_ bool *marked = calloc(n + 1, sizeof(*marked));
+	_cleanup_free_ uint32_t *stack = calloc(n + 1, sizeof(*stack));
+	_cleanup_(u32_array_deinit) struct u32_array starts = {0};
+	int builtin;
+
+	if (!marked || !stack)
+		return &error_no_memory;
+	for (i = 0; i < n; i++)
+		marked[i] = reach->via[i] != REACH_NEVER;
+	for (builtin = 0; builtin < 2; builtin++) {
+		for (i = 0; i < n; i++) {
+			if (marked[i] || is_builtin(reach->heap, i) != builtin)
+				continue;
+			try_(u32_array_append(&starts, (uint32_t)i));
+			mark(search, (uint32_t)i, marked, stack);
+		}
+	}
+	while (starts.count) {
+		take(search, starts.items[--starts.count], REACH_NOTHING);
+		drain(search);
+	}
+	return NULL;
+}
+
+struct error *reach_make(const struct heap *heap, const struct reach_without *without,
+			 struct reach *ret)
+{
+	static const struct reach_without nothing;
+	_cleanup_(reach_deinit) struct reach reach = {.heap = heap};
+	_cleanup_(search_deinit) struct search search = {
+		.reach = &reach,
+		.without = without ? without : &nothing,
+	};
+	unsigned int rank;
+
+	if (heap->ref_count + heap->root_count >= REACH_NOTHING)
+		return error_create(ERROR_UNSUPPORTED, "too many references");
+	reach.via = malloc((heap->count + 1) * sizeof(*reach.via));
+	reach.order = malloc((heap->count + 1) * sizeof(*reach.order));
+	if (!reach.via || !reach.order)
+		return &error_no_memory;
+	memset(reach.via, 0xff, (heap->count + 1) * sizeof(*reach.via)); /* REACH_NEVER */
+	try_(rate_labels(&search));
+	for (rank = 0; rank < RANKS; rank++)
+		search_roots(&search, rank);
+	if (!search.without->unreached)
+		try_(search_unreached(&search));
+	*ret = reach;
+	reach = (struct reach){0};
+	return NULL;
+}
+
+void reach_deinit(struct reach *reach)
+{
+	free(reach->via);
+	free(reach->order);
+	*reach = (struct reach){0};
+}
+
+uint32_t reach_before(const struct reach *reach, uint32_t id)
+{
+	if (reach->via[id] >= reach->heap->ref_count)
+		return HEAP_NONE;
+	return heap_ref_source(reach->heap, reach->via[id]);
+}
+
+uint32_t reach_root(const struct reach *reach, uint32_t id)
+{
+	uint32_t via = reach->via[id];
+
+	if (via < reach->heap->ref_count || via >= REACH_NOTHING)
+		return HEAP_NONE;
+	return via - (uint32_t)reach->heap->ref_count;
+}

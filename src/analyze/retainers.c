@@ -1,0 +1,220 @@
+#include "analyze/retainers.h"
+
+#include <stdlib.h>
+
+/* One reference that retains the object, before its chain is made. */
+struct candidate {
+	uint32_t rank; /**< place of its source in the order of reaching, + 1; 0: a root */
+	uint32_t via;  /**< as in struct reach */
+	uint32_t source;
+};
+
+DEFINE_ARRAY(candidate_array, struct candidate)
+
+struct search {
+	const struct heap *heap;
+	uint32_t object;
+	struct reach reach; /**< of all but the object */
+	struct candidate_array candidates;
+	bool *used; /**< objects on the chains of independent ones */
+	struct retainers result;
+};
+
+static void search_deinit(struct search *search)
+{
+	reach_deinit(&search->reach);
+	candidate_array_deinit(&search->candidates);
+	free(search->used);
+	retainers_deinit(&search->result);
+}
+
+/* The place of each object in the order of reaching, from 1; 0: not reached. */
+static struct error *rank_objects(const struct reach *reach, uint32_t **ret)
+{
+	uint32_t *rank = calloc(reach->heap->count + 1, sizeof(*rank));
+	size_t i;
+
+	if (!rank)
+		return &error_no_memory;
+	for (i = 0; i < reach->count; i++)
+		rank[reach->order[i]] = (uint32_t)i + 1;
+	*ret = rank;
+	return NULL;
+}
+
+static struct error *collect_roots(struct search *search, const struct reach_without *without)
+{
+	const struct heap *heap = search->heap;
+	size_t i;
+
+	for (i = 0; i < heap->root_count; i++) {
+		struct candidate candidate = {0, (uint32_t)(heap->ref_count + i), HEAP_NONE};
+
+		if (heap->roots[i].target == search->object &&
+		    !(without->root_kinds >> heap->roots[i].kind & 1))
+			try_(candidate_array_append(&search->candidates, candidate));
+	}
+	return NULL;
+}
+
+static struct error *collect_refs(struct search *search, const struct reach_without *without)
+{
+	const struct heap *heap = search->heap;
+	_cleanup_free_ uint32_t *rank = NULL;
+	size_t i;
+
+	try_(rank_objects(&search->reach, &rank));
+	for (i = 0; i < heap->ref_count; i++) {
+		struct candidate candidate = {.via = (uint32_t)i};
+
+		if (heap->ref_target[i] != search->object || !heap_ref_strong(heap, i) ||
+		    without->kinds >> heap_ref_kind(heap, i) & 1)
+			continue;
+		candidate.source = heap_ref_source(heap, i);
+		candidate.rank = rank[candidate.source];
+		if (candidate.rank)
+			try_(candidate_array_append(&search->candidates, candidate));
+	}
+	return NULL;
+}
+
+static int best_first(const void *left, const void *right)
+{
+	const struct candidate *a = left, *b = right;
+
+	if (a->rank != b->rank)
+		return a->rank < b->rank ? -1 : 1;
+	return a->via < b->via ? -1 : a->via > b->via;
+}
+
+/* Several references from one object count as one: whoever clears it clears all. */
+static void sort_candidates(struct search *search)
+{
+	struct candidate_array *c = &search->candidates;
+	size_t i, kept = 0;
+
+	if (c->count)
+		qsort(c->items, c->count, sizeof(*c->items), best_first);
+	for (i = 0; i < c->count; i++) {
+		if (kept && c->items[i].source != HEAP_NONE &&
+		    c->items[i].source == c->items[kept - 1].source)
+			continue;
+		c->items[kept++] = c->items[i];
+	}
+	c->count = kept;
+}
+
+static struct error *make_path(struct search *search, const struct candidate *candidate,
+			       struct path *ret)
+{
+	*ret = (struct path){.root = candidate->via - (uint32_t)search->heap->ref_count,
+			     .start = search->object};
+	if (candidate->source == HEAP_NONE)
+		return NULL;
+	try_(path_to(&search->reach, candidate->source, ret));
+	return u32_array_append(&ret->refs, candidate->via);
+}
+
+/* How many objects at the beginning of a chain belong to all: a module and its namespace. */
+static size_t shared_by_all(const struct heap *heap, const struct path *path)
+{
+	if (path->root == HEAP_NONE || heap->roots[path->root].kind != HEAP_ROOT_MODULE)
+		return 0;
+	return path->refs.count && path_is_namespace(heap, path->refs.items[0]) ? 2 : 1;
+}
+
+/* Whether no object of this chain is on an earlier one; then all of them are from now on. */
+static bool claim(struct search *search, const struct path *path)
+{
+	size_t i, first = shared_by_all(search->heap, path);
+
+	/* Object number i of a chain is its start, or the target of reference i - 1; the last is
+	 * the object itself. */
+	for (i = first; i < path->refs.count; i++) {
+		if (search->used[i ? search->heap->ref_target[path->refs.items[i - 1]]
+				   : path->start])
+			return false;
+	}
+	for (i = first; i < path->refs.count; i++)
+		search->used[i ? search->heap->ref_target[path->refs.items[i - 1]] : path->start] =
+			true;
+	return true;
+}
+
+static struct error *make_retainers(struct search *search)
+{
+	size_t i, n = search->candidates.count;
+
+	search->result.count = n;
+	search->used = calloc(search->heap->count + 1, sizeof(*search->used));
+	if (!search->used)
+		return &error_no_memory;
+	for (i = 0; i < n && i < RETAINERS_MOST; i++) {
+		struct retainer retainer = {.source = search->candidates.items[i].source};
+		struct error *err;
+
+		err = make_path(search, &search->candidates.items[i], &retainer.path);
+		if (!err) {
+			retainer.independent = claim(search, &retainer.path);
+			err = retainer_array_append(&search->result.items, retainer);
+		}
+		if (err) {
+			path_deinit(&retainer.path);
+			return err;
+		}
+		search->result.independent += retainer.independent;
+	}
+	return NULL;
+}
+
+/* Stable. */
+static struct error *independent_first(struct retainers *retainers)
+{
+	struct retainer_array sorted = {0};
+	unsigned int pass;
+	size_t i;
+
+	try_(retainer_array_reserve(&sorted, retainers->items.count + 1));
+	for (pass = 0; pass < 2; pass++) {
+		for (i = 0; i < retainers->items.count; i++) {
+			if (retainers->items.items[i].independent == !pass)
+				sorted.items[sorted.count++] = retainers->items.items[i];
+		}
+	}
+	retainer_array_deinit(&retainers->items);
+	retainers->items = sorted;
+	return NULL;
+}
+
+struct error *retainers_find(const struct heap *heap, uint32_t object,
+			     const struct reach_without *without, struct retainers *ret)
+{
+	_cleanup_(search_deinit) struct search search = {.heap = heap, .object = object};
+	_cleanup_free_ bool *excluded = calloc(heap->count + 1, sizeof(*excluded));
+	struct reach_without all = without ? *without : (struct reach_without){0};
+
+	if (!excluded)
+		return &error_no_memory;
+	excluded[object] = true;
+	all.objects = excluded;
+	all.unreached = true;
+	try_(reach_make(heap, &all, &search.reach));
+	try_(collect_roots(&search, &all));
+	try_(collect_refs(&search, &all));
+	sort_candidates(&search);
+	try_(make_retainers(&search));
+	try_(independent_first(&search.result));
+	*ret = search.result;
+	search.result = (struct retainers){0};
+	return NULL;
+}
+
+void retainers_deinit(struct retainers *retainers)
+{
+	size_t i;
+
+	for (i = 0; i < retainers->items.count; i++)
+		path_deinit(&retainers->items.items[i].path);
+	retainer_array_deinit(&retainers->items);
+	*retainers = (struct retainers){0};
+}

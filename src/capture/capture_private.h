@@ -1,0 +1,42 @@
+/*
+ * Shared by the files of the capture layer: the capture, and what is to be done with one instant
+ * of the target. To capture something new, write a job of its own in a file of its own.
+ */
+#ifndef REFTRACKER_CAPTURE_PRIVATE_H
+#define REFTRACKER_CAPTURE_PRIVATE_H
+
+#include "capture/capture.h"
+#include "freeze.h"
+
+struct capture {
+	pid_t pid;
+	struct proc_status status; /**< as it was first: names the process and its program */
+	pid_t task;		   /**< by which it is read and stopped: see target/proc.h */
+	struct capture_options options;
+	struct core *core;  /**< NULL: a live process; owned */
+	struct image *live; /**< of the process, or all there is of it: the core */
+	struct py_runtime *runtime;
+	struct tracee *tracee;
+	struct tracee_thread_array threads; /**< of a job that asked for them */
+	enum capture_way way;		    /**< now: auto has become one of the others */
+	char *note;			    /**< see capture_take_note(); owned */
+};
+
+struct capture_job {
+	/** The collector's lists are read: not while a collection is running. */
+	bool needs_idle;
+	/** The registers of all threads are needed, in capture->threads. */
+	bool needs_threads;
+	/** With the target running again; called again where an attempt was inconsistent. */
+	struct error *(*build)(void *ctx, struct capture *capture, const struct freeze *freeze);
+	void *ctx;
+	struct heap_facts *facts; /**< filled in */
+};
+
+/** What capture_take_note() will tell, in place of what it would have told. */
+void capture_set_note(struct capture *capture, const char *prefix, const char *text);
+
+/** Do it, as often as it takes: capture_take() says which errors there are. */
+_must_check_ struct error *capture_run(struct capture *capture, const struct capture_job *job);
+
+#endif

@@ -1,0 +1,68 @@
+#include "freeze.h"
+
+void freeze_deinit(struct freeze *freeze)
+{
+	if (freeze->way == CAPTURE_CLONE)
+		image_destroy(freeze->image);
+	clone_destroy(freeze->clone);
+	image_copy_destroy(freeze->copy);
+}
+
+void freeze_use_core(struct core *core, struct freeze *ret)
+{
+	*ret = (struct freeze){.way = CAPTURE_COPY, .core = core, .image = core_image(core)};
+}
+
+struct error *freeze_prepare(pid_t pid, enum capture_way way, uint64_t life_ns, struct freeze *ret)
+{
+	*ret = (struct freeze){.way = way};
+	if (way == CAPTURE_CLONE)
+		return clone_prepare(pid, life_ns, &ret->clone);
+	return image_copy_prepare(pid, &ret->copy);
+}
+
+struct error *freeze_take(struct freeze *freeze, struct tracee *tracee)
+{
+	if (freeze->way == CAPTURE_CLONE)
+		return clone_take(freeze->clone, tracee);
+	return image_copy_take(freeze->copy);
+}
+
+struct error *freeze_settle(struct freeze *freeze, uint64_t resident)
+{
+	if (freeze->way == CAPTURE_CLONE) {
+		try_(clone_settle(freeze->clone));
+		return image_clone_create(clone_pid(freeze->clone), resident, &freeze->image);
+	}
+	freeze->image = image_copy_image(freeze->copy);
+	return NULL;
+}
+
+struct origin freeze_origin(const struct freeze *freeze, pid_t pid)
+{
+	return (struct origin){
+		.pid = freeze->clone ? clone_pid(freeze->clone) : pid,
+		.core = freeze->core,
+	};
+}
+
+uint64_t freeze_bytes(const struct freeze *freeze)
+{
+	if (freeze->core)
+		return core_facts(freeze->core)->bytes;
+	if (!freeze->image)
+		return 0;
+	return freeze->way == CAPTURE_CLONE ? image_clone_bytes(freeze->image)
+					    : image_copy_bytes(freeze->copy);
+}
+
+struct error *freeze_check(const struct freeze *freeze)
+{
+	return freeze->clone && clone_pid(freeze->clone) ? clone_check(freeze->clone) : NULL;
+}
+
+struct error *freeze_end(struct freeze *freeze, struct tracee *tracee, uint64_t *ret_pause_ns)
+{
+	*ret_pause_ns = 0;
+	return freeze->clone ? clone_end(freeze->clone, tracee, ret_pause_ns) : NULL;
+}

@@ -1,0 +1,52 @@
+/*
+ * One instant of a process's memory, by one of the two ways, or as a core file has it. Private to
+ * the capture layer.
+ *
+ * The order of calls: prepare (the target runs), take (it stands), settle (it runs again), read
+ * the image, end.
+ */
+#ifndef REFTRACKER_CAPTURE_FREEZE_H
+#define REFTRACKER_CAPTURE_FREEZE_H
+
+#include "capture/capture.h"
+#include "target/clone.h"
+#include "target/image.h"
+#include "target/origin.h"
+
+struct freeze {
+	enum capture_way way;
+	struct clone *clone;	 /**< CAPTURE_CLONE; owned */
+	struct image_copy *copy; /**< CAPTURE_COPY; owned */
+	struct core *core;	 /**< borrowed; of the others there is none then */
+	struct image *image;	 /**< of the memory, after freeze_settle(); see freeze_end() */
+};
+
+/** A core is one instant, and @ret is ready. */
+void freeze_use_core(struct core *core, struct freeze *ret);
+
+/** Everything that can be done while the target still runs. @way is not CAPTURE_AUTO. */
+_must_check_ struct error *freeze_prepare(pid_t pid, enum capture_way way, uint64_t life_ns,
+					  struct freeze *ret);
+
+/** With all threads of @tracee stopped. */
+_must_check_ struct error *freeze_take(struct freeze *freeze, struct tracee *tracee);
+
+/** With the target running again: make freeze->image readable. @resident: bytes of the target. */
+_must_check_ struct error *freeze_settle(struct freeze *freeze, uint64_t resident);
+
+/** Whose mappings are those of the image: the clone, or @pid, the target itself, or a core. */
+struct origin freeze_origin(const struct freeze *freeze, pid_t pid);
+
+/** Bytes of the target's memory that were read. */
+uint64_t freeze_bytes(const struct freeze *freeze);
+
+/** Whether all that was read of the image is to be trusted: ERROR_OTHER where a clone has ended. */
+_must_check_ struct error *freeze_check(const struct freeze *freeze);
+
+/** Leave no trace in the target. @ret_pause_ns: how long it stood once more for that. */
+_must_check_ struct error *freeze_end(struct freeze *freeze, struct tracee *tracee,
+				      uint64_t *ret_pause_ns);
+
+void freeze_deinit(struct freeze *freeze);
+
+#endif

@@ -1,0 +1,338 @@
+/*
+ * The job of most commands: a heap. Either only the totals of the objects that the collector
+ * tracks, or the whole graph.
+ */
+#include "base/addrmap.h"
+#include "capture_private.h"
+#include "describe.h"
+#include "heap/builder.h"
+#include "native.h"
+#include "python/frames.h"
+#include "python/walk.h"
+#include "traverse.h"
+
+enum taken {
+	TAKEN_TOTALS,  /* of the tracked objects */
+	TAKEN_TRACKED, /* these objects */
+	TAKEN_GRAPH,   /* all objects and references */
+};
+
+struct taking {
+	struct heap_builder *builder; /**< borrowed */
+	enum taken what;
+	struct py_view *view;	 /**< of this attempt; borrowed */
+	struct addrmap names;	 /**< address of a name, in us or in the target -> its text */
+	struct u32_array labels; /**< PY_REF_KINDS labels for each text met as a name, 0: not yet */
+	struct heap_ref_array refs; /**< scratch */
+};
+
+static void taking_deinit(struct taking *taking)
+{
+	addrmap_deinit(&taking->names);
+	u32_array_deinit(&taking->labels);
+	heap_ref_array_deinit(&taking->refs);
+}
+
+static struct error *on_type(void *ctx, const struct py_type_event *event)
+{
+	struct taking *taking = ctx;
+
+	return heap_builder_add_type(taking->builder, event->address, event->name);
+}
+
+static struct error *on_list(void *ctx, const struct py_list_event *event)
+{
+	struct taking *taking = ctx;
+	struct heap_list list = {
+		.interp = event->interp,
+		.generation = (uint8_t)event->generation,
+		.collections_known = event->collections_known,
+		.ordered = event->ordered,
+	};
+	size_t i;
+
+	for (i = 0; i < HEAP_COUNTED_GENERATIONS; i++)
+		list.collections[i] = event->collections[i];
+	return heap_builder_add_list(taking->builder, &list);
+}
+
+static struct error *on_object(void *ctx, const struct py_object_event *event)
+{
+	struct taking *taking = ctx;
+	struct heap_object object = {
+		.address = event->address,
+		.type = event->type,
+		.list = event->list == PY_UNTRACKED ? HEAP_UNTRACKED : event->list,
+		.size = event->size,
+		.refcount = event->refcount,
+		.content = event->content,
+		.body = event->body,
+	};
+
+	return heap_builder_add_object(taking->builder, &object);
+}
+
+/* A name that cannot be read is none. */
+static struct error *add_name(struct taking *taking, const struct py_name *name, heap_text_t *ret)
+{
+	char buffer[TEXT_MAX * 4 + 1];
+	const char *text = name->text;
+
+	if (!text && name->object &&
+	    view_text_start(taking->view, name->object, buffer, sizeof(buffer)))
+		text = buffer;
+	return heap_builder_add_text(taking->builder, text, ret);
+}
+
+static struct error *find_name(struct taking *taking, const struct py_name *name, heap_text_t *ret)
+{
+	uint64_t key = name->text ? (uint64_t)(uintptr_t)name->text : name->object;
+
+	*ret = HEAP_NONE;
+	if (!key || addrmap_get(&taking->names, key, ret))
+		return NULL;
+	try_(add_name(taking, name, ret));
+	return addrmap_set(&taking->names, key, *ret);
+}
+
+static enum heap_kind kind_of(enum py_ref_kind kind)
+{
+	static const enum heap_kind kinds[PY_REF_KINDS] = {
+		[PY_REF_ATTRIBUTE] = HEAP_ATTRIBUTE,
+		[PY_REF_ITEM] = HEAP_ITEM,
+		[PY_REF_KEY] = HEAP_KEY,
+		[PY_REF_VALUE] = HEAP_VALUE,
+		[PY_REF_LOCAL] = HEAP_LOCAL,
+		[PY_REF_CLOSURE] = HEAP_CLOSURE,
+		[PY_REF_SLOT] = HEAP_SLOT,
+		[PY_REF_TYPE] = HEAP_TYPE,
+		[PY_REF_WEAK] = HEAP_WEAK,
+		[PY_REF_NATIVE] = HEAP_NATIVE,
+		[PY_REF_INTERNAL] = HEAP_INTERNAL,
+		[PY_REF_GUESS] = HEAP_GUESS,
+	};
+
+	return kinds[kind];
+}
+
+static struct error *find_label(struct taking *taking, const struct py_ref *ref, uint32_t *ret)
+{
+	heap_text_t name;
+	size_t at;
+
+	try_(find_name(taking, &ref->name, &name));
+	at = ((size_t)name + 1) % ((size_t)HEAP_NONE + 1) * PY_REF_KINDS + ref->kind;
+	while (taking->labels.count <= at)
+		try_(u32_array_append(&taking->labels, 0));
+	if (!taking->labels.items[at]) {
+		try_(heap_builder_add_label(taking->builder, kind_of(ref->kind), name, ret));
+		taking->labels.items[at] = *ret + 1;
+	}
+	*ret = taking->labels.items[at] - 1;
+	return NULL;
+}
+
+static enum heap_reading reading_of(enum py_reading reading)
+{
+	static const enum heap_reading readings[PY_READINGS] = {
+		[PY_READ_EXACT] = HEAP_READ_EXACT,
+		[PY_READ_DECODED] = HEAP_READ_DECODED,
+		[PY_READ_CONSERVATIVE] = HEAP_READ_CONSERVATIVE,
+		[PY_READ_FAILED] = HEAP_READ_FAILED,
+		[PY_READ_LEAF] = HEAP_READ_LEAF,
+	};
+
+	return readings[reading];
+}
+
+static struct error *on_refs(void *ctx, const struct py_refs_event *event)
+{
+	struct taking *taking = ctx;
+	struct heap_tally *tally =
+		&heap_builder_facts(taking->builder)->readings[reading_of(event->reading)];
+	size_t i;
+
+	tally->objects++;
+	tally->bytes += heap_builder_object_size(taking->builder, event->object);
+	taking->refs.count = 0;
+	for (i = 0; i < event->count; i++) {
+		struct heap_ref ref = {.target = event->refs[i].target};
+
+		try_(find_label(taking, &event->refs[i], &ref.label));
+		try_(heap_ref_array_append(&taking->refs, ref));
+	}
+	return heap_builder_add_refs(taking->builder, taking->refs.items, taking->refs.count);
+}
+
+static struct error *on_text(void *ctx, uint32_t object, const char *text)
+{
+	struct taking *taking = ctx;
+	heap_text_t id;
+
+	try_(heap_builder_add_text(taking->builder, text, &id));
+	return heap_builder_set_object_text(taking->builder, object, id);
+}
+
+static enum heap_root_kind root_kind_of(enum py_root_kind kind)
+{
+	static const enum heap_root_kind kinds[PY_ROOT_KINDS] = {
+		[PY_ROOT_MODULE] = HEAP_ROOT_MODULE,
+		[PY_ROOT_FRAME] = HEAP_ROOT_FRAME,
+		[PY_ROOT_INTERPRETER] = HEAP_ROOT_INTERPRETER,
+		[PY_ROOT_THREAD] = HEAP_ROOT_THREAD,
+		[PY_ROOT_STATIC] = HEAP_ROOT_STATIC,
+		[PY_ROOT_INTERNED] = HEAP_ROOT_INTERNED,
+		[PY_ROOT_STACK] = HEAP_ROOT_STACK,
+		[PY_ROOT_DATA] = HEAP_ROOT_DATA,
+	};
+
+	return kinds[kind];
+}
+
+static struct error *on_root(void *ctx, const struct py_root *event)
+{
+	struct taking *taking = ctx;
+	struct heap_root root = {
+		.kind = (uint16_t)root_kind_of(event->kind),
+		.counted = event->counted,
+		.target = event->target,
+		.thread = event->thread,
+		.frame = event->frame,
+	};
+
+	try_(find_name(taking, &event->name, &root.name));
+	return heap_builder_add_root(taking->builder, &root);
+}
+
+static struct error *on_thread(void *ctx, const struct py_thread_event *event)
+{
+	struct taking *taking = ctx;
+	struct heap_thread thread = {
+		.native_id = event->native_id,
+		.ident = event->ident,
+		.interp = event->interp,
+		.name = HEAP_NONE,
+	};
+
+	return heap_builder_add_thread(taking->builder, &thread);
+}
+
+static struct error *on_frame(void *ctx, const struct py_frame_event *event)
+{
+	struct taking *taking = ctx;
+	struct heap_frame frame = {
+		.thread = event->thread,
+		.depth = event->depth,
+		.line = (int32_t)event->line,
+		.object = event->object,
+	};
+
+	try_(heap_builder_add_text(taking->builder, event->function, &frame.function));
+	try_(heap_builder_add_text(taking->builder, event->file, &frame.file));
+	return heap_builder_add_frame(taking->builder, &frame);
+}
+
+/* What an earlier attempt has found. Names may stand elsewhere by now. */
+static void forget(struct taking *taking)
+{
+	struct heap_facts *facts = heap_builder_facts(taking->builder);
+
+	heap_builder_clear(taking->builder);
+	addrmap_deinit(&taking->names);
+	memset(facts->readings, 0, sizeof(facts->readings));
+}
+
+static struct error *walk_graph(struct capture *capture, const struct freeze *freeze,
+				struct py_view *view, const struct py_sink *sink,
+				struct py_walk_stats *ret)
+{
+	_cleanup_(traverse_deinit) struct traverse traverse = {0};
+	_cleanup_(native_deinit) struct native native = {0};
+	struct py_graph_options options = {
+		.native = &native.python,
+		.values = capture->options.values,
+		.names_only = capture->options.names_only,
+	};
+
+	try_(native_init(&native, capture, freeze));
+	try_(traverse_init(&traverse, freeze));
+	options.traverser = traverse_traverser(&traverse);
+	try_(python_graph(view, sink, &options, ret));
+	if (traverse.reason)
+		capture_set_note(capture, "objects of types that are not known are read by guess: ",
+				 traverse.reason);
+	return NULL;
+}
+
+static struct error *build_heap(void *ctx, struct capture *capture, const struct freeze *freeze)
+{
+	struct taking *taking = ctx;
+	struct heap_facts *facts = heap_builder_facts(taking->builder);
+	struct py_sink sink = {
+		.ctx = taking,
+		.identity = taking->what != TAKEN_TOTALS,
+		.type = on_type,
+		.list = on_list,
+		.object = on_object,
+		.refs = on_refs,
+		.text = on_text,
+		.root = on_root,
+		.thread = on_thread,
+		.frame = on_frame,
+	};
+	struct py_walk_stats stats;
+	struct py_view view;
+
+	forget(taking);
+	view_init(&view, capture->runtime, freeze->image);
+	taking->view = &view;
+	if (taking->what == TAKEN_GRAPH)
+		try_(walk_graph(capture, freeze, &view, &sink, &stats));
+	else
+		try_(python_walk(&view, &sink, &stats));
+	facts->unsized = stats.unsized;
+	facts->own_sizes = stats.own_sizes;
+	facts->damaged = stats.damaged;
+	facts->with_graph = taking->what == TAKEN_GRAPH;
+	facts->with_values = facts->with_graph && capture->options.values;
+	facts->immortal = view.traits.immortal;
+	facts->version = capture->runtime->version;
+	return NULL;
+}
+
+static struct error *take(struct capture *capture, enum taken what, struct heap **ret)
+{
+	_cleanup_heap_builder_ struct heap_builder *builder = NULL;
+	_cleanup_(taking_deinit) struct taking taking = {.what = what};
+	struct capture_job job = {
+		.needs_idle = true,
+		.needs_threads = what == TAKEN_GRAPH,
+		.build = build_heap,
+		.ctx = &taking,
+	};
+
+	try_(heap_builder_create(&builder));
+	taking.builder = builder;
+	if (what == TAKEN_TOTALS)
+		heap_builder_totals_only(builder);
+	else
+		try_(capture_describe(capture, builder));
+	job.facts = heap_builder_facts(builder);
+	try_(capture_run(capture, &job));
+	return heap_builder_finish(builder, ret);
+}
+
+struct error *capture_take(struct capture *capture, struct heap **ret)
+{
+	return take(capture, TAKEN_GRAPH, ret);
+}
+
+struct error *capture_tracked(struct capture *capture, struct heap **ret)
+{
+	return take(capture, TAKEN_TRACKED, ret);
+}
+
+struct error *capture_count(struct capture *capture, struct heap **ret)
+{
+	return take(capture, TAKEN_TOTALS, ret);
+}

@@ -1,0 +1,71 @@
+/*
+ * reftracker leaks: what persists over a series of snapshots, and who holds it.
+ */
+#include "cmd/source.h"
+#include "report/holders.h"
+
+#include <stdlib.h>
+
+struct series {
+	struct report_snapshot *snapshots; /**< owned, and the heaps with them */
+	const struct heap **heaps;
+	size_t count;
+};
+
+static void series_deinit(struct series *series)
+{
+	size_t i;
+
+	for (i = 0; i < series->count; i++)
+		heap_destroy((struct heap *)series->snapshots[i].heap);
+	free(series->snapshots);
+	free(series->heaps);
+}
+
+static struct error *open_series(const struct arguments *arguments, struct series *series)
+{
+	int i;
+
+	if (arguments->count < 3)
+		return error_create(ERROR_USAGE,
+				    "three snapshots or more are needed, in the order of time");
+	series->snapshots = calloc((size_t)arguments->count, sizeof(*series->snapshots));
+	series->heaps = calloc((size_t)arguments->count, sizeof(*series->heaps));
+	if (!series->snapshots || !series->heaps)
+		return &error_no_memory;
+	for (i = 0; i < arguments->count; i++) {
+		struct heap *heap;
+
+		try_(heap_file_open(arguments->items[i], &heap));
+		series->snapshots[i] = (struct report_snapshot){arguments->items[i], heap};
+		series->heaps[i] = heap;
+		series->count++;
+	}
+	return NULL;
+}
+
+static struct error *run(struct command_context *context)
+{
+	_cleanup_(series_deinit) struct series series = {0};
+	_cleanup_(leaks_deinit) struct leaks leaks = {0};
+
+	try_(open_series(&context->arguments, &series));
+	try_(error_wrap(leaks_find(series.heaps, series.count, &leaks), "looking for leaks"));
+	try_(command_open_output(context));
+	return report_leaks(&context->style, series.snapshots, &leaks);
+}
+
+const struct command cmd_leaks = {
+	.name = "leaks",
+	.usage = "FILE FILE FILE...",
+	.summary = "who holds what persists over three or more snapshots, and what of it leaks",
+	.description =
+		"Takes snapshots of one process in the order of time and looks for what was\n"
+		"created after the first and is in every later one. It is put together by the\n"
+		"place that holds it, such as app.SESSIONS[*].history[*]. A place is a suspect\n"
+		"where it grew from each snapshot to the next and what came stayed. Set-up,\n"
+		"full caches, work in progress and garbage are none; with more snapshots the\n"
+		"answer is surer.",
+	.flags = COMMAND_REPORT | COMMAND_ARGUMENTS,
+	.run = run,
+};

@@ -1,0 +1,69 @@
+/*
+ * reftracker referrers (describe): who refers to one object, as a tree.
+ */
+#include "question.h"
+
+#include "report/holders.h"
+
+enum {
+	DEFAULT_DEPTH = 8,
+	MOST_DEPTH = 1000
+};
+
+struct referrers_values {
+	struct capture_values capture;
+	uint64_t depth;
+	bool all;
+};
+
+static const struct referrers_values defaults = {
+	.capture = CAPTURE_DEFAULTS,
+	.depth = DEFAULT_DEPTH,
+};
+
+static const struct option options[] = {
+	{0, "depth", OPTION_NUMBER, offsetof(struct referrers_values, depth), "N",
+	 "levels of referrers (default 8)", NULL},
+	{0, "all", OPTION_FLAG, offsetof(struct referrers_values, all), NULL,
+	 "also weak references, types, namespaces, and what is behind roots", NULL},
+	CAPTURE_OPTIONS(struct referrers_values, capture),
+	{0},
+};
+
+static struct error *run(struct command_context *context)
+{
+	const struct referrers_values *values = context->values;
+	struct referrers_options wanted = {
+		.depth = values->depth < MOST_DEPTH ? (uint32_t)values->depth : MOST_DEPTH,
+		.width = context->style.rows,
+		.all = values->all,
+	};
+	_cleanup_(question_deinit) struct question question = {0};
+	_cleanup_(referrer_array_deinit) struct referrer_array tree = {0};
+	_cleanup_(reach_deinit) struct reach reach = {0};
+
+	try_(question_open(context, &values->capture, QUESTION_OBJECT, &question));
+	try_(referrers_find(question.heap, question.objects.items[0], &wanted, &tree));
+	try_(reach_make(question.heap, NULL, &reach));
+	try_(command_open_output(context));
+	return report_referrers(&context->style, &reach, &tree);
+}
+
+const struct command cmd_referrers = {
+	.name = "referrers",
+	.alias = "describe",
+	.usage = "PID|FILE OBJECT",
+	.summary = "who refers to one object, as a tree up to roots",
+	.description =
+		"OBJECT, below it what refers to it, and so on up to roots: modules, variables\n"
+		"of running frames, the interpreter. Each with the name of the reference and\n"
+		"the object's own shortest path; -n limits the referrers of one object. Cycles\n"
+		"and repeats are marked. OBJECT is 0xADDRESS, module.Qualname, or /regex/ of\n"
+		"it, with #N for the N-th object.",
+	.options = options,
+	.values_size = sizeof(struct referrers_values),
+	.defaults = &defaults,
+	.flags = COMMAND_SOURCE | COMMAND_OUTPUT | COMMAND_ARGUMENTS,
+	.formats = 1 << REPORT_TABLE | 1 << REPORT_JSON,
+	.run = run,
+};

@@ -1,0 +1,42 @@
+#include "export_series.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void export_series_deinit(struct export_series *series)
+{
+	size_t i;
+
+	for (i = 0; i < series->count; i++)
+		heap_destroy(series->heaps[i]);
+	free(series->heaps);
+	free(series->names);
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+struct error *export_series_open(const struct command_context *context,
+				 const struct capture_values *values, struct export_series *series)
+{
+	const struct arguments *files = &context->arguments;
+	int i;
+
+	series->heaps = calloc((size_t)files->count + 1, sizeof(*series->heaps));
+	series->names = calloc((size_t)files->count + 1, sizeof(*series->names));
+	if (!series->heaps || !series->names)
+		return &error_no_memory;
+	try_(source_open(context, values, SOURCE_GRAPH, &series->heaps[0]));
+	series->names[0] = context->file ? base_name(context->file) : NULL;
+	series->count = 1;
+	for (i = 0; i < files->count; i++) {
+		try_(source_open_file(files->items[i], SOURCE_GRAPH,
+				      &series->heaps[series->count]));
+		series->names[series->count++] = base_name(files->items[i]);
+	}
+	return NULL;
+}

@@ -1,0 +1,21 @@
+/*
+ * What a drawing of leak suspects is about: the chains by which they are held.
+ */
+#ifndef REFTRACKER_CMD_EXPORT_SUSPECTS_H
+#define REFTRACKER_CMD_EXPORT_SUSPECTS_H
+
+#include "analyze/neighbourhood.h"
+#include "export_series.h"
+
+/**
+ * Objects of the last heap of @series: some samples of each of the first suspects, and the chains
+ * that hold them.
+ *
+ * @ret_samples: ids, ascending. ERROR_OTHER where there is no suspect, ERROR_USAGE for a series
+ * that is too short.
+ */
+_must_check_ struct error *export_suspects_find(const struct export_series *series,
+						struct neighbourhood *ret,
+						struct u32_array *ret_samples);
+
+#endif

@@ -1,0 +1,293 @@
+#include "find_process.h"
+
+#include "base/array.h"
+#include "base/file.h"
+#include "capture/capture.h"
+#include "target/permission.h"
+#include "target/proc.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+DEFINE_ARRAY(pid_array, pid_t)
+
+/* What is asked for, prepared. */
+struct wanted {
+	const char *name;
+	bool has_match;
+	regex_t match;
+	char *unit; /**< owned; NULL: any */
+	pid_t pid;  /**< of the file; 0: any */
+};
+
+static void wanted_deinit(struct wanted *wanted)
+{
+	if (wanted->has_match)
+		regfree(&wanted->match);
+	free(wanted->unit);
+}
+
+bool process_values_given(const struct process_values *values)
+{
+	return values->name || values->match || values->pidfile || values->unit;
+}
+
+static struct error *read_pidfile(const char *path, pid_t *ret)
+{
+	_cleanup_free_ char *text = NULL;
+	char *end;
+	long pid;
+
+	/* A service that is not running has none. */
+	if (access(path, F_OK) && errno == ENOENT)
+		return error_create(ERROR_GONE, "there is no %s", path);
+	try_(file_read(path, &text, NULL));
+	errno = 0;
+	pid = strtol(text, &end, 10);
+	if (errno || pid <= 0 || pid > INT_MAX || end[strspn(end, " \t\r\n")])
+		return error_create(ERROR_GONE, "there is no PID in %s", path);
+	*ret = (pid_t)pid;
+	return NULL;
+}
+
+static struct error *prepare(const struct process_values *values, struct wanted *wanted)
+{
+	wanted->name = values->name;
+	if (values->match) {
+		char text[128];
+		int code = regcomp(&wanted->match, values->match, REG_EXTENDED | REG_NOSUB);
+
+		if (code) {
+			(void)regerror(code, &wanted->match, text, sizeof(text));
+			return error_create(ERROR_USAGE, "--match: '%s': %s", values->match, text);
+		}
+		wanted->has_match = true;
+	}
+	if (values->unit && asprintf(&wanted->unit, "%s%s", values->unit,
+				     strchr(values->unit, '.') ? "" : ".service") < 0) {
+		wanted->unit = NULL;
+		return &error_no_memory;
+	}
+	return values->pidfile ? read_pidfile(values->pidfile, &wanted->pid) : NULL;
+}
+
+/* Whether the last part of the first word of @text is @name. */
+static bool is_called(const char *text, const char *name)
+{
+	size_t length = strcspn(text, " "), i;
+
+	for (i = length; i > 0 && text[i - 1] != '/'; i--)
+		;
+	return length - i == strlen(name) && !strncmp(text + i, name, length - i);
+}
+
+/* Of "/usr/bin/python3 -u /srv/app.py x": python3 or app.py. */
+static bool has_name(const char *command, const char *name)
+{
+	const char *word = command;
+
+	if (is_called(word, name))
+		return true;
+	do {
+		word += strcspn(word, " ");
+		word += strspn(word, " ");
+	} while (*word == '-');
+	return *word && is_called(word, name);
+}
+
+/* Whether a control group is that unit's or below it. */
+static bool in_unit(pid_t pid, const char *unit)
+{
+	_cleanup_free_ char *path = NULL;
+	struct error *err = proc_cgroup(pid, &path);
+	size_t length = strlen(unit);
+	const char *at;
+
+	error_free(err);
+	for (at = err ? NULL : strchr(path, '/'); at; at = strchr(at + 1, '/')) {
+		if (!strncmp(at + 1, unit, length) && (!at[1 + length] || at[1 + length] == '/'))
+			return true;
+	}
+	return false;
+}
+
+static bool is_wanted(const struct wanted *wanted, pid_t pid)
+{
+	_cleanup_free_ char *command = NULL;
+	struct proc_status status;
+	struct error *err;
+
+	if (wanted->pid && pid != wanted->pid)
+		return false;
+	err = proc_status_read(pid, &status);
+	if (!err)
+		err = proc_cmdline(pid, &command);
+	error_free(err);
+	/* Kernel threads and zombies have no command line. */
+	if (err || status.ended || !*command)
+		return false;
+	if (wanted->name && strcmp(status.comm, wanted->name) != 0 &&
+	    !has_name(command, wanted->name))
+		return false;
+	if (wanted->has_match && regexec(&wanted->match, command, 0, NULL, 0))
+		return false;
+	return !wanted->unit || in_unit(pid, wanted->unit);
+}
+
+/* sudo reftracker --match X: both have X in their command line. */
+static bool is_ancestor(pid_t pid)
+{
+	struct proc_status status = {.parent = getpid()};
+	struct error *err;
+
+	while (status.parent > 0) {
+		pid_t at = status.parent;
+
+		if (at == pid)
+			return true;
+		err = proc_status_read(at, &status);
+		error_free(err);
+		if (err)
+			return false;
+	}
+	return false;
+}
+
+bool process_may_be_python(pid_t pid)
+{
+	_cleanup_capture_ struct capture *capture = NULL;
+	struct error *err = capture_open(pid, &capture_defaults, &capture);
+	bool other = error_catch(&err, ERROR_NOT_PYTHON) || error_catch(&err, ERROR_GONE);
+
+	error_free(err);
+	return !other;
+}
+
+static void keep_pythons(struct pid_array *found)
+{
+	size_t kept = 0, i;
+
+	for (i = 0; i < found->count; i++) {
+		if (process_may_be_python(found->items[i]))
+			found->items[kept++] = found->items[i];
+	}
+	found->count = kept;
+}
+
+static struct error *too_many(const struct pid_array *found, const char *hint)
+{
+	char list[128] = "";
+	size_t used = 0, i;
+
+	for (i = 0; i < found->count && used + 16 < sizeof(list); i++)
+		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%d", i ? ", " : "",
+					 (int)found->items[i]);
+	return error_hint(error_create(ERROR_USAGE, "%zu processes are meant: %s%s", found->count,
+				       list, i < found->count ? " ..." : ""),
+			  "%s", hint);
+}
+
+static struct error *choose(struct pid_array *found, const char *hint, pid_t *ret)
+{
+	if (found->count > 1)
+		keep_pythons(found);
+	if (!found->count)
+		return error_create(ERROR_GONE, "no such process is running");
+	if (found->count > 1)
+		return too_many(found, hint);
+	*ret = found->items[0];
+	return NULL;
+}
+
+struct error *process_find(const struct process_values *values, pid_t *ret)
+{
+	_cleanup_(wanted_deinit) struct wanted wanted = {0};
+	_cleanup_(pid_array_deinit) struct pid_array found = {0};
+	_cleanup_free_ pid_t *pids = NULL;
+	size_t count, i;
+
+	try_(prepare(values, &wanted));
+	try_(proc_list(&pids, &count));
+	for (i = 0; i < count; i++) {
+		if (is_wanted(&wanted, pids[i]) && !is_ancestor(pids[i]))
+			try_(pid_array_append(&found, pids[i]));
+	}
+	return choose(&found, "--name, --match, --unit and --pidfile together narrow it down", ret);
+}
+
+/* A PID in another PID namespace. */
+struct inner {
+	pid_t pid;
+	ino_t names; /**< of that namespace; 0: any below ours */
+};
+
+/* 0 where it may not be looked at. */
+static ino_t namespace_of(pid_t pid)
+{
+	char path[64];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/pid", (int)pid);
+	return stat(path, &st) ? 0 : st.st_ino;
+}
+
+static struct error *parse_number(const char *text, char end, const char **rest, pid_t *ret)
+{
+	char *stop;
+	long value = isdigit((unsigned char)*text) ? strtol(text, &stop, 10) : 0;
+
+	if (value <= 0 || value > INT_MAX || (*stop && *stop != end))
+		return error_create(ERROR_USAGE, "--nspid: '%s' is not a process id", text);
+	*ret = (pid_t)value;
+	*rest = *stop ? stop + 1 : NULL;
+	return NULL;
+}
+
+static struct error *parse_inner(const char *text, struct inner *ret)
+{
+	const char *rest;
+	struct proc_status status;
+	pid_t neighbour;
+
+	try_(parse_number(text, '@', &rest, &ret->pid));
+	if (!rest)
+		return NULL;
+	try_(parse_number(rest, '\0', &rest, &neighbour));
+	try_(proc_status_read(neighbour, &status));
+	ret->names = namespace_of(neighbour);
+	return ret->names ? NULL : permission_refused(neighbour);
+}
+
+static bool is_inner(const struct inner *inner, pid_t pid)
+{
+	struct proc_status status;
+	struct error *err = proc_status_read(pid, &status);
+
+	error_free(err);
+	if (err || status.ended || status.inner != inner->pid)
+		return false;
+	return inner->names ? namespace_of(pid) == inner->names : status.levels > 1;
+}
+
+struct error *process_find_inner(const char *text, pid_t *ret)
+{
+	_cleanup_(pid_array_deinit) struct pid_array found = {0};
+	_cleanup_free_ pid_t *pids = NULL;
+	struct inner inner = {0};
+	size_t count, i;
+
+	try_(parse_inner(text, &inner));
+	try_(proc_list(&pids, &count));
+	for (i = 0; i < count; i++) {
+		if (is_inner(&inner, pids[i]))
+			try_(pid_array_append(&found, pids[i]));
+	}
+	return choose(&found, "say which container, by any process in it: --nspid N@PID", ret);
+}

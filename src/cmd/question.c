@@ -1,0 +1,65 @@
+#include "question.h"
+
+#include "analyze/select.h"
+#include "report/units.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void question_deinit(struct question *question)
+{
+	heap_destroy(question->heap);
+	u32_array_deinit(&question->objects);
+	*question = (struct question){0};
+}
+
+/* One of several was taken: which, and how to have another one. */
+static struct error *note_choice(const struct command_context *context,
+				 const struct question *question)
+{
+	_cleanup_free_ char *type = NULL;
+	uint32_t id = question->objects.items[0];
+	char count[UNIT_TEXT];
+
+	if (context->quiet || question->objects.count < 2)
+		return NULL;
+	try_(units_clean(heap_type_name(question->heap, id), false, &type));
+	(void)fprintf(stderr,
+		      "reftracker: the first of %s objects: %s at 0x%" PRIx64
+		      "; '%s#2' is the second\n",
+		      units_count(question->objects.count, count), type,
+		      heap_address(question->heap, id), question->object);
+	return NULL;
+}
+
+static struct error *check_arguments(const struct command_context *context,
+				     enum question_needs needs)
+{
+	if (context->arguments.count > 1)
+		return error_create(ERROR_USAGE, "unexpected argument '%s'",
+				    context->arguments.items[1]);
+	if (context->arguments.count || needs != QUESTION_OBJECT)
+		return NULL;
+	return error_hint(error_create(ERROR_USAGE, "which object? OBJECT is needed"),
+			  "OBJECT is 0xADDRESS, module.Qualname or /regex/, with #N for the N-th");
+}
+
+struct error *question_open(const struct command_context *context,
+			    const struct capture_values *values, enum question_needs needs,
+			    struct question *ret)
+{
+	_cleanup_(question_deinit) struct question question = {0};
+
+	try_(check_arguments(context, needs));
+	if (context->arguments.count)
+		question.object = context->arguments.items[0];
+	try_(source_open(context, values, SOURCE_GRAPH, &question.heap));
+	if (question.object)
+		try_(select_objects(question.heap, question.object, &question.objects));
+	if (needs == QUESTION_OBJECT)
+		try_(note_choice(context, &question));
+	*ret = question;
+	question = (struct question){0};
+	return NULL;
+}

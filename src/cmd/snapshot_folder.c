@@ -1,0 +1,242 @@
+#include "snapshot_folder.h"
+
+#include "base/clock.h"
+#include "base/newfile.h"
+#include "heap/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define LOCK_NAME ".reftracker.lock"
+
+enum {
+	/* Seconds after which a file that is not finished is nobody's any more. */
+	STALE_AFTER = 3600,
+	NAME_TRIES = 1000
+};
+
+static struct error *cannot(const char *verb, const struct snapshot_folder *folder,
+			    const char *name)
+{
+	return error_from_errno(errno, "cannot %s %s/%s", verb, folder->path, name);
+}
+
+bool snapshot_name_parse(const char *name, struct snapshot_entry *ret)
+{
+	char day[9], second[7], milli[4];
+	unsigned int pid, series;
+	int end = 0;
+
+	if (sscanf(name, "%8[0-9]T%6[0-9].%3[0-9]Z-%9u-s%9u.rtsnap%n", day, second, milli, &pid,
+		   &series, &end) != 5 ||
+	    !end || name[end] || end >= SNAPSHOT_NAME)
+		return false;
+	if (strlen(day) != 8 || strlen(second) != 6 || strlen(milli) != 3)
+		return false;
+	(void)snprintf(ret->name, sizeof(ret->name), "%s", name);
+	ret->pid = pid;
+	ret->series = series;
+	return true;
+}
+
+static struct error *take_lock(struct snapshot_folder *folder)
+{
+	folder->lock = openat(folder->fd, LOCK_NAME,
+			      O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	if (folder->lock < 0)
+		return cannot("lock", folder, LOCK_NAME);
+	if (!flock(folder->lock, LOCK_EX | LOCK_NB))
+		return NULL;
+	if (errno == EWOULDBLOCK)
+		return error_create(ERROR_OTHER, "another snapshot into %s is not finished",
+				    folder->path);
+	return cannot("lock", folder, LOCK_NAME);
+}
+
+/* Left by a run that was killed. */
+static void remove_stale(const struct snapshot_folder *folder, const char *name,
+			 const struct stat *status)
+{
+	if (!strncmp(name, NEWFILE_TEMPORARY, strlen(NEWFILE_TEMPORARY)) &&
+	    status->st_mtime < time(NULL) - STALE_AFTER)
+		(void)unlinkat(folder->fd, name, 0);
+}
+
+static struct error *consider(struct snapshot_folder *folder, const char *name)
+{
+	struct snapshot_entry entry = {0};
+	struct stat status;
+
+	if (fstatat(folder->fd, name, &status, AT_SYMLINK_NOFOLLOW) || !S_ISREG(status.st_mode))
+		return NULL;
+	remove_stale(folder, name, &status);
+	if (!snapshot_name_parse(name, &entry))
+		return NULL;
+	entry.bytes = (uint64_t)status.st_size;
+	return snapshot_entries_append(&folder->entries, entry);
+}
+
+static int compare_names(const void *left, const void *right)
+{
+	const struct snapshot_entry *a = left, *b = right;
+
+	return strcmp(a->name, b->name);
+}
+
+static void cleanup_dir(DIR **dir)
+{
+	if (*dir)
+		(void)closedir(*dir);
+}
+
+static struct error *list_files(struct snapshot_folder *folder)
+{
+	int copy = openat(folder->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_(cleanup_dir) DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	struct dirent *entry;
+
+	if (!dir) {
+		struct error *err = cannot("read", folder, ".");
+
+		if (copy >= 0)
+			(void)close(copy);
+		return err;
+	}
+	while ((errno = 0, entry = readdir(dir)))
+		try_(consider(folder, entry->d_name));
+	if (errno)
+		return cannot("read", folder, ".");
+	if (folder->entries.count)
+		qsort(folder->entries.items, folder->entries.count, sizeof(*folder->entries.items),
+		      compare_names);
+	return NULL;
+}
+
+struct error *snapshot_folder_open(const char *path, struct snapshot_folder *ret)
+{
+	*ret = (struct snapshot_folder){.path = path, .lock = -1};
+	ret->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (ret->fd < 0)
+		return error_from_errno(errno, "cannot open folder %s", path);
+	try_(take_lock(ret));
+	return list_files(ret);
+}
+
+void snapshot_folder_deinit(struct snapshot_folder *folder)
+{
+	if (!folder->path)
+		return;
+	snapshot_entries_deinit(&folder->entries);
+	if (folder->lock >= 0)
+		(void)close(folder->lock);
+	if (folder->fd >= 0)
+		(void)close(folder->fd);
+	*folder = (struct snapshot_folder){0};
+}
+
+/* Whether a file is of the process that @heap is of, which a PID alone does not say. */
+static bool is_of_process(const struct snapshot_folder *folder, const char *name,
+			  const struct heap *heap)
+{
+	_cleanup_(heap_file_info_deinit) struct heap_file_info info = {0};
+	const char *boot = heap_text(heap, heap->strings[HEAP_STRING_BOOT_ID]);
+	const char *other;
+	char *path;
+	struct error *err;
+
+	if (asprintf(&path, "%s/%s", folder->path, name) < 0)
+		return false;
+	err = heap_file_info_read(path, &info);
+	free(path);
+	error_free(err); /* a damaged file is of nobody */
+	if (err)
+		return false;
+	other = info.strings[HEAP_STRING_BOOT_ID];
+	return info.facts.pid == heap->facts.pid &&
+	       info.facts.start_time == heap->facts.start_time &&
+	       !strcmp(boot ? boot : "", other ? other : "");
+}
+
+static uint32_t series_of(const struct snapshot_folder *folder, const struct heap *heap)
+{
+	uint32_t last = 0;
+	size_t i;
+
+	for (i = folder->entries.count; i-- > 0;) {
+		const struct snapshot_entry *entry = &folder->entries.items[i];
+
+		if (entry->pid == heap->facts.pid && is_of_process(folder, entry->name, heap))
+			return entry->series;
+		if (entry->series > last)
+			last = entry->series;
+	}
+	return last + 1;
+}
+
+static void format_name(uint64_t ns, uint64_t pid, uint32_t series, char *ret)
+{
+	time_t seconds = (time_t)(ns / NSEC_PER_SEC);
+	char text[32];
+	struct tm parts;
+
+	(void)strftime(text, sizeof(text), "%Y%m%dT%H%M%S", gmtime_r(&seconds, &parts));
+	(void)snprintf(ret, SNAPSHOT_NAME, "%s.%03uZ-%ju-s%u.rtsnap", text,
+		       (unsigned int)(ns / NSEC_PER_MSEC % 1000), (uintmax_t)pid, series);
+}
+
+struct error *snapshot_folder_name(const struct snapshot_folder *folder, const struct heap *heap,
+				   char *ret)
+{
+	uint32_t series = series_of(folder, heap);
+	struct stat status;
+	uint64_t i;
+
+	/* Two captures within a millisecond: the name of neither may be taken away. */
+	for (i = 0; i < NAME_TRIES; i++) {
+		format_name(heap->facts.time + i * NSEC_PER_MSEC, heap->facts.pid, series, ret);
+		if (fstatat(folder->fd, ret, &status, AT_SYMLINK_NOFOLLOW) && errno == ENOENT)
+			return NULL;
+	}
+	errno = EEXIST;
+	return cannot("write", folder, ret);
+}
+
+static struct error *remove_oldest(struct snapshot_folder *folder, const char *kept,
+				   const struct snapshot_limits *limits)
+{
+	size_t left = folder->entries.count, i;
+	uint64_t bytes = 0;
+
+	for (i = 0; i < folder->entries.count; i++)
+		bytes += folder->entries.items[i].bytes;
+	for (i = 0; i < folder->entries.count; i++) {
+		const struct snapshot_entry *entry = &folder->entries.items[i];
+
+		if ((!limits->keep || left <= limits->keep) &&
+		    (!limits->bytes || bytes <= limits->bytes))
+			break;
+		if (!strcmp(entry->name, kept))
+			continue;
+		if (unlinkat(folder->fd, entry->name, 0) && errno != ENOENT)
+			return cannot("remove", folder, entry->name);
+		left--;
+		bytes -= entry->bytes;
+	}
+	return NULL;
+}
+
+struct error *snapshot_folder_add(struct snapshot_folder *folder, const char *name,
+				  const struct snapshot_limits *limits)
+{
+	try_(consider(folder, name));
+	qsort(folder->entries.items, folder->entries.count, sizeof(*folder->entries.items),
+	      compare_names);
+	return remove_oldest(folder, name, limits);
+}

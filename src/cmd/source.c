@@ -1,0 +1,40 @@
+#include "cmd/source.h"
+
+struct error *source_open_file(const char *path, enum source_need need, struct heap **ret)
+{
+	_cleanup_heap_ struct heap *heap = NULL;
+
+	try_(heap_file_open(path, &heap));
+	if (need == SOURCE_GRAPH && !heap->facts.with_graph)
+		return error_create(ERROR_USAGE, "%s: a snapshot without references", path);
+	*ret = steal_ptr(heap);
+	return NULL;
+}
+
+static struct error *capture_needed(struct capture *capture, enum source_need need,
+				    struct heap **ret)
+{
+	switch (need) {
+	case SOURCE_TOTALS:
+		return capture_count(capture, ret);
+	case SOURCE_TRACKED:
+		return capture_tracked(capture, ret);
+	case SOURCE_GRAPH:
+		break;
+	}
+	return capture_take(capture, ret);
+}
+
+struct error *source_open(const struct command_context *context,
+			  const struct capture_values *values, enum source_need need,
+			  struct heap **ret)
+{
+	_cleanup_capture_ struct capture *capture = NULL;
+
+	if (context->file)
+		return source_open_file(context->file, need, ret);
+	try_(capture_values_open(context, values, context->pid, &capture));
+	try_(capture_needed(capture, need, ret));
+	capture_values_note(context, capture);
+	return NULL;
+}

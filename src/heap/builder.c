@@ -1,0 +1,796 @@
+#include "heap/builder.h"
+#include "heap/explain.h"
+
+#include "base/progress.h"
+#include "base/radix.h"
+#include "base/strtab.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+DEFINE_ARRAY(big_array, struct heap_big)
+DEFINE_ARRAY(segment_array, struct heap_segment)
+DEFINE_ARRAY(label_array, struct heap_label)
+DEFINE_ARRAY(type_array, struct heap_type)
+DEFINE_ARRAY(list_array, struct heap_list)
+DEFINE_ARRAY(thread_array, struct heap_thread)
+DEFINE_ARRAY(frame_array, struct heap_frame)
+DEFINE_ARRAY(object_text_array, struct heap_object_text)
+
+/* What a tracked object has more than others, in the order of their adding. */
+struct tracked_columns {
+	struct u32_array object;
+	struct u16_array list;
+	struct u32_array position, body;
+};
+
+/* The columns of a heap, owned. While a heap is built, rows stand in the order of adding. */
+struct columns {
+	struct u32_array address_low;
+	struct segment_array segments;
+	struct u32_array type, size_low;
+	struct big_array big_sizes;
+	struct u16_array refcount_low;
+	struct big_array big_refcounts;
+	struct u16_array content;
+	struct u64_array tracked_bits;
+	struct u32_array tracked_before;
+	struct tracked_columns tracked;
+	struct u32_array ref_start, ref_target;
+	struct u16_array ref_label;
+	struct big_array big_labels;
+	struct label_array labels;
+	struct type_array types;
+	struct list_array lists;
+	struct heap_root_array roots;
+	struct thread_array threads;
+	struct frame_array frames;
+	struct object_text_array object_texts;
+	struct u32_array text_start;
+	struct char_array text_bytes;
+};
+
+struct heap_builder {
+	bool totals_only;
+	struct heap_facts facts;
+	heap_text_t strings[HEAP_STRINGS];
+	struct strtab texts;
+	struct addrmap label_ids;
+	struct u64_array address;
+	struct columns columns;
+};
+
+static void tracked_deinit(struct tracked_columns *tracked)
+{
+	u32_array_deinit(&tracked->object);
+	u16_array_deinit(&tracked->list);
+	u32_array_deinit(&tracked->position);
+	u32_array_deinit(&tracked->body);
+}
+
+static void columns_deinit(struct columns *columns)
+{
+	u32_array_deinit(&columns->address_low);
+	segment_array_deinit(&columns->segments);
+	u32_array_deinit(&columns->type);
+	u32_array_deinit(&columns->size_low);
+	big_array_deinit(&columns->big_sizes);
+	u16_array_deinit(&columns->refcount_low);
+	big_array_deinit(&columns->big_refcounts);
+	u16_array_deinit(&columns->content);
+	u64_array_deinit(&columns->tracked_bits);
+	u32_array_deinit(&columns->tracked_before);
+	tracked_deinit(&columns->tracked);
+	u32_array_deinit(&columns->ref_start);
+	u32_array_deinit(&columns->ref_target);
+	u16_array_deinit(&columns->ref_label);
+	big_array_deinit(&columns->big_labels);
+	label_array_deinit(&columns->labels);
+	type_array_deinit(&columns->types);
+	list_array_deinit(&columns->lists);
+	heap_root_array_deinit(&columns->roots);
+	thread_array_deinit(&columns->threads);
+	frame_array_deinit(&columns->frames);
+	object_text_array_deinit(&columns->object_texts);
+	u32_array_deinit(&columns->text_start);
+	char_array_deinit(&columns->text_bytes);
+}
+
+static void columns_destroy(void *columns)
+{
+	columns_deinit(columns);
+	free(columns);
+}
+
+struct error *heap_builder_create(struct heap_builder **ret)
+{
+	struct heap_builder *builder = calloc(1, sizeof(*builder));
+
+	if (!builder)
+		return &error_no_memory;
+	memset(builder->strings, 0xff, sizeof(builder->strings)); /* HEAP_NONE */
+	*ret = builder;
+	return NULL;
+}
+
+void heap_builder_destroy(struct heap_builder *builder)
+{
+	if (!builder)
+		return;
+	strtab_deinit(&builder->texts);
+	addrmap_deinit(&builder->label_ids);
+	u64_array_deinit(&builder->address);
+	columns_deinit(&builder->columns);
+	free(builder);
+}
+
+void heap_builder_totals_only(struct heap_builder *builder)
+{
+	builder->totals_only = true;
+}
+
+struct heap_facts *heap_builder_facts(struct heap_builder *builder)
+{
+	return &builder->facts;
+}
+
+static void tracked_clear(struct tracked_columns *tracked)
+{
+	tracked->object.count = 0;
+	tracked->list.count = 0;
+	tracked->position.count = 0;
+	tracked->body.count = 0;
+}
+
+void heap_builder_clear(struct heap_builder *builder)
+{
+	struct columns *columns = &builder->columns;
+
+	builder->address.count = 0;
+	columns->type.count = 0;
+	columns->size_low.count = 0;
+	columns->big_sizes.count = 0;
+	columns->refcount_low.count = 0;
+	columns->big_refcounts.count = 0;
+	columns->content.count = 0;
+	tracked_clear(&columns->tracked);
+	columns->ref_start.count = 0;
+	columns->ref_target.count = 0;
+	columns->ref_label.count = 0;
+	columns->big_labels.count = 0;
+	columns->types.count = 0;
+	columns->lists.count = 0;
+	columns->roots.count = 0;
+	columns->threads.count = 0;
+	columns->frames.count = 0;
+	columns->object_texts.count = 0;
+}
+
+struct error *heap_builder_add_text(struct heap_builder *builder, const char *text,
+				    heap_text_t *ret)
+{
+	if (text)
+		return strtab_add(&builder->texts, text, ret);
+	*ret = HEAP_NONE;
+	return NULL;
+}
+
+struct error *heap_builder_set_string(struct heap_builder *builder, enum heap_string which,
+				      const char *text)
+{
+	return heap_builder_add_text(builder, text, &builder->strings[which]);
+}
+
+struct error *heap_builder_add_type(struct heap_builder *builder, raddr_t address, const char *name)
+{
+	struct heap_type type = {.address = address};
+
+	try_(heap_builder_add_text(builder, name, &type.name));
+	return type_array_append(&builder->columns.types, type);
+}
+
+struct error *heap_builder_add_list(struct heap_builder *builder, const struct heap_list *list)
+{
+	struct list_array *lists = &builder->columns.lists;
+
+	if (lists->count > UINT16_MAX)
+		return error_create(ERROR_UNSUPPORTED, "more than 65536 lists of objects");
+	try_(list_array_append(lists, *list));
+	lists->items[lists->count - 1].count = 0;
+	return NULL;
+}
+
+/* The part of a value that fits into a column; the whole goes to @big where it does not fit. */
+static struct error *pack(uint64_t value, uint64_t most, size_t row, struct big_array *big,
+			  uint64_t *ret)
+{
+	struct heap_big item = {.row = (uint32_t)row, .value = value};
+
+	*ret = value < most ? value : most;
+	return value < most ? NULL : big_array_append(big, item);
+}
+
+static struct error *add_tracked(struct heap_builder *builder, const struct heap_object *object)
+{
+	struct tracked_columns *tracked = &builder->columns.tracked;
+
+	try_(u32_array_append(&tracked->object, (uint32_t)builder->address.count));
+	try_(u16_array_append(&tracked->list, (uint16_t)object->list));
+	try_(u32_array_append(&tracked->position,
+			      builder->columns.lists.items[object->list].count));
+	return u32_array_append(&tracked->body, object->body);
+}
+
+static struct error *add_row(struct heap_builder *builder, const struct heap_object *object)
+{
+	struct columns *columns = &builder->columns;
+	size_t row = builder->address.count;
+	uint64_t size, refcount;
+
+	if (row >= HEAP_NONE)
+		return error_create(ERROR_UNSUPPORTED, "more than 4294967295 objects");
+	if (object->address & ((1u << HEAP_ALIGN_BITS) - 1))
+		return error_create(ERROR_BAD_DATA, "no object can be at 0x%jx",
+				    (uintmax_t)object->address);
+	if (object->list != HEAP_UNTRACKED)
+		try_(add_tracked(builder, object));
+	try_(pack(object->size, UINT32_MAX, row, &columns->big_sizes, &size));
+	try_(pack(object->refcount, UINT16_MAX, row, &columns->big_refcounts, &refcount));
+	try_(u32_array_append(&columns->type, object->type));
+	try_(u32_array_append(&columns->size_low, (uint32_t)size));
+	try_(u16_array_append(&columns->refcount_low, (uint16_t)refcount));
+	try_(u16_array_append(&columns->content, object->content));
+	return u64_array_append(&builder->address, object->address);
+}
+
+struct error *heap_builder_add_object(struct heap_builder *builder,
+				      const struct heap_object *object)
+{
+	struct heap_type *type = &builder->columns.types.items[object->type];
+
+	if (!builder->totals_only)
+		try_(add_row(builder, object));
+	if (object->list != HEAP_UNTRACKED)
+		builder->columns.lists.items[object->list].count++;
+	type->count++;
+	type->size += object->size;
+	return NULL;
+}
+
+uint64_t heap_builder_object_size(const struct heap_builder *builder, uint32_t object)
+{
+	const struct columns *columns = &builder->columns;
+	uint32_t low = columns->size_low.items[object];
+
+	return low != UINT32_MAX
+		       ? low
+		       : heap_big_find(columns->big_sizes.items, columns->big_sizes.count, object);
+}
+
+struct error *heap_builder_add_label(struct heap_builder *builder, enum heap_kind kind,
+				     heap_text_t name, uint32_t *ret)
+{
+	struct heap_label label = {.kind = kind, .name = name};
+	uint64_t key = (uint64_t)name << 8 | ((uint64_t)kind + 1);
+	uint32_t id = (uint32_t)builder->columns.labels.count;
+
+	if (addrmap_get(&builder->label_ids, key, ret))
+		return NULL;
+	try_(label_array_reserve(&builder->columns.labels, (size_t)id + 1));
+	try_(addrmap_set(&builder->label_ids, key, id));
+	*ret = id;
+	return label_array_append(&builder->columns.labels, label);
+}
+
+struct error *heap_builder_add_refs(struct heap_builder *builder, const struct heap_ref *refs,
+				    size_t count)
+{
+	struct columns *columns = &builder->columns;
+	size_t first = columns->ref_target.count, i;
+
+	if (first + count >= UINT32_MAX)
+		return error_create(ERROR_UNSUPPORTED, "more than 4294967294 references");
+	try_(u32_array_append(&columns->ref_start, (uint32_t)first));
+	try_(u32_array_reserve(&columns->ref_target, first + count));
+	try_(u16_array_reserve(&columns->ref_label, first + count));
+	for (i = 0; i < count; i++) {
+		uint64_t label;
+
+		try_(pack(refs[i].label, UINT16_MAX, first + i, &columns->big_labels, &label));
+		columns->ref_target.items[first + i] = refs[i].target;
+		columns->ref_label.items[first + i] = (uint16_t)label;
+	}
+	columns->ref_target.count = columns->ref_label.count = first + count;
+	return NULL;
+}
+
+struct error *heap_builder_add_root(struct heap_builder *builder, const struct heap_root *root)
+{
+	return heap_root_array_append(&builder->columns.roots, *root);
+}
+
+struct error *heap_builder_add_thread(struct heap_builder *builder,
+				      const struct heap_thread *thread)
+{
+	return thread_array_append(&builder->columns.threads, *thread);
+}
+
+struct error *heap_builder_add_frame(struct heap_builder *builder, const struct heap_frame *frame)
+{
+	return frame_array_append(&builder->columns.frames, *frame);
+}
+
+struct error *heap_builder_set_object_text(struct heap_builder *builder, uint32_t object,
+					   heap_text_t text)
+{
+	struct heap_object_text item = {.object = object, .text = text};
+
+	return object_text_array_append(&builder->columns.object_texts, item);
+}
+
+/* The order of addresses, both ways. */
+struct order {
+	size_t count;
+	uint32_t *old_of; /**< new id -> number of adding; owned */
+	uint32_t *new_of; /**< number of adding -> new id; owned */
+};
+
+static void order_deinit(struct order *order)
+{
+	free(order->old_of);
+	free(order->new_of);
+}
+
+/* Lay the sorted addresses out: lower halves, and where the upper halves change. */
+static struct error *place_addresses(struct columns *columns, const struct radix_row *rows,
+				     size_t count)
+{
+	struct heap_segment segment = {0};
+	size_t i;
+
+	columns->address_low.count = 0;
+	columns->segments.count = 0;
+	try_(u32_array_reserve(&columns->address_low, count));
+	for (i = 0; i < count; i++) {
+		raddr_t address = rows[i].key;
+		uint32_t high = (uint32_t)(address >> HEAP_ADDRESS_BITS);
+
+		if (i && address == rows[i - 1].key)
+			return error_create(ERROR_INCONSISTENT,
+					    "an object is on two lists at once");
+		if (!i || high != segment.high) {
+			segment = (struct heap_segment){.first = (uint32_t)i, .high = high};
+			try_(segment_array_append(&columns->segments, segment));
+		}
+		columns->address_low.items[i] = (uint32_t)(address >> HEAP_ALIGN_BITS);
+	}
+	columns->address_low.count = count;
+	return NULL;
+}
+
+static struct error *set_order(const struct radix_row *rows, size_t count, struct order *order)
+{
+	size_t i;
+
+	order->count = count;
+	order->old_of = calloc(count + 1, sizeof(uint32_t));
+	order->new_of = calloc(count + 1, sizeof(uint32_t));
+	if (!order->old_of || !order->new_of)
+		return &error_no_memory;
+	for (i = 0; i < count; i++) {
+		order->old_of[i] = rows[i].value;
+		order->new_of[rows[i].value] = (uint32_t)i;
+	}
+	return NULL;
+}
+
+static void sort_rows(struct radix_row *rows, size_t count, struct radix_row *scratch)
+{
+	radix_sort(rows, count, scratch);
+	free(scratch);
+}
+
+/*
+ * Here a builder needs most memory: what is not needed any more goes before the next is asked for.
+ */
+static struct error *sort_addresses(struct heap_builder *builder, struct order *order)
+{
+	size_t n = builder->address.count, i;
+	_cleanup_free_ struct radix_row *rows = malloc((n + 1) * sizeof(*rows));
+	struct radix_row *scratch;
+
+	if (!rows)
+		return &error_no_memory;
+	for (i = 0; i < n; i++)
+		rows[i] = (struct radix_row){builder->address.items[i], (uint32_t)i};
+	u64_array_deinit(&builder->address);
+	scratch = malloc((n + 1) * sizeof(*scratch));
+	if (!scratch)
+		return &error_no_memory;
+	sort_rows(rows, n, scratch);
+	try_(place_addresses(&builder->columns, rows, n));
+	return set_order(rows, n, order);
+}
+
+static struct error *reorder_u32(struct u32_array *column, const struct order *order)
+{
+	struct u32_array sorted = {0};
+	size_t i;
+
+	try_(u32_array_reserve(&sorted, order->count));
+	for (i = 0; i < order->count; i++)
+		sorted.items[i] = column->items[order->old_of[i]];
+	sorted.count = order->count;
+	u32_array_deinit(column);
+	*column = sorted;
+	return NULL;
+}
+
+static struct error *reorder_u16(struct u16_array *column, const struct order *order)
+{
+	struct u16_array sorted = {0};
+	size_t i;
+
+	try_(u16_array_reserve(&sorted, order->count));
+	for (i = 0; i < order->count; i++)
+		sorted.items[i] = column->items[order->old_of[i]];
+	sorted.count = order->count;
+	u16_array_deinit(column);
+	*column = sorted;
+	return NULL;
+}
+
+static int compare_big(const void *left, const void *right)
+{
+	const struct heap_big *a = left, *b = right;
+
+	return a->row < b->row ? -1 : a->row > b->row;
+}
+
+static void reorder_big(struct big_array *list, const struct order *order)
+{
+	size_t i;
+
+	for (i = 0; i < list->count; i++)
+		list->items[i].row = order->new_of[list->items[i].row];
+	if (list->count)
+		qsort(list->items, list->count, sizeof(*list->items), compare_big);
+}
+
+/* A bit for each object, in the order of their ids, and how many are set before each word. */
+static struct error *mark_tracked(struct columns *columns, const struct order *order)
+{
+	size_t words = order->count / 64 + 1, i;
+	uint32_t before = 0;
+
+	columns->tracked_bits.count = 0;
+	columns->tracked_before.count = 0;
+	for (i = 0; i < words; i++)
+		try_(u64_array_append(&columns->tracked_bits, 0));
+	for (i = 0; i < columns->tracked.object.count; i++) {
+		uint32_t id = order->new_of[columns->tracked.object.items[i]];
+
+		columns->tracked_bits.items[id / 64] |= UINT64_C(1) << (id % 64);
+	}
+	for (i = 0; i < words; i++) {
+		try_(u32_array_append(&columns->tracked_before, before));
+		before += (uint32_t)__builtin_popcountll(columns->tracked_bits.items[i]);
+	}
+	return NULL;
+}
+
+static size_t tracked_row(const struct columns *columns, uint32_t id)
+{
+	uint64_t before = columns->tracked_bits.items[id / 64] & ((UINT64_C(1) << (id % 64)) - 1);
+
+	return columns->tracked_before.items[id / 64] + (size_t)__builtin_popcountll(before);
+}
+
+static struct error *reorder_tracked(struct columns *columns, const struct order *order)
+{
+	struct tracked_columns *tracked = &columns->tracked;
+	size_t n = tracked->object.count, i;
+	_cleanup_(order_deinit) struct order rows = {.count = n};
+
+	try_(mark_tracked(columns, order));
+	rows.old_of = calloc(n + 1, sizeof(uint32_t));
+	if (!rows.old_of)
+		return &error_no_memory;
+	for (i = 0; i < n; i++)
+		rows.old_of[tracked_row(columns, order->new_of[tracked->object.items[i]])] =
+			(uint32_t)i;
+	u32_array_deinit(&tracked->object);
+	try_(reorder_u16(&tracked->list, &rows));
+	try_(reorder_u32(&tracked->position, &rows));
+	return reorder_u32(&tracked->body, &rows);
+}
+
+static struct error *bad_target(void)
+{
+	return error_create(ERROR_BAD_DATA, "a reference to an object that is not there");
+}
+
+/* Where the references of each object begin after the sorting. */
+static struct error *new_starts(const struct columns *columns, const struct order *order,
+				struct u32_array *ret)
+{
+	uint32_t next = 0;
+	size_t i;
+
+	try_(u32_array_reserve(ret, order->count + 1));
+	for (i = 0; i < order->count; i++) {
+		const uint32_t *old = columns->ref_start.items + order->old_of[i];
+
+		ret->items[i] = next;
+		next += *(old + 1) - *old;
+	}
+	ret->items[order->count] = next;
+	ret->count = order->count + 1;
+	return NULL;
+}
+
+static void reorder_big_labels(struct columns *columns, const struct order *order,
+			       const struct u32_array *starts)
+{
+	const struct u32_array *old = &columns->ref_start;
+	size_t source = 0, i;
+
+	for (i = 0; i < columns->big_labels.count; i++) {
+		uint32_t ref = columns->big_labels.items[i].row;
+
+		while (old->items[source + 1] <= ref)
+			source++;
+		columns->big_labels.items[i].row = starts->items[order->new_of[source]] +
+						   (ref - old->items[source]);
+	}
+	if (columns->big_labels.count)
+		qsort(columns->big_labels.items, columns->big_labels.count,
+		      sizeof(*columns->big_labels.items), compare_big);
+}
+
+static struct error *reorder_targets(struct columns *columns, const struct order *order,
+				     const struct u32_array *starts)
+{
+	struct u32_array targets = {0};
+	struct error *err;
+	size_t i, k;
+
+	if (!columns->ref_target.count)
+		return NULL;
+	err = u32_array_reserve(&targets, columns->ref_target.count);
+	for (i = 0; i < order->count && !err; i++) {
+		const uint32_t *from = columns->ref_target.items +
+				       columns->ref_start.items[order->old_of[i]];
+		uint32_t *to = targets.items + starts->items[i];
+		size_t n = starts->items[i + 1] - starts->items[i];
+
+		for (k = 0; k < n && !err; k++) {
+			if (from[k] >= order->count)
+				err = bad_target();
+			else
+				to[k] = order->new_of[from[k]];
+		}
+	}
+	if (err) {
+		u32_array_deinit(&targets);
+		return err;
+	}
+	targets.count = columns->ref_target.count;
+	u32_array_deinit(&columns->ref_target);
+	columns->ref_target = targets;
+	return NULL;
+}
+
+static struct error *reorder_labels(struct columns *columns, const struct order *order,
+				    const struct u32_array *starts)
+{
+	struct u16_array labels = {0};
+	size_t i;
+
+	try_(u16_array_reserve(&labels, columns->ref_label.count));
+	for (i = 0; i < order->count; i++) {
+		uint32_t n = starts->items[i + 1] - starts->items[i];
+
+		if (n)
+			memcpy(labels.items + starts->items[i],
+			       columns->ref_label.items +
+				       columns->ref_start.items[order->old_of[i]],
+			       n * sizeof(*labels.items));
+	}
+	labels.count = columns->ref_label.count;
+	u16_array_deinit(&columns->ref_label);
+	columns->ref_label = labels;
+	return NULL;
+}
+
+static struct error *reorder_refs(struct columns *columns, const struct order *order)
+{
+	_cleanup_(u32_array_deinit) struct u32_array starts = {0};
+	size_t i;
+
+	/* Objects whose references were not told have none. */
+	if (columns->ref_start.count > order->count)
+		return bad_target();
+	for (i = columns->ref_start.count; i <= order->count; i++)
+		try_(u32_array_append(&columns->ref_start, (uint32_t)columns->ref_target.count));
+	try_(new_starts(columns, order, &starts));
+	reorder_big_labels(columns, order, &starts);
+	try_(reorder_targets(columns, order, &starts));
+	try_(reorder_labels(columns, order, &starts));
+	u32_array_deinit(&columns->ref_start);
+	columns->ref_start = starts;
+	starts = (struct u32_array){0};
+	return NULL;
+}
+
+static struct error *renumber_roots(struct columns *columns, const struct order *order)
+{
+	size_t i;
+
+	for (i = 0; i < columns->roots.count; i++) {
+		uint32_t *target = &columns->roots.items[i].target;
+
+		if (*target >= order->count)
+			return bad_target();
+		*target = order->new_of[*target];
+	}
+	for (i = 0; i < columns->frames.count; i++) {
+		uint32_t *object = &columns->frames.items[i].object;
+
+		if (*object != HEAP_NONE && *object >= order->count)
+			return bad_target();
+		if (*object != HEAP_NONE)
+			*object = order->new_of[*object];
+	}
+	return NULL;
+}
+
+/* By object; of two texts of one object the one given last. */
+static struct error *reorder_texts(struct columns *columns, const struct order *order)
+{
+	struct object_text_array *texts = &columns->object_texts;
+	_cleanup_free_ heap_text_t *text_of = NULL;
+	size_t i;
+
+	if (!texts->count)
+		return NULL;
+	text_of = malloc(order->count * sizeof(*text_of));
+	if (!text_of)
+		return &error_no_memory;
+	memset(text_of, 0xff, order->count * sizeof(*text_of)); /* HEAP_NONE */
+	for (i = 0; i < texts->count; i++) {
+		if (texts->items[i].object >= order->count)
+			return bad_target();
+		text_of[order->new_of[texts->items[i].object]] = texts->items[i].text;
+	}
+	texts->count = 0;
+	for (i = 0; i < order->count; i++) {
+		struct heap_object_text item = {.object = (uint32_t)i, .text = text_of[i]};
+
+		if (item.text != HEAP_NONE)
+			try_(object_text_array_append(texts, item));
+	}
+	return NULL;
+}
+
+static struct error *pack_texts(struct heap_builder *builder)
+{
+	struct columns *columns = &builder->columns;
+	size_t i;
+
+	if (builder->texts.bytes.count > UINT32_MAX)
+		return error_create(ERROR_UNSUPPORTED, "more than 4 GiB of names");
+	for (i = 0; i < builder->texts.offsets.count; i++)
+		try_(u32_array_append(&columns->text_start,
+				      (uint32_t)builder->texts.offsets.items[i]));
+	columns->text_bytes = builder->texts.bytes;
+	builder->texts.bytes = (struct char_array){0};
+	strtab_deinit(&builder->texts);
+	builder->texts = (struct strtab){0};
+	return NULL;
+}
+
+static struct error *sort_columns(struct heap_builder *builder)
+{
+	struct columns *columns = &builder->columns;
+	_cleanup_(order_deinit) struct order order = {0};
+
+	try_(sort_addresses(builder, &order));
+	try_(reorder_u32(&columns->type, &order));
+	try_(reorder_u32(&columns->size_low, &order));
+	try_(reorder_u16(&columns->refcount_low, &order));
+	try_(reorder_u16(&columns->content, &order));
+	reorder_big(&columns->big_sizes, &order);
+	reorder_big(&columns->big_refcounts, &order);
+	try_(reorder_tracked(columns, &order));
+	try_(reorder_refs(columns, &order));
+	try_(renumber_roots(columns, &order));
+	return reorder_texts(columns, &order);
+}
+
+static void point_objects(struct heap *heap, const struct columns *columns)
+{
+	heap->count = columns->address_low.count;
+	heap->address_low = columns->address_low.items;
+	heap->segments = columns->segments.items;
+	heap->segment_count = columns->segments.count;
+	heap->type = columns->type.items;
+	heap->size_low = columns->size_low.items;
+	heap->big_sizes = columns->big_sizes.items;
+	heap->big_size_count = columns->big_sizes.count;
+	heap->refcount_low = columns->refcount_low.items;
+	heap->big_refcounts = columns->big_refcounts.items;
+	heap->big_refcount_count = columns->big_refcounts.count;
+	heap->content = columns->content.items;
+	heap->tracked = columns->tracked_bits.items;
+	heap->tracked_before = columns->tracked_before.items;
+	heap->tracked_count = columns->tracked.list.count;
+	heap->list = columns->tracked.list.items;
+	heap->position = columns->tracked.position.items;
+	heap->body = columns->tracked.body.items;
+}
+
+static void point_refs(struct heap *heap, const struct columns *columns)
+{
+	heap->ref_start = columns->ref_start.items;
+	heap->ref_count = columns->ref_target.count;
+	heap->ref_target = columns->ref_target.items;
+	heap->ref_label = columns->ref_label.items;
+	heap->big_labels = columns->big_labels.items;
+	heap->big_label_count = columns->big_labels.count;
+	heap->labels = columns->labels.items;
+	heap->label_count = columns->labels.count;
+}
+
+static void point_others(struct heap *heap, const struct columns *columns)
+{
+	heap->types = columns->types.items;
+	heap->type_count = columns->types.count;
+	heap->lists = columns->lists.items;
+	heap->list_count = columns->lists.count;
+	heap->roots = columns->roots.items;
+	heap->root_count = columns->roots.count;
+	heap->threads = columns->threads.items;
+	heap->thread_count = columns->threads.count;
+	heap->frames = columns->frames.items;
+	heap->frame_count = columns->frames.count;
+	heap->object_texts = columns->object_texts.items;
+	heap->object_text_count = columns->object_texts.count;
+	heap->text_start = columns->text_start.items;
+	heap->text_count = columns->text_start.count;
+	heap->text_bytes = columns->text_bytes.items;
+	heap->text_size = columns->text_bytes.count;
+}
+
+static struct error *add_unexplained(struct heap *heap, struct columns *columns)
+{
+	try_(heap_find_unexplained(heap, &columns->roots));
+	point_others(heap, columns);
+	return NULL;
+}
+
+struct error *heap_builder_finish(struct heap_builder *builder, struct heap **ret)
+{
+	_cleanup_free_ struct columns *columns = calloc(1, sizeof(*columns));
+	_cleanup_heap_ struct heap *heap = calloc(1, sizeof(*heap));
+	_progress_ const char *before = progress_begin("sorting references");
+
+	if (!columns || !heap)
+		return &error_no_memory;
+	try_(sort_columns(builder));
+	try_(pack_texts(builder));
+	*columns = builder->columns;
+	builder->columns = (struct columns){0};
+	addrmap_deinit(&builder->label_ids);
+	point_objects(heap, columns);
+	point_refs(heap, columns);
+	point_others(heap, columns);
+	heap->facts = builder->facts;
+	memcpy(heap->strings, builder->strings, sizeof(heap->strings));
+	heap->free_storage = columns_destroy;
+	heap->storage = steal_ptr(columns);
+	if (heap->facts.with_graph)
+		try_(add_unexplained(heap, heap->storage));
+	*ret = steal_ptr(heap);
+	return NULL;
+}

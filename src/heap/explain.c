@@ -1,0 +1,110 @@
+#include "heap/explain.h"
+
+#include <stdlib.h>
+
+static void count_one(uint32_t *found)
+{
+	*found += *found != UINT32_MAX;
+}
+
+struct error *heap_count_found(const struct heap *heap, uint32_t **ret)
+{
+	uint32_t *found = calloc(heap->count + 1, sizeof(*found));
+	size_t i;
+
+	if (!found)
+		return &error_no_memory;
+	for (i = 0; i < heap->ref_count; i++) {
+		if (heap_ref_strong(heap, i))
+			count_one(&found[heap->ref_target[i]]);
+	}
+	for (i = 0; i < heap->root_count; i++) {
+		if (heap->roots[i].counted)
+			count_one(&found[heap->roots[i].target]);
+	}
+	*ret = found;
+	return NULL;
+}
+
+struct flood {
+	const struct heap *heap;
+	uint64_t *reached; /* a bit for each object */
+	uint32_t *stack;   /* reached, and their references not followed yet */
+	size_t count;
+};
+
+static void flood_deinit(struct flood *flood)
+{
+	free(flood->reached);
+	free(flood->stack);
+}
+
+static bool is_reached(const struct flood *flood, uint32_t id)
+{
+	return flood->reached[id / 64] >> (id % 64) & 1;
+}
+
+static void reach(struct flood *flood, uint32_t id)
+{
+	if (is_reached(flood, id))
+		return;
+	flood->reached[id / 64] |= UINT64_C(1) << (id % 64);
+	flood->stack[flood->count++] = id;
+}
+
+static void follow(struct flood *flood)
+{
+	while (flood->count) {
+		uint32_t id = flood->stack[--flood->count];
+		size_t ref;
+
+		for (ref = heap_refs_begin(flood->heap, id); ref < heap_refs_end(flood->heap, id);
+		     ref++) {
+			if (heap_ref_strong(flood->heap, ref))
+				reach(flood, flood->heap->ref_target[ref]);
+		}
+	}
+}
+
+static struct error *reach_all(const struct heap *heap, struct flood *flood)
+{
+	size_t i;
+
+	flood->heap = heap;
+	flood->reached = calloc(heap->count / 64 + 1, sizeof(*flood->reached));
+	flood->stack = calloc(heap->count + 1, sizeof(*flood->stack));
+	if (!flood->reached || !flood->stack)
+		return &error_no_memory;
+	for (i = 0; i < heap->root_count; i++)
+		reach(flood, heap->roots[i].target);
+	follow(flood);
+	return NULL;
+}
+
+struct error *heap_find_unexplained(const struct heap *heap, struct heap_root_array *ret)
+{
+	_cleanup_(flood_deinit) struct flood flood = {0};
+	_cleanup_free_ uint32_t *found = NULL;
+	uint32_t id;
+
+	try_(reach_all(heap, &flood));
+	try_(heap_count_found(heap, &found));
+	for (id = 0; id < heap->count; id++) {
+		struct heap_root root = {
+			.kind = HEAP_ROOT_UNEXPLAINED,
+			.name = HEAP_NONE,
+			.target = id,
+			.thread = HEAP_NONE,
+			.frame = HEAP_NONE,
+		};
+
+		if (is_reached(&flood, id))
+			continue;
+		if (heap_immortal(heap, id))
+			root.kind = HEAP_ROOT_STATIC;
+		else if (heap_refcount(heap, id) <= found[id])
+			continue;
+		try_(heap_root_array_append(ret, root));
+	}
+	return NULL;
+}

@@ -1,0 +1,263 @@
+#include "refs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* clang-format off */
+static const struct ref_decoder decoders[] = {
+	{ "builtins.async_generator", refs_generator, false, false },
+	{ "builtins.cell",            refs_cell,      true, false },
+	{ "builtins.coroutine",       refs_generator, false, false },
+	{ "builtins.dict",            refs_dict,      true, false },
+	{ "builtins.frame",           refs_frame,     false, false },
+	{ "builtins.frozendict",      refs_dict,      true, false },
+	{ "builtins.frozenset",       refs_set,       true, false },
+	{ "builtins.function",        refs_function,  false, false },
+	{ "builtins.generator",       refs_generator, false, false },
+	{ "builtins.list",            refs_list,      true, false },
+	{ "builtins.module",          refs_module,    false, true },
+	{ "builtins.set",             refs_set,       true, false },
+	{ "builtins.tuple",           refs_tuple,     true, false },
+	{ "builtins.type",            refs_type,      false, false },
+	{ "collections.OrderedDict",  refs_odict,     false, false },
+	{ "collections.deque",        refs_deque,     false, false },
+	{ "functools._lru_cache_wrapper", refs_lru_cache, false, false },
+	{ "numpy.ndarray", refs_ndarray, false, false },
+	{ "xml.etree.ElementTree.Element", refs_element, false, false },
+};
+/* clang-format on */
+
+void ref_reader_deinit(struct ref_reader *reader)
+{
+	found_ref_array_deinit(&reader->found);
+	u64_array_deinit(&reader->words);
+	local_list_deinit(&reader->locals);
+	ref_title_array_deinit(&reader->titles);
+}
+
+static const struct ref_decoder *find_decoder(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(decoders); i++) {
+		if (!strcmp(decoders[i].type, name))
+			return &decoders[i];
+	}
+	return NULL;
+}
+
+const struct ref_decoder *ref_decoder_choose(struct py_view *view, raddr_t type)
+{
+	const struct ref_decoder *decoder;
+	char name[TYPE_NAME_MAX];
+	raddr_t class;
+	uint64_t i;
+
+	for (i = 0; type_mro_item(view, type, i, &class); i++) {
+		if (!type_name(view, class, name, sizeof(name)))
+			continue;
+		decoder = find_decoder(name);
+		if (decoder)
+			return decoder;
+	}
+	return NULL;
+}
+
+/* All but its state is told by its members and attributes. */
+struct error *refs_module(struct ref_reader *reader, const struct sized_object *object)
+{
+	(void)reader;
+	(void)object;
+	return NULL;
+}
+
+struct error *ref_add(struct ref_reader *reader, raddr_t target, enum py_ref_kind kind,
+		      struct py_name name)
+{
+	struct found_ref ref = {.target = target, .kind = kind, .name = name};
+
+	return target ? found_ref_array_append(&reader->found, ref) : NULL;
+}
+
+struct error *ref_add_at(struct ref_reader *reader, raddr_t address, enum py_ref_kind kind,
+			 const char *name)
+{
+	raddr_t target;
+
+	if (image_read_u64(reader->view->image, address, &target))
+		return ref_add(reader, target, kind, (struct py_name){.text = name});
+	reader->damaged = true;
+	return NULL;
+}
+
+struct error *ref_add_member(struct ref_reader *reader, raddr_t base, enum py_field field,
+			     const char *name)
+{
+	if (!py_has(reader->view->layout, field))
+		return NULL;
+	return ref_add_at(reader, base + py_at(reader->view->layout, field), PY_REF_SLOT, name);
+}
+
+enum {
+	CHUNK = 4096 /* words that are read at once */
+};
+
+struct error *ref_add_items(struct ref_reader *reader, raddr_t address, uint64_t count)
+{
+	uint64_t done, i;
+
+	try_(u64_array_reserve(&reader->words, CHUNK));
+	for (done = 0; done < count; done += CHUNK) {
+		uint64_t n = count - done < CHUNK ? count - done : CHUNK;
+
+		if (!image_read(reader->view->image, address + done * sizeof(raddr_t),
+				reader->words.items, (size_t)n * sizeof(raddr_t))) {
+			reader->damaged = true;
+			return NULL;
+		}
+		for (i = 0; i < n; i++)
+			try_(ref_add(reader, reader->words.items[i], PY_REF_ITEM,
+				     (struct py_name){0}));
+	}
+	return NULL;
+}
+
+bool ref_circle_closed(struct ref_circle *circle, raddr_t at)
+{
+	if (at == circle->mark)
+		return true;
+	if (circle->steps++ == circle->limit) {
+		circle->mark = at;
+		circle->limit = circle->limit * 2 + 1;
+		circle->steps = 0;
+	}
+	return false;
+}
+
+enum {
+	MOST_STATE = 1 << 20, /* bytes of a module's state; more is damage */
+	LONGEST_READ = 512    /* words; members further on are read one by one */
+};
+
+/* All members from the first to the last in one read, as far as that is near. */
+static struct error *add_members(struct ref_reader *reader, const struct sized_object *object)
+{
+	const struct type_info *type = object->type;
+	const struct member *members = &reader->members->list.items[type->first_member];
+	uint32_t first = members[0].offset, last = members[type->member_count - 1].offset, i;
+	uint64_t words[LONGEST_READ];
+	bool near = (last - first) / sizeof(*words) < LONGEST_READ;
+
+	if (near && !image_read(reader->view->image, object->address + first, words,
+				last - first + sizeof(*words))) {
+		reader->damaged = true;
+		return NULL;
+	}
+	for (i = 0; i < type->member_count; i++) {
+		const struct member *member = &members[i];
+		struct py_name name = {.text = member->name};
+
+		if (near)
+			try_(ref_add(reader, words[(member->offset - first) / sizeof(*words)],
+				     member->kind, name));
+		else
+			try_(ref_add_at(reader, object->address + member->offset, member->kind,
+					member->name));
+	}
+	return NULL;
+}
+
+struct error *refs_read(struct ref_reader *reader, const struct sized_object *object)
+{
+	const struct ref_decoder *decoder = object->type->decoder;
+
+	reader->found.count = 0;
+	reader->titles.count = 0;
+	reader->damaged = false;
+	if (object->type->member_count)
+		try_(add_members(reader, object));
+	if (decoder && decoder->refs)
+		try_(decoder->refs(reader, object));
+	try_(refs_attributes(reader, object));
+	/* Objects/object.c: PyObject_Init() counts the type of its instances where it is on the
+	 * heap, since 3.8. */
+	if (object->type->flags & TPFLAGS_HEAPTYPE)
+		return ref_add(reader, object->type->address, PY_REF_TYPE, (struct py_name){0});
+	return NULL;
+}
+
+static bool is_found(const struct ref_reader *reader, raddr_t target)
+{
+	size_t i;
+
+	for (i = 0; i < reader->found.count; i++) {
+		if (reader->found.items[i].target == target)
+			return true;
+	}
+	return false;
+}
+
+struct guess {
+	struct ref_reader *reader;
+	ref_is_object_fn *is_object;
+	void *ctx;
+	raddr_t passed_over; /* the word here is no reference */
+};
+
+static struct error *guess_words(const struct guess *guess, raddr_t address, uint64_t size)
+{
+	struct ref_reader *reader = guess->reader;
+	uint64_t words[LONGEST_READ];
+	size_t count = (size_t)(size / sizeof(*words)), i;
+
+	if (count > LONGEST_READ)
+		count = LONGEST_READ;
+	if (!image_read(reader->view->image, address, words, count * sizeof(*words))) {
+		reader->damaged = true;
+		return NULL;
+	}
+	for (i = 0; i < count; i++) {
+		if (address + i * sizeof(*words) != guess->passed_over &&
+		    guess->is_object(guess->ctx, words[i]) && !is_found(reader, words[i]))
+			try_(ref_add(reader, words[i], PY_REF_GUESS, (struct py_name){0}));
+	}
+	return NULL;
+}
+
+/* Objects/moduleobject.c: the state of a C module, a block of a size that its definition tells or,
+ * from 3.15 on, the module itself. */
+static bool find_state(struct py_view *view, raddr_t module, raddr_t *ret, uint64_t *ret_size)
+{
+	raddr_t definition;
+
+	if (!py_has(view->layout, PY_MODULE_STATE) ||
+	    !view_word(view, module, PY_MODULE_STATE, ret) || !*ret)
+		return false;
+	if (py_has(view->layout, PY_MODULE_STATE_SIZE))
+		return view_word(view, module, PY_MODULE_STATE_SIZE, ret_size);
+	return py_has(view->layout, PY_MODULE_DEFINITION) &&
+	       view_word(view, module, PY_MODULE_DEFINITION, &definition) && definition &&
+	       view_word(view, definition, PY_MODULEDEF_SIZE, ret_size);
+}
+
+struct error *refs_guess(struct ref_reader *reader, const struct sized_object *object,
+			 ref_is_object_fn *is_object, void *ctx)
+{
+	uint32_t head = py_at(reader->view->layout, PY_VAR_SIZE);
+	const struct guess guess = {
+		.reader = reader,
+		.is_object = is_object,
+		.ctx = ctx,
+		/* The list of weak references to it is none of its own. */
+		.passed_over = object->address + (raddr_t)object->type->weaklistoffset,
+	};
+	uint64_t size;
+	raddr_t state;
+
+	if (object->type->basicsize > head)
+		try_(guess_words(&guess, object->address + head, object->type->basicsize - head));
+	if (!object->type->decoder || object->type->decoder->refs != refs_module ||
+	    !find_state(reader->view, object->address, &state, &size) || size > MOST_STATE)
+		return NULL;
+	return guess_words(&guess, state, size);
+}

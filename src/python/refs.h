@@ -1,0 +1,113 @@
+/*
+ * The references of one object, by what is known of its type: one decoder per C type, in
+ * refs_*.c by family, and the attributes of instances, which any type can have.
+ *
+ * To add a type whose references are plain members of its structure: rows in members.def. For all
+ * else write a decoder from its tp_traverse and its structure in CPython's sources, name file and
+ * function there, and add a row to the table of refs.c. A decoder tells what the object holds, in
+ * its order, and adds a reference for each count that it owns; what is borrowed is weak.
+ */
+#ifndef REFTRACKER_PYTHON_REFS_H
+#define REFTRACKER_PYTHON_REFS_H
+
+#include "frame.h"
+#include "types.h"
+
+struct found_ref {
+	raddr_t target;
+	enum py_ref_kind kind;
+	struct py_name name;
+};
+
+DEFINE_ARRAY(found_ref_array, struct found_ref)
+
+/** A str object that names another object, such as a cell. */
+struct ref_title {
+	raddr_t object, name;
+};
+
+DEFINE_ARRAY(ref_title_array, struct ref_title)
+
+struct ref_reader {
+	struct py_view *view;		    /**< borrowed */
+	const struct member_table *members; /**< borrowed */
+	struct frame_reader frames;
+	struct local_list locals;      /**< scratch */
+	struct ref_title_array titles; /**< of other objects, met while this one was read */
+	struct found_ref_array found;  /**< of the object that is read */
+	struct u64_array words;	       /**< scratch: what was read in one go */
+	bool damaged;		       /**< not all could be read */
+};
+
+void ref_reader_deinit(struct ref_reader *reader);
+
+/** Fails only for lack of memory; what cannot be read is reader->damaged. */
+typedef struct error *refs_fn(struct ref_reader *reader, const struct sized_object *object);
+
+struct ref_decoder {
+	const char *type; /**< module.qualname of the class that it decodes, and its subclasses */
+	refs_fn *refs;	  /**< NULL: instances hold nothing but attributes */
+	bool complete;	  /**< tells exactly what tp_traverse visits, and more */
+	bool partial;	  /**< tells a part only: the rest is to be guessed */
+};
+
+/** The decoder for instances of the type at @type: that of the first class known in its mro. */
+const struct ref_decoder *ref_decoder_choose(struct py_view *view, raddr_t type);
+
+/** All references of @object that are known, in reader->found instead of what was there. */
+_must_check_ struct error *refs_read(struct ref_reader *reader, const struct sized_object *object);
+
+/** Whether something that is taken for an object is at @address. */
+typedef bool ref_is_object_fn(void *ctx, raddr_t address);
+
+/**
+ * Add as guesses the words of @object that point at objects and that were not found yet: for types
+ * of which nothing but their size is known, where their own traversal cannot be run.
+ */
+_must_check_ struct error *refs_guess(struct ref_reader *reader, const struct sized_object *object,
+				      ref_is_object_fn *is_object, void *ctx);
+
+/** Add one; 0 is no reference and is passed over. */
+_must_check_ struct error *ref_add(struct ref_reader *reader, raddr_t target, enum py_ref_kind kind,
+				   struct py_name name);
+
+/** Add what the member @field of @base points to, as a slot called @name. */
+_must_check_ struct error *ref_add_member(struct ref_reader *reader, raddr_t base,
+					  enum py_field field, const char *name);
+
+/** Add what the word at @address points to. */
+_must_check_ struct error *ref_add_at(struct ref_reader *reader, raddr_t address,
+				      enum py_ref_kind kind, const char *name);
+
+/** Add @count words at @address as items. NULL words are passed over. */
+_must_check_ struct error *ref_add_items(struct ref_reader *reader, raddr_t address,
+					 uint64_t count);
+
+/**
+ * Notices a chain that has become a circle, in constant memory: Brent, "An improved Monte Carlo
+ * factorization algorithm", 1980. Starts as all zero.
+ */
+struct ref_circle {
+	raddr_t mark;
+	uint64_t steps, limit;
+};
+
+/** Whether the chain has been at @at before; called for each link in turn. */
+bool ref_circle_closed(struct ref_circle *circle, raddr_t at);
+
+/** The attributes in the instance itself or in its dict: refs_attributes.c. */
+refs_fn refs_attributes;
+
+/* refs_containers.c */
+refs_fn refs_dict, refs_list, refs_set, refs_tuple;
+refs_fn refs_deque, refs_odict;
+/* refs_code.c */
+refs_fn refs_cell, refs_function, refs_module, refs_type;
+/* refs_frame.c */
+refs_fn refs_frame, refs_generator;
+/* refs_modules.c */
+refs_fn refs_element, refs_lru_cache;
+/* refs_numpy.c */
+refs_fn refs_ndarray;
+
+#endif

@@ -1,0 +1,141 @@
+/*
+ * The attributes of an instance, wherever its version of CPython keeps them:
+ *
+ *	to 3.10  in the dict at tp_dictoffset
+ *	3.11     for types with MANAGED_DICT in an array of values whose address stands before the
+ *	         object, or in a dict whose address stands behind that
+ *	3.12     one word for both: odd, the values; even, the dict
+ *	3.13+    for types with INLINE_VALUES in values behind the object, while they are valid;
+ *	         and in a dict, which may share these
+ *
+ * Names of values are the keys that the type keeps for its instances (ht_cached_keys). Facts:
+ * Include/internal/pycore_dict.h, pycore_object.h, Objects/dictobject.c.
+ */
+#include "refs.h"
+
+enum {
+	TPFLAGS_INLINE_VALUES = 1 << 2, /* 3.13+ */
+	TPFLAGS_MANAGED_DICT = 1 << 4,	/* 3.11+ */
+};
+
+static const struct py_name dict_name = {.text = "__dict__"};
+
+/* The values at @values, by the keys of the type; unset ones are NULL. */
+static struct error *add_values(struct ref_reader *reader, const struct sized_object *object,
+				raddr_t values)
+{
+	struct py_view *view = reader->view;
+	struct dict_cursor cursor;
+	raddr_t keys, key, value;
+
+	if (!view_word(view, object->type->address, PY_HEAPTYPE_CACHED_KEYS, &keys) || !keys ||
+	    !dict_open_values(view, keys, values, &cursor)) {
+		reader->damaged = true;
+		return NULL;
+	}
+	while (dict_next(view, &cursor, &key, &value))
+		try_(ref_add(reader, value, PY_REF_ATTRIBUTE, (struct py_name){.object = key}));
+	reader->damaged = reader->damaged || cursor.index < cursor.entries;
+	return NULL;
+}
+
+static struct error *add_dict(struct ref_reader *reader, raddr_t dict)
+{
+	return ref_add(reader, dict, PY_REF_ATTRIBUTE, dict_name);
+}
+
+/* 3.11: the values stand 32 bytes before the object, the dict 24. */
+static struct error *add_managed_311(struct ref_reader *reader, const struct sized_object *object)
+{
+	uint64_t words[2];
+
+	if (!image_read(reader->view->image, object->address - 32, words, sizeof(words))) {
+		reader->damaged = true;
+		return NULL;
+	}
+	return words[0] ? add_values(reader, object, words[0]) : add_dict(reader, words[1]);
+}
+
+static struct error *add_managed_312(struct ref_reader *reader, const struct sized_object *object)
+{
+	uint64_t word;
+
+	if (!image_read_u64(reader->view->image, object->address - 24, &word)) {
+		reader->damaged = true;
+		return NULL;
+	}
+	/* Include/internal/pycore_object.h: PyDictOrValues, values are stored one below. */
+	return word & 1 ? add_values(reader, object, word + 1) : add_dict(reader, word);
+}
+
+/* struct _dictvalues of 3.13+: capacity, size, embedded, valid, each one byte, then the values. */
+static struct error *add_inline(struct ref_reader *reader, const struct sized_object *object)
+{
+	raddr_t values = object->address + object->type->basicsize;
+	uint8_t head[4];
+
+	if (!image_read(reader->view->image, values, head, sizeof(head))) {
+		reader->damaged = true;
+		return NULL;
+	}
+	return head[3] ? add_values(reader, object, values) : NULL;
+}
+
+static struct error *add_managed_313(struct ref_reader *reader, const struct sized_object *object)
+{
+	raddr_t place = object->address - reader->view->traits.gc_head_size - sizeof(raddr_t);
+	raddr_t dict;
+
+	if (!image_read_u64(reader->view->image, place, &dict)) {
+		reader->damaged = true;
+		return NULL;
+	}
+	/* A dict that was made for values that are still inline shares them: they are the
+	 * instance's (PyObject_VisitManagedDict(), Objects/dictobject.c). */
+	if (object->type->flags & TPFLAGS_INLINE_VALUES)
+		try_(add_inline(reader, object));
+	return add_dict(reader, dict);
+}
+
+static struct error *add_managed(struct ref_reader *reader, const struct sized_object *object)
+{
+	switch (reader->view->traits.attributes) {
+	case PY_ATTRIBUTES_VALUES_BESIDE_DICT:
+		return add_managed_311(reader, object);
+	case PY_ATTRIBUTES_VALUES_OR_DICT:
+		return add_managed_312(reader, object);
+	case PY_ATTRIBUTES_INLINE:
+		return add_managed_313(reader, object);
+	case PY_ATTRIBUTES_DICT:
+	default:
+		return NULL;
+	}
+}
+
+/* Objects/object.c: _PyObject_GetDictPtr(). A negative offset counts from the end of the object. */
+static raddr_t dict_place(const struct sized_object *object)
+{
+	int64_t offset = object->type->dictoffset, items = (int64_t)object->var_size;
+
+	if (offset > 0)
+		return object->address + (uint64_t)offset;
+	items = items < 0 ? -items : items;
+	return object->address +
+	       ((object->type->basicsize + (uint64_t)items * object->type->itemsize + 7) & ~7ull) +
+	       (uint64_t)offset;
+}
+
+struct error *refs_attributes(struct ref_reader *reader, const struct sized_object *object)
+{
+	raddr_t dict;
+
+	if (reader->view->traits.attributes != PY_ATTRIBUTES_DICT &&
+	    object->type->flags & TPFLAGS_MANAGED_DICT)
+		return add_managed(reader, object);
+	if (!object->type->dictoffset)
+		return NULL;
+	if (image_read_u64(reader->view->image, dict_place(object), &dict))
+		return add_dict(reader, dict);
+	reader->damaged = true;
+	return NULL;
+}

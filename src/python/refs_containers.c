@@ -1,0 +1,158 @@
+/*
+ * dict, list, set, tuple, deque, OrderedDict and their subclasses: Objects/dictobject.c,
+ * listobject.c, setobject.c, tupleobject.c, odictobject.c, Modules/_collectionsmodule.c, each with
+ * its tp_traverse.
+ */
+#include "refs.h"
+
+/* Whether the values of a dict are those in an instance, which owns them (3.13+); builds differ in
+ * whether dict_traverse() visits them, too. */
+static bool are_embedded(struct py_view *view, raddr_t dict)
+{
+	uint64_t embedded = 0;
+	raddr_t values;
+
+	return py_has(view->layout, PY_DICT_VALUES_EMBEDDED) &&
+	       view_word(view, dict, PY_DICT_VALUES, &values) &&
+	       view_field(view, values, PY_DICT_VALUES_EMBEDDED, &embedded) && embedded;
+}
+
+/* Values of a split table; its keys belong to all dicts that share it, and their type. */
+static struct error *add_split_values(struct ref_reader *reader, raddr_t dict,
+				      struct dict_cursor *cursor)
+{
+	bool borrowed = are_embedded(reader->view, dict);
+	raddr_t key, value;
+
+	while (dict_next(reader->view, cursor, &key, &value))
+		try_(ref_add(reader, value, borrowed ? PY_REF_WEAK : PY_REF_ATTRIBUTE,
+			     (struct py_name){.object = key}));
+	return NULL;
+}
+
+struct error *refs_dict(struct ref_reader *reader, const struct sized_object *object)
+{
+	struct dict_cursor cursor;
+	raddr_t key, value;
+
+	if (!dict_open(reader->view, object->address, &cursor)) {
+		reader->damaged = true;
+		return NULL;
+	}
+	if (cursor.values) {
+		try_(add_split_values(reader, object->address, &cursor));
+	} else {
+		while (dict_next(reader->view, &cursor, &key, &value)) {
+			try_(ref_add(reader, key, PY_REF_KEY, (struct py_name){0}));
+			try_(ref_add(reader, value, PY_REF_VALUE, (struct py_name){0}));
+		}
+	}
+	reader->damaged = reader->damaged || cursor.index < cursor.entries;
+	return NULL;
+}
+
+struct error *refs_list(struct ref_reader *reader, const struct sized_object *object)
+{
+	raddr_t items;
+
+	if (!view_word(reader->view, object->address, PY_LIST_ITEMS, &items)) {
+		reader->damaged = true;
+		return NULL;
+	}
+	return ref_add_items(reader, items, object->var_size);
+}
+
+struct error *refs_tuple(struct ref_reader *reader, const struct sized_object *object)
+{
+	return ref_add_items(reader, object->address + py_at(reader->view->layout, PY_TUPLE_ITEM),
+			     object->var_size);
+}
+
+/* Entries without a key, and those whose key is the dummy of deleted ones: hash -1. */
+struct error *refs_set(struct ref_reader *reader, const struct sized_object *object)
+{
+	struct py_view *view = reader->view;
+	uint32_t size = py_size(view->layout, PY_SET_ENTRY);
+	uint32_t at = py_at(view->layout, PY_SET_ENTRY_KEY);
+	uint64_t mask, i;
+	raddr_t table;
+
+	if (!view_word(view, object->address, PY_SET_MASK, &mask) ||
+	    !view_word(view, object->address, PY_SET_TABLE, &table) || mask == UINT64_MAX) {
+		reader->damaged = true;
+		return NULL;
+	}
+	for (i = 0; i <= mask; i++) {
+		uint64_t entry[2];
+
+		if (size != sizeof(entry) || at ||
+		    !image_read(view->image, table + i * size, entry, sizeof(entry))) {
+			reader->damaged = true;
+			return NULL;
+		}
+		if (entry[1] != UINT64_MAX)
+			try_(ref_add(reader, entry[0], PY_REF_KEY, (struct py_name){0}));
+	}
+	return NULL;
+}
+
+/* Blocks of items, linked to the right; the first one is filled from leftindex on. A length that is
+ * damaged would lead around a circle of blocks for years. */
+struct error *refs_deque(struct ref_reader *reader, const struct sized_object *object)
+{
+	struct py_view *view = reader->view;
+	const struct py_layout *layout = view->layout;
+	uint64_t left = object->var_size, index, most;
+	struct ref_circle circle = {0};
+	raddr_t block;
+
+	if (!py_has(layout, PY_DEQUE_LEFTBLOCK) || !py_has(layout, PY_DEQUE_BLOCK_RIGHT))
+		return NULL;
+	most = py_size(layout, PY_DEQUE_BLOCK_DATA) / sizeof(raddr_t);
+	reader->damaged = !view_word(view, object->address, PY_DEQUE_LEFTBLOCK, &block) ||
+			  !view_word(view, object->address, PY_DEQUE_LEFTINDEX, &index) ||
+			  index >= most;
+	while (left && !reader->damaged) {
+		uint64_t n = most - index < left ? most - index : left;
+
+		try_(ref_add_items(
+			reader,
+			block + py_at(layout, PY_DEQUE_BLOCK_DATA) + index * sizeof(raddr_t), n));
+		left -= n;
+		index = 0;
+		reader->damaged = reader->damaged ||
+				  !view_word(view, block, PY_DEQUE_BLOCK_RIGHT, &block) ||
+				  (left && ref_circle_closed(&circle, block));
+	}
+	return NULL;
+}
+
+/* The nodes that hold the order have a reference to each key of their own. There are not more of
+ * them than entries, whose keys and values were found before. */
+static struct error *add_order(struct ref_reader *reader, raddr_t dict)
+{
+	struct py_view *view = reader->view;
+	uint64_t used, i;
+	raddr_t node;
+
+	if (!view_word(view, dict, PY_ODICT_FIRST, &node) ||
+	    !view_word(view, dict, PY_DICT_USED, &used) || used > reader->found.count) {
+		reader->damaged = true;
+		return NULL;
+	}
+	for (i = 0; i < used && node; i++) {
+		try_(ref_add_at(reader, node + py_at(view->layout, PY_ODICT_NODE_KEY),
+				PY_REF_INTERNAL, "order"));
+		if (!view_word(view, node, PY_ODICT_NODE_NEXT, &node))
+			node = 0;
+	}
+	reader->damaged = reader->damaged || i < used;
+	return NULL;
+}
+
+struct error *refs_odict(struct ref_reader *reader, const struct sized_object *object)
+{
+	try_(refs_dict(reader, object));
+	return py_has(reader->view->layout, PY_ODICT_FIRST) ? add_order(reader, object->address)
+							    : NULL;
+}

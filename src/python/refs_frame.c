@@ -1,0 +1,141 @@
+/*
+ * Frames as far as objects hold them: frame objects, and generators, coroutines and asynchronous
+ * generators, in which their frame lies from 3.11 on. Objects/frameobject.c, genobject.c;
+ * _PyFrame_Traverse() in Python/frame.c. Frames that run are roots: roots_threads.c.
+ */
+#include "refs.h"
+
+static struct error *add_variable(struct ref_reader *reader, const struct py_local *local)
+{
+	struct py_name name = {.object = local->name_object};
+
+	/* What is in a namespace is counted by that. Variables are borrowed only of immortal
+	 * objects, whose count says nothing. */
+	if (local->kind == PY_LOCAL_NAME)
+		return NULL;
+	return ref_add(reader, local->cell ? local->cell : local->object, PY_REF_LOCAL, name);
+}
+
+static struct error *add_variables(struct ref_reader *reader, struct raw_frame *frame)
+{
+	struct code_info code;
+	size_t i;
+
+	if (!code_read(&reader->frames, frame->code, &code)) {
+		reader->damaged = true;
+		return NULL;
+	}
+	try_(local_list_read(&reader->frames, frame, &code, &reader->locals));
+	reader->damaged = reader->damaged || reader->locals.damaged;
+	for (i = 0; i < reader->locals.items.count; i++)
+		try_(add_variable(reader, &reader->locals.items.items[i]));
+	return NULL;
+}
+
+/* Only what is exactly known: a stack of unknown depth holds what was there before. */
+static struct error *add_stack(struct ref_reader *reader, struct raw_frame *frame)
+{
+	struct py_view *view = reader->view;
+	uint64_t slot;
+	bool borrowed;
+	uint32_t i;
+
+	frame_find_stack(view, frame);
+	for (i = 0; frame->parts.stack_known && i < frame->parts.stack_count; i++) {
+		if (!image_read_u64(view->image, frame->parts.stack + i * sizeof(slot), &slot)) {
+			reader->damaged = true;
+			return NULL;
+		}
+		slot = frame_untag(view, slot, &borrowed);
+		try_(ref_add(reader, slot, borrowed ? PY_REF_WEAK : PY_REF_LOCAL,
+			     (struct py_name){.text = "value stack"}));
+	}
+	return NULL;
+}
+
+static struct error *add_part(struct ref_reader *reader, raddr_t target, bool borrowed,
+			      const char *name)
+{
+	return ref_add(reader, target, borrowed ? PY_REF_WEAK : PY_REF_SLOT,
+		       (struct py_name){.text = name});
+}
+
+/* A frame of 3.11+ that this object owns. @reader's object is its holder. */
+static struct error *add_interpreter_frame(struct ref_reader *reader, raddr_t address,
+					   raddr_t holder)
+{
+	struct raw_frame frame;
+
+	if (!frame_read(reader->view, address, &frame)) {
+		reader->damaged = true;
+		return NULL;
+	}
+	if (frame.parts.object != holder)
+		try_(add_part(reader, frame.parts.object, false, "frame"));
+	try_(add_part(reader, frame.parts.function, frame.parts.function_borrowed, "function"));
+	try_(add_part(reader, frame.code, frame.parts.code_borrowed, "code"));
+	try_(add_part(reader, frame.names, false, "f_locals"));
+	if (!frame.code)
+		return NULL;
+	try_(add_variables(reader, &frame));
+	return add_stack(reader, &frame);
+}
+
+/* To 3.10; the plain members are in members.def. */
+static struct error *add_eager_frame(struct ref_reader *reader, raddr_t address)
+{
+	struct raw_frame frame;
+
+	if (!frame_read(reader->view, address, &frame)) {
+		reader->damaged = true;
+		return NULL;
+	}
+	try_(add_variables(reader, &frame));
+	return add_stack(reader, &frame);
+}
+
+struct error *refs_frame(struct ref_reader *reader, const struct sized_object *object)
+{
+	struct py_view *view = reader->view;
+	raddr_t frame;
+
+	if (!view->traits.frames_lazy)
+		return add_eager_frame(reader, object->address);
+	if (!view_word(view, object->address, PY_FRAME_IFRAME, &frame)) {
+		reader->damaged = true;
+		return NULL;
+	}
+	/* The frame of a call that runs belongs to its thread, that of a generator to that. */
+	if (frame != object->address + py_at(view->layout, PY_FRAME_DATA))
+		return NULL;
+	return add_interpreter_frame(reader, frame, object->address);
+}
+
+/* Whether the frame in a generator has been cleared: FRAME_CLEARED,
+ * Include/internal/pycore_frame.h, which was renumbered in 3.15. */
+static bool is_cleared(const struct py_view *view, uint64_t state)
+{
+	return (int8_t)state == (view->traits.stats_in_ring ? 5 : 4);
+}
+
+struct error *refs_generator(struct ref_reader *reader, const struct sized_object *object)
+{
+	struct py_view *view = reader->view;
+	raddr_t frame = object->address + py_at(view->layout, PY_GEN_IFRAME);
+	raddr_t code;
+	uint64_t state;
+
+	if (!view->traits.frames_lazy)
+		return NULL;
+	if (!view_field(view, object->address, PY_GEN_FRAME_STATE, &state)) {
+		reader->damaged = true;
+		return NULL;
+	}
+	if (!is_cleared(view, state))
+		return add_interpreter_frame(reader, frame, object->address);
+	/* 3.12+: the code stays; 3.11 has it as a member. */
+	if (py_has(view->layout, PY_GEN_CODE) || !view_word(view, frame, PY_IFRAME_CODE, &code))
+		return NULL;
+	return add_part(reader, view->traits.refs_tagged ? code & STACKREF_MASK : code,
+			view->traits.refs_tagged && code & 1, "code");
+}

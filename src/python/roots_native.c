@@ -1,0 +1,190 @@
+/*
+ * Words outside the heap that look like references: stacks of evaluation of which the depth is
+ * not known, the state of interpreters, data of mapped files, registers and native stacks.
+ *
+ * These are guesses, and most such words are copies of references that somebody else owns, or
+ * left over. So they are looked at last, only words that are exactly the address of an object that
+ * is known count, and only as many of them as the object's count still lacks: the likeliest first.
+ * Data comes before stacks, because what is in a variable was put there to stay. Linear in what
+ * is looked at.
+ */
+#include "graph_private.h"
+
+bool graph_is_static(const struct graph *graph, raddr_t address)
+{
+	const struct py_native *native = graph->options->native;
+	size_t low = 0, high = native ? native->count : 0;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct py_native_area *area = &native->areas[middle];
+
+		if (area->kind == PY_ROOT_DATA && address >= area->end)
+			low = middle + 1;
+		else if (area->kind != PY_ROOT_DATA || address < area->start)
+			high = middle;
+		else
+			return true;
+	}
+	return false;
+}
+
+/* Whether @word is an object of which more references are counted than found. */
+static bool is_wanted(struct graph *graph, uint64_t word, uint32_t *ret_id)
+{
+	uint64_t immortal = graph->walk.view->traits.immortal;
+	struct object_header header;
+
+	return word && !(word % sizeof(raddr_t)) && pagemap_get(&graph->ids, word, ret_id) &&
+	       graph_header(graph, word, &header) &&
+	       header.refcount > graph->found.items[*ret_id] &&
+	       (!immortal || header.refcount < immortal);
+}
+
+/* Bytes of an object that stands in data: what it holds has been told as its references. */
+static uint64_t size_of(const struct graph *graph, uint32_t id)
+{
+	const struct type_info *type = &graph->walk.types.list.items[graph->types.items[id]];
+
+	/* A static type is smaller than one that was made at run time. */
+	if (type->flags & TPFLAGS_TYPE_SUBCLASS)
+		return py_size(graph->walk.view->layout, PY_TYPE);
+	return type->basicsize;
+}
+
+enum {
+	BLOCK = 4096 /* bytes that are read at once; a page, because the next may be missing */
+};
+
+struct scan {
+	struct graph *graph;
+	struct py_root root;
+	size_t area;  /* whose names are to be asked for; SIZE_MAX: the root has one */
+	bool objects; /* there may be objects among the words */
+};
+
+static struct error *take_word(struct scan *scan, raddr_t address, uint64_t word)
+{
+	const struct py_native *native = scan->graph->options->native;
+	struct py_root root = scan->root;
+	uint32_t id;
+
+	if (!is_wanted(scan->graph, word, &id))
+		return NULL;
+	if (scan->area != SIZE_MAX)
+		try_(native->name(native->ctx, scan->area, address, &root.name.text));
+	return graph_root(scan->graph, root, word);
+}
+
+static struct error *scan_block(struct scan *scan, raddr_t start, size_t size, raddr_t *next)
+{
+	uint64_t words[BLOCK / sizeof(uint64_t)];
+	size_t i;
+
+	if (!image_read(scan->graph->walk.view->image, start, words, size))
+		return NULL;
+	for (i = 0; i < size / sizeof(*words); i++) {
+		raddr_t address = start + i * sizeof(*words);
+		uint32_t id;
+
+		if (address < *next)
+			continue;
+		if (scan->objects && pagemap_get(&scan->graph->ids, address, &id))
+			*next = address + size_of(scan->graph, id);
+		else
+			try_(take_word(scan, address, words[i]));
+	}
+	return NULL;
+}
+
+static struct error *scan_range(struct scan *scan, raddr_t start, raddr_t end)
+{
+	raddr_t next = start, at, size;
+
+	for (at = start & ~(raddr_t)7; at < end; at += size) {
+		size = BLOCK - at % BLOCK;
+		if (size > end - at)
+			size = end - at;
+		try_(scan_block(scan, at, (size_t)size, &next));
+	}
+	return NULL;
+}
+
+static struct error *scan_frames(struct graph *graph)
+{
+	struct scan scan = {
+		.graph = graph,
+		.root = {.kind = PY_ROOT_FRAME, .counted = true, .name.text = "value stack"},
+		.area = SIZE_MAX,
+	};
+	size_t i;
+
+	for (i = 0; i < graph->frame_words.count; i++) {
+		const struct frame_words *words = &graph->frame_words.items[i];
+
+		scan.root.thread = words->thread;
+		scan.root.frame = words->frame;
+		try_(scan_range(&scan, words->address,
+				words->address + words->count * sizeof(raddr_t)));
+	}
+	return NULL;
+}
+
+/* To 3.10, and of sub-interpreters, the state of an interpreter is allocated. */
+static struct error *scan_interps(struct graph *graph)
+{
+	_cleanup_(py_interp_array_deinit) struct py_interp_array interps = {0};
+	struct scan scan = {
+		.graph = graph,
+		.root = {.kind = PY_ROOT_DATA,
+			 .counted = true,
+			 .name.text = "interpreter state",
+			 .thread = PY_NONE,
+			 .frame = PY_NONE},
+		.area = SIZE_MAX,
+		.objects = true,
+	};
+	size_t i;
+
+	try_(view_interps(graph->walk.view, &interps));
+	for (i = 0; i < interps.count; i++) {
+		raddr_t start = interps.items[i].address;
+
+		if (!graph_is_static(graph, start))
+			try_(scan_range(&scan, start,
+					start + py_size(graph->walk.view->layout, PY_INTERP)));
+	}
+	return NULL;
+}
+
+static struct error *scan_area(struct graph *graph, size_t index)
+{
+	const struct py_native_area *area = &graph->options->native->areas[index];
+	struct scan scan = {
+		.graph = graph,
+		.root = {.kind = area->kind, .counted = true, .thread = PY_NONE, .frame = PY_NONE},
+		.area = index,
+		.objects = area->kind == PY_ROOT_DATA,
+	};
+	size_t i;
+
+	if (area->ident)
+		(void)addrmap_get(&graph->idents, area->ident, &scan.root.thread);
+	for (i = 0; i < area->register_count; i++)
+		try_(take_word(&scan, area->start, area->registers[i]));
+	return scan_range(&scan, area->start, area->end);
+}
+
+struct error *roots_native(struct graph *graph)
+{
+	const struct py_native *native = graph->options->native;
+	size_t i;
+
+	try_(scan_frames(graph));
+	if (!native)
+		return NULL;
+	try_(scan_interps(graph));
+	for (i = 0; i < native->count; i++)
+		try_(scan_area(graph, i));
+	return NULL;
+}

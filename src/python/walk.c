@@ -1,0 +1,98 @@
+/*
+ * Telling an object to the sink: its type, sizes, and what identifies it.
+ */
+#include "walk_private.h"
+
+#include "base/progress.h"
+
+enum {
+	TOLD_EVERY = 1 << 16 /* objects from one word about progress to the next */
+};
+
+static void measure(struct walk *walk, const struct sized_object *object,
+		    struct py_object_event *event)
+{
+	const struct type_info *type = object->type;
+	uint64_t content;
+
+	if (type->sizer(walk->view, object, &event->size))
+		event->size += type->preheader;
+	else
+		walk->stats.unsized++;
+	walk->stats.own_sizes += type->own_size;
+	if (!walk->sink->identity)
+		return;
+	if (type->content && type->content(walk->view, object, &content))
+		event->content = (uint16_t)(content >> 48) | 1;
+	if (event->list != PY_UNTRACKED)
+		event->body = body_hash(walk->view, object);
+}
+
+/*
+ * Without the GIL a count has two halves: the owning thread's own, and one shared by the others
+ * whose two low bits are flags. An immortal object has the largest local one (Include/object.h,
+ * Py_REFCNT()).
+ */
+static uint64_t whole_refcount(uint64_t local, uint64_t shared)
+{
+	return local == UINT32_MAX ? local : local + (uint64_t)((int64_t)shared >> 2);
+}
+
+/*
+ * An object with deferred counting is kept by the collector, which has added something of its own
+ * to the count: one (3.13), or so much that it never gets near 0 (_Py_REF_DEFERRED, 3.14+).
+ */
+static uint64_t without_deferred(uint64_t refcount)
+{
+	const uint64_t much = INT64_MAX / 8;
+
+	if (refcount >= much)
+		return refcount - much;
+	return refcount && refcount < UINT32_MAX ? refcount - 1 : refcount;
+}
+
+void walk_header(const struct walk *walk, const unsigned char *bytes, struct object_header *ret)
+{
+	uint64_t shared;
+
+	*ret = (struct object_header){0};
+	memcpy(&ret->type, bytes + walk->type_at, sizeof(ret->type));
+	memcpy(&ret->var_size, bytes + walk->var_at, sizeof(ret->var_size));
+	/* walk_init() knows no third size; one that is no constant would be a call. */
+	if (walk->refcnt_size == sizeof(uint64_t))
+		memcpy(&ret->refcount, bytes + walk->refcnt_at, sizeof(uint64_t));
+	else
+		memcpy(&ret->refcount, bytes + walk->refcnt_at, sizeof(uint32_t));
+	if (!walk->shared_at)
+		return;
+	memcpy(&shared, bytes + walk->shared_at, sizeof(shared));
+	ret->refcount = whole_refcount(ret->refcount, shared);
+	if (bytes[walk->bits_at] & GC_BIT_DEFERRED)
+		ret->refcount = without_deferred(ret->refcount);
+}
+
+struct error *walk_tell(struct walk *walk, raddr_t address, const struct object_header *header,
+			uint32_t list)
+{
+	const struct type_info *type = type_table_get(&walk->types, header->type);
+	struct py_object_event event = {
+		.address = address,
+		.refcount = header->refcount,
+		.list = list,
+	};
+	struct sized_object object = {.address = address, .var_size = header->var_size};
+
+	if (_unlikely_(!type))
+		try_(type_table_add(&walk->types, header->type, &type));
+	if (list != PY_UNTRACKED && !(type->flags & TPFLAGS_HAVE_GC))
+		return error_create(ERROR_INCONSISTENT,
+				    "an object at 0x%jx of a type that cannot be on a list",
+				    (uintmax_t)address);
+	object.type = type;
+	event.type = type->id;
+	measure(walk, &object, &event);
+	if (!(++walk->stats.objects % TOLD_EVERY))
+		progress_tick(walk->stats.objects, 0);
+	try_(walk->sink->object(walk->sink->ctx, &event));
+	return walk->told ? walk->told(walk->told_ctx, address, type) : NULL;
+}

@@ -1,0 +1,53 @@
+/*
+ * What a walk over the lists and a walk over references have in common.
+ */
+#ifndef REFTRACKER_PYTHON_WALK_PRIVATE_H
+#define REFTRACKER_PYTHON_WALK_PRIVATE_H
+
+#include "types.h"
+
+struct walk {
+	struct py_view *view;	    /**< borrowed */
+	const struct py_sink *sink; /**< borrowed */
+	struct type_table types;
+	struct py_walk_stats stats;
+	uint32_t lists;
+	/** Called for each object told, where it is not NULL. */
+	struct error *(*told)(void *ctx, raddr_t address, const struct type_info *type);
+	void *told_ctx;
+	/* Offsets that every object needs, taken out of the layout once. */
+	uint32_t head_size, next_at, prev_at, refcnt_at, refcnt_size, type_at, var_at;
+	/* Where there is no GIL: of the count's other half, and of the collector's bits; else 0. */
+	uint32_t shared_at, bits_at;
+};
+
+/** What every object begins with. */
+struct object_header {
+	raddr_t type;
+	uint64_t refcount;
+	uint64_t var_size; /**< the word at ob_size; no size where the type has none */
+};
+
+_must_check_ struct error *walk_init(struct walk *walk, struct py_view *view,
+				     const struct py_sink *sink);
+void walk_deinit(struct walk *walk);
+
+/** Take the header out of the first bytes of an object, at least up to and with ob_size. */
+void walk_header(const struct walk *walk, const unsigned char *bytes, struct object_header *ret);
+
+/** Tell the sink of all lists and their objects. */
+_must_check_ struct error *walk_lists(struct walk *walk);
+
+/**
+ * The same where there is no GIL and no list: the objects in the heaps of one interpreter's
+ * threads that the collector tracks. @list: what its two lists, of live and of frozen objects, have
+ * in common.
+ */
+_must_check_ struct error *walk_heaps(struct walk *walk, const struct py_interp *interp,
+				      struct py_list_event *list);
+
+/** Tell one object, and before that its type where it is new. @list: its number or PY_UNTRACKED. */
+_must_check_ struct error *walk_tell(struct walk *walk, raddr_t address,
+				     const struct object_header *header, uint32_t list);
+
+#endif

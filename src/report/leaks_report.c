@@ -1,0 +1,405 @@
+#include "table.h"
+
+#include "base/clock.h"
+#include "report/holders.h"
+#include "report/units.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+struct view {
+	const struct report_style *style;
+	const struct report_snapshot *snapshots; /**< NULL: of a live session */
+	const struct leaks *leaks;
+	const struct heap *heap; /**< the last one */
+	bool all;		 /**< groups that are no suspects as well */
+};
+
+static const char *type_of_first(const struct view *view, const struct leaks_group *group)
+{
+	return heap_type_name(view->heap, group->samples[0]);
+}
+
+static bool is_shown(const struct view *view, const struct leaks_group *group)
+{
+	return (view->all || group->verdict == LEAKS_SUSPECT) &&
+	       type_filter_takes(view->style->filter, type_of_first(view, group));
+}
+
+static const char *reason(enum leaks_verdict verdict)
+{
+	switch (verdict) {
+	case LEAKS_STABLE:
+		return "does not grow";
+	case LEAKS_CHURN:
+		return "new ones replace old ones";
+	case LEAKS_LITTLE:
+		return "too little to tell";
+	case LEAKS_SHADOW:
+		return "weak references";
+	case LEAKS_GARBAGE:
+		return "garbage, the collector will free it";
+	case LEAKS_SUSPECT:
+	case LEAKS_PART:
+		break;
+	}
+	return "";
+}
+
+/* One sentence: which place grew, by what, and what that costs. Caller frees. */
+static struct error *make_sentence(const struct view *view, const struct leaks_group *group,
+				   char **ret)
+{
+	char from[UNIT_TEXT], to[UNIT_TEXT], count[UNIT_TEXT], retained[UNIT_TEXT];
+	const char *type = type_of_first(view, group);
+	const char *place = group->holder_path ? group->holder_path : group->path;
+	int n;
+
+	(void)units_count(group->growth[0], from);
+	(void)units_count(group->growth[view->leaks->heap_count - 1], to);
+	(void)units_bytes(group->retained, retained);
+	(void)units_count(group->count, count);
+	n = asprintf(ret,
+		     "%s%s%s%s grew from %s to %s objects and lets go of none: %s that came after "
+		     "the first snapshot, such as %s, keep %s alive",
+		     place, group->holder == HEAP_NONE ? "" : " (",
+		     group->holder == HEAP_NONE ? "" : heap_type_name(view->heap, group->holder),
+		     group->holder == HEAP_NONE ? "" : ")", from, to, count, type, retained);
+	if (n < 0) {
+		*ret = NULL;
+		return &error_no_memory;
+	}
+	return NULL;
+}
+
+static uint64_t heap_bytes(const struct heap *heap)
+{
+	uint64_t bytes = 0;
+	size_t i;
+
+	for (i = 0; i < heap->type_count; i++)
+		bytes += heap->types[i].size;
+	return bytes;
+}
+
+static struct error *snapshots_json(const struct view *view, json_t *document)
+{
+	json_t *list = json_array(), *item;
+	size_t i;
+
+	try_(json_put(document, "snapshots", list));
+	for (i = 0; i < view->leaks->heap_count; i++) {
+		const struct heap *heap = view->snapshots[i].heap;
+
+		try_(append_object(list, &item));
+		try_(put_text(item, "file", view->snapshots[i].file));
+		try_(json_put(item, "time",
+			      json_real((double)heap->facts.time / (double)NSEC_PER_SEC)));
+		try_(put_integer(item, "pid", heap->facts.pid));
+		try_(put_integer(item, "objects", heap->count));
+		try_(put_integer(item, "bytes", heap_bytes(heap)));
+	}
+	return NULL;
+}
+
+static struct error *accumulation_json(const struct view *view, const struct leaks_group *group,
+				       json_t *to)
+{
+	json_t *item;
+
+	if (group->holder == HEAP_NONE)
+		return json_put(to, "accumulation", json_null());
+	item = json_object();
+	try_(json_put(to, "accumulation", item));
+	try_(put_object(item, view->heap, group->holder));
+	try_(put_text(item, "path", group->holder_path));
+	return put_integer(item, "count", group->held);
+}
+
+static struct error *numbers_json(const struct view *view, const struct leaks_group *group,
+				  json_t *to)
+{
+	json_t *list = json_array();
+	size_t k;
+
+	try_(put_integer(to, "count", group->count));
+	try_(put_integer(to, "size", group->size));
+	try_(put_integer(to, "retained", group->retained));
+	try_(json_put(to, "growth", list));
+	for (k = 0; k < view->leaks->heap_count; k++) {
+		if (json_array_append_new(list, json_integer((json_int_t)group->growth[k])))
+			return &error_no_memory;
+	}
+	return NULL;
+}
+
+static struct error *samples_json(const struct view *view, const struct leaks_group *group,
+				  json_t *to)
+{
+	json_t *list = json_array();
+	char text[32];
+	size_t i;
+
+	try_(json_put(to, "samples", list));
+	for (i = 0; i < group->sample_count; i++) {
+		(void)snprintf(text, sizeof(text), "0x%" PRIx64,
+			       heap_address(view->heap, group->samples[i]));
+		if (json_array_append_new(list, json_string(text)))
+			return &error_no_memory;
+	}
+	return NULL;
+}
+
+static struct error *group_json(const struct view *view, const struct leaks_group *group,
+				json_t *list)
+{
+	_cleanup_free_ char *sentence = NULL;
+	json_t *item, *types;
+
+	try_(append_object(list, &item));
+	try_(put_text(item, "path", group->path));
+	if (view->all)
+		try_(json_put(item, "suspect", json_boolean(group->verdict == LEAKS_SUSPECT)));
+	try_(json_groups(view->style, &group->types, false, &types));
+	try_(json_put(item, "types", types));
+	try_(numbers_json(view, group, item));
+	try_(accumulation_json(view, group, item));
+	try_(samples_json(view, group, item));
+	if (group->verdict == LEAKS_SUSPECT)
+		try_(make_sentence(view, group, &sentence));
+	return put_text(item, "sentence", sentence ? sentence : reason(group->verdict));
+}
+
+static struct error *rest_json(const struct view *view, json_t *document)
+{
+	json_t *rest = json_object();
+
+	try_(json_put(document, "not_explained", rest));
+	try_(put_integer(rest, "count", view->leaks->unexplained));
+	return put_integer(rest, "size", view->leaks->unexplained_size);
+}
+
+static struct error *groups_json(const struct view *view, json_t *document)
+{
+	json_t *list = json_array();
+	size_t i;
+
+	try_(json_put(document, "groups", list));
+	for (i = 0; i < view->leaks->groups.count; i++) {
+		if (is_shown(view, &view->leaks->groups.items[i]))
+			try_(group_json(view, &view->leaks->groups.items[i], list));
+	}
+	return rest_json(view, document);
+}
+
+static struct error *leaks_json(const struct view *view)
+{
+	_cleanup_json_ json_t *document = json_object();
+
+	if (!document)
+		return &error_no_memory;
+	try_(json_put(document, "schema", json_string("reftracker.leaks/1")));
+	try_(snapshots_json(view, document));
+	try_(groups_json(view, document));
+	try_(json_honesty(view->heap, document));
+	return json_write(view->style, document, false);
+}
+
+static struct error *leaks_csv(const struct view *view)
+{
+	FILE *stream = view->style->stream;
+	size_t i;
+
+	(void)fputs("path,type,count,size,retained,accumulation\n", stream);
+	for (i = 0; i < view->leaks->groups.count; i++) {
+		const struct leaks_group *group = &view->leaks->groups.items[i];
+
+		if (!is_shown(view, group))
+			continue;
+		try_(report_csv_text(stream, group->path));
+		(void)fputc(',', stream);
+		try_(report_csv_text(stream, type_of_first(view, group)));
+		(void)fprintf(stream, ",%ju,%ju,%ju,", (uintmax_t)group->count,
+			      (uintmax_t)group->size, (uintmax_t)group->retained);
+		try_(report_csv_text(stream, group->holder_path ? group->holder_path : ""));
+		(void)fputc('\n', stream);
+	}
+	return NULL;
+}
+
+static struct error *print_types(const struct view *view, const struct leaks_group *group)
+{
+	enum {
+		SHOWN = 4
+	};
+	char count[UNIT_TEXT];
+	size_t i;
+
+	(void)fputs("    types    ", view->style->stream);
+	for (i = 0; i < group->types.rows.count && i < SHOWN; i++) {
+		const struct histogram_row *row = &group->types.rows.items[i];
+
+		(void)fprintf(view->style->stream, "%s%s ", i ? ", " : "",
+			      units_count(row->count, count));
+		try_(print_clean(view->style, row->type));
+	}
+	(void)fprintf(view->style->stream, "%s\n", i < group->types.rows.count ? ", …" : "");
+	return NULL;
+}
+
+static void print_growth(const struct view *view, const struct leaks_group *group)
+{
+	char count[UNIT_TEXT];
+	size_t k;
+
+	(void)fputs("    growth   ", view->style->stream);
+	for (k = 0; k < view->leaks->heap_count; k++)
+		(void)fprintf(view->style->stream, "%s%s", k ? " → " : "",
+			      units_count(group->growth[k], count));
+	(void)fputs(" objects in this place\n", view->style->stream);
+}
+
+static struct error *print_group(const struct view *view, const struct leaks_group *group,
+				 size_t number)
+{
+	_cleanup_free_ char *sentence = NULL;
+	FILE *stream = view->style->stream;
+	size_t i;
+
+	(void)fprintf(stream, "\n%2zu  %s", number, view->style->color ? "\033[1m" : "");
+	try_(print_clean(view->style, group->path));
+	(void)fprintf(stream, "%s\n    ", view->style->color ? "\033[0m" : "");
+	try_(make_sentence(view, group, &sentence));
+	try_(print_clean(view->style, sentence));
+	(void)fputc('\n', stream);
+	print_growth(view, group);
+	try_(print_types(view, group));
+	if (group->holder != HEAP_NONE)
+		(void)fprintf(stream, "    held by  0x%" PRIx64 "\n",
+			      heap_address(view->heap, group->holder));
+	(void)fputs("    samples ", stream);
+	for (i = 0; i < group->sample_count; i++)
+		(void)fprintf(stream, " 0x%" PRIx64, heap_address(view->heap, group->samples[i]));
+	(void)fputc('\n', stream);
+	return NULL;
+}
+
+static void print_head(const struct view *view)
+{
+	const struct heap_facts *first = &view->snapshots[0].heap->facts;
+	const struct heap_facts *last = &view->heap->facts;
+	char time[UNIT_TEXT], count[UNIT_TEXT], size[UNIT_TEXT];
+
+	(void)fprintf(view->style->stream,
+		      "%zu snapshots of process %d over %s: ", view->leaks->heap_count,
+		      (int)last->pid, units_duration(last->time - first->time, time));
+	(void)fprintf(view->style->stream,
+		      "%s objects (%s) came after the first and are in all others\n",
+		      units_count(view->leaks->persistent, count),
+		      units_bytes(view->leaks->persistent_size, size));
+}
+
+static void print_verdict(const struct view *view, size_t suspects)
+{
+	if (!suspects)
+		(void)fputs("no leak suspect: no place grew from each snapshot to the next by what "
+			    "stayed\n",
+			    view->style->stream);
+	else
+		(void)fprintf(view->style->stream, "%zu suspect%s, the worst first\n", suspects,
+			      suspects == 1 ? "" : "s");
+}
+
+/* What persists and is no suspect, with the reason: a few lines, so that nothing is hidden. */
+static struct error *print_others(const struct view *view)
+{
+	static const struct table_column columns[] = {{.title = "OBJECTS", .right = true},
+						      {.title = "RETAINED", .right = true},
+						      {.title = "NO SUSPECT BECAUSE"},
+						      {.title = "PLACE"}};
+	_cleanup_table_ struct libscols_table *table = NULL;
+	size_t i, others = 0, shown = view->style->rows ? view->style->rows / 4 + 1 : SIZE_MAX;
+	char count[UNIT_TEXT], size[UNIT_TEXT];
+
+	try_(table_create(columns, ARRAY_SIZE(columns), &table));
+	for (i = 0; i < view->leaks->groups.count; i++) {
+		const struct leaks_group *group = &view->leaks->groups.items[i];
+		const char *texts[] = {units_count(group->count, count),
+				       units_bytes(group->retained, size), reason(group->verdict),
+				       group->path};
+
+		if (group->verdict == LEAKS_SUSPECT || others++ >= shown)
+			continue;
+		try_(table_add(table, NULL, texts, ARRAY_SIZE(texts), NULL));
+	}
+	if (!others)
+		return NULL;
+	(void)fprintf(view->style->stream, "\nnot explained by these: %s objects, %s\n",
+		      units_count(view->leaks->unexplained, count),
+		      units_bytes(view->leaks->unexplained_size, size));
+	try_(table_print(view->style, table));
+	table_print_left_out(view->style, others > shown ? others - shown : 0);
+	return NULL;
+}
+
+static struct error *leaks_table(const struct view *view)
+{
+	size_t i, suspects = 0, number = 0;
+
+	for (i = 0; i < view->leaks->groups.count; i++)
+		suspects += is_shown(view, &view->leaks->groups.items[i]);
+	if (view->snapshots)
+		print_head(view);
+	print_verdict(view, suspects);
+	for (i = 0; i < view->leaks->groups.count; i++) {
+		const struct leaks_group *group = &view->leaks->groups.items[i];
+
+		if (!is_shown(view, group))
+			continue;
+		if (view->style->rows && number == view->style->rows)
+			break;
+		try_(print_group(view, group, ++number));
+	}
+	table_print_left_out(view->style, suspects - number);
+	return print_others(view);
+}
+
+struct error *report_leaks(const struct report_style *style,
+			   const struct report_snapshot *snapshots, const struct leaks *leaks)
+{
+	struct view view = {
+		.style = style,
+		.snapshots = snapshots,
+		.leaks = leaks,
+		.heap = snapshots[leaks->heap_count - 1].heap,
+	};
+
+	switch (style->format) {
+	case REPORT_JSON:
+		return leaks_json(&view);
+	case REPORT_CSV:
+	case REPORT_OPENMETRICS:
+		return leaks_csv(&view);
+	case REPORT_TABLE:
+		break;
+	}
+	try_(leaks_table(&view));
+	return print_honesty(style, view.heap);
+}
+
+struct error *json_leaks(const struct report_style *style, const struct heap *heap,
+			 const struct leaks *leaks, json_t *document)
+{
+	struct view view = {.style = style, .leaks = leaks, .heap = heap, .all = true};
+
+	return groups_json(&view, document);
+}
+
+struct error *print_leaks(const struct report_style *style, const struct heap *heap,
+			  const struct leaks *leaks)
+{
+	struct view view = {.style = style, .leaks = leaks, .heap = heap};
+
+	try_(leaks_table(&view));
+	return print_honesty(style, view.heap);
+}

@@ -1,0 +1,266 @@
+#include "report/result.h"
+
+#include "report_private.h"
+
+#include <libsmartcols.h>
+#include <math.h>
+#include <stdlib.h>
+
+enum {
+	NUMBER_TEXT = 40
+};
+
+struct report_result {
+	const struct report_style *style;
+	size_t columns;
+	size_t rows;		      /**< of the current result */
+	struct libscols_table *table; /**< as a table: of the current result */
+	bool *text;		      /**< for each column: not all are numbers */
+};
+
+static void forget(struct report_result *result)
+{
+	scols_unref_table(result->table);
+	result->table = NULL;
+	free(result->text);
+	result->text = NULL;
+}
+
+void report_result_destroy(struct report_result *result)
+{
+	if (!result)
+		return;
+	forget(result);
+	free(result);
+}
+
+/* As text, in @buffer where it is a number. NULL is nothing. Foreign text as it is. */
+static const char *cell_text(const struct cell *cell, char *buffer)
+{
+	switch (cell->kind) {
+	case CELL_INTEGER:
+		(void)snprintf(buffer, NUMBER_TEXT, "%jd", (intmax_t)cell->integer);
+		break;
+	case CELL_REAL:
+		(void)snprintf(buffer, NUMBER_TEXT, "%.15g", cell->real);
+		break;
+	case CELL_TEXT:
+		return cell->text;
+	case CELL_NULL:
+		*buffer = '\0';
+		break;
+	}
+	return buffer;
+}
+
+static struct error *table_begin(void *ctx, const char *const *columns, size_t count)
+{
+	struct report_result *result = ctx;
+	size_t i;
+
+	forget(result);
+	result->columns = count;
+	result->rows = 0;
+	result->table = scols_new_table();
+	result->text = calloc(count, sizeof(*result->text));
+	if (!result->table || !result->text)
+		return &error_no_memory;
+	/* Foreign text here and in the rows: libsmartcols itself makes it harmless. */
+	for (i = 0; i < count; i++) {
+		if (!scols_table_new_column(result->table, columns[i], 0, 0))
+			return &error_no_memory;
+	}
+	return NULL;
+}
+
+static struct error *table_row(void *ctx, const struct cell *cells, bool *ret_stop)
+{
+	struct report_result *result = ctx;
+	struct libscols_line *line;
+	size_t i;
+
+	/* One more than is shown has come: enough to know. */
+	*ret_stop = result->style->rows && result->rows == result->style->rows;
+	result->rows++;
+	if (*ret_stop)
+		return NULL;
+	line = scols_table_new_line(result->table, NULL);
+	if (!line)
+		return &error_no_memory;
+	for (i = 0; i < result->columns; i++) {
+		char buffer[NUMBER_TEXT];
+
+		result->text[i] = result->text[i] || cells[i].kind == CELL_TEXT;
+		if (scols_line_set_data(line, i, cell_text(&cells[i], buffer)))
+			return &error_no_memory;
+	}
+	return NULL;
+}
+
+static struct error *table_end(void *ctx)
+{
+	struct report_result *result = ctx;
+	FILE *stream = result->style->stream;
+	size_t i;
+
+	for (i = 0; i < result->columns; i++) {
+		struct libscols_column *column = scols_table_get_column(result->table, i);
+
+		if (!result->text[i] && scols_column_set_flags(column, SCOLS_FL_RIGHT))
+			return &error_no_memory;
+	}
+	scols_table_set_stream(result->table, stream);
+	(void)scols_table_enable_maxout(result->table, 0);
+	(void)scols_table_set_termforce(result->table, SCOLS_TERMFORCE_NEVER);
+	if (result->rows && scols_print_table(result->table) && !ferror(stream))
+		return &error_no_memory;
+	if (!result->rows)
+		(void)fputs("no rows\n", stream);
+	if (result->style->rows && result->rows > result->style->rows)
+		(void)fputs("… more rows (-n 0 shows all)\n", stream);
+	forget(result);
+	return NULL;
+}
+
+static struct error *csv_begin(void *ctx, const char *const *columns, size_t count)
+{
+	struct report_result *result = ctx;
+	size_t i;
+
+	result->columns = count;
+	for (i = 0; i < count; i++) {
+		if (i)
+			(void)fputc(',', result->style->stream);
+		try_(report_csv_text(result->style->stream, columns[i]));
+	}
+	(void)fputc('\n', result->style->stream);
+	return NULL;
+}
+
+/* RFC 4180. NULL is an empty field without quotes, the empty text one with them. */
+static struct error *csv_row(void *ctx, const struct cell *cells, bool *ret_stop)
+{
+	struct report_result *result = ctx;
+	FILE *stream = result->style->stream;
+	size_t i;
+
+	for (i = 0; i < result->columns; i++) {
+		char buffer[NUMBER_TEXT];
+
+		if (i)
+			(void)fputc(',', stream);
+		if (cells[i].kind == CELL_TEXT)
+			try_(report_csv_text(stream, cells[i].text));
+		else
+			(void)fputs(cell_text(&cells[i], buffer), stream);
+	}
+	(void)fputc('\n', stream);
+	*ret_stop = ferror(stream);
+	return NULL;
+}
+
+static struct error *csv_end(void *ctx)
+{
+	(void)ctx;
+	return NULL;
+}
+
+static struct error *json_cell(const struct cell *cell, json_t **ret)
+{
+	switch (cell->kind) {
+	case CELL_INTEGER:
+		*ret = json_integer(cell->integer);
+		break;
+	case CELL_REAL:
+		/* JSON has no infinity. */
+		*ret = isfinite(cell->real) ? json_real(cell->real) : json_null();
+		break;
+	case CELL_TEXT:
+		return json_text(cell->text, ret);
+	case CELL_NULL:
+		*ret = json_null();
+		break;
+	}
+	return *ret ? NULL : &error_no_memory;
+}
+
+static struct error *print_json(const struct report_result *result, const json_t *value)
+{
+	FILE *stream = result->style->stream;
+
+	if (json_dumpf(value, stream, JSON_ENCODE_ANY) && !ferror(stream))
+		return &error_no_memory;
+	return NULL;
+}
+
+static struct error *json_begin(void *ctx, const char *const *columns, size_t count)
+{
+	struct report_result *result = ctx;
+	_cleanup_json_ json_t *list = json_array();
+	size_t i;
+
+	result->columns = count;
+	result->rows = 0;
+	if (!list)
+		return &error_no_memory;
+	for (i = 0; i < count; i++) {
+		json_t *name;
+
+		try_(json_text(columns[i], &name));
+		if (json_array_append_new(list, name))
+			return &error_no_memory;
+	}
+	(void)fputs("{\"schema\": \"reftracker.query/1\", \"columns\": ", result->style->stream);
+	try_(print_json(result, list));
+	(void)fputs(", \"rows\": [", result->style->stream);
+	return NULL;
+}
+
+static struct error *json_row(void *ctx, const struct cell *cells, bool *ret_stop)
+{
+	struct report_result *result = ctx;
+	_cleanup_json_ json_t *list = json_array();
+	size_t i;
+
+	if (!list)
+		return &error_no_memory;
+	for (i = 0; i < result->columns; i++) {
+		json_t *value;
+
+		try_(json_cell(&cells[i], &value));
+		if (json_array_append_new(list, value))
+			return &error_no_memory;
+	}
+	(void)fputs(result->rows++ ? ",\n " : "\n ", result->style->stream);
+	try_(print_json(result, list));
+	*ret_stop = ferror(result->style->stream);
+	return NULL;
+}
+
+static struct error *json_end(void *ctx)
+{
+	struct report_result *result = ctx;
+
+	(void)fputs("]}\n", result->style->stream);
+	return NULL;
+}
+
+static const struct cell_sink sinks[] = {
+	[REPORT_TABLE] = {NULL, table_begin, table_row, table_end},
+	[REPORT_JSON] = {NULL, json_begin, json_row, json_end},
+	[REPORT_CSV] = {NULL, csv_begin, csv_row, csv_end},
+};
+
+struct error *report_result_create(const struct report_style *style, struct cell_sink *ret_sink,
+				   struct report_result **ret)
+{
+	struct report_result *result = calloc(1, sizeof(*result));
+
+	if (!result)
+		return &error_no_memory;
+	result->style = style;
+	*ret_sink = sinks[style->format];
+	ret_sink->ctx = result;
+	*ret = result;
+	return NULL;
+}

@@ -1,0 +1,59 @@
+/*
+ * Tables of a few columns by libsmartcols, for the reports that are no histogram.
+ */
+#ifndef REFTRACKER_REPORT_TABLE_H
+#define REFTRACKER_REPORT_TABLE_H
+
+#include "report_private.h"
+
+#include <libsmartcols.h>
+
+struct table_column {
+	const char *title;
+	bool right; /**< aligned */
+	bool tree;
+};
+
+static inline void cleanup_table(struct libscols_table **table)
+{
+	scols_unref_table(*table);
+}
+#define _cleanup_table_ _cleanup_(cleanup_table)
+
+/** @ret: returned, scols_unref_table(). */
+_must_check_ struct error *table_create(const struct table_column *columns, size_t count,
+					struct libscols_table **ret);
+
+/** Add a line below @above (NULL: at the top). Texts are copied; NULL is an empty cell. */
+_must_check_ struct error *table_add(struct libscols_table *table, struct libscols_line *above,
+				     const char *const *texts, size_t count,
+				     struct libscols_line **ret);
+
+/** To the stream of the report, never cut to the width of a terminal. */
+_must_check_ struct error *table_print(const struct report_style *style,
+				       struct libscols_table *table);
+
+/** "… 5 more (-n 0 shows all)", where there are any. */
+void table_print_left_out(const struct report_style *style, uint64_t left_out);
+
+/* Objects as members of JSON documents. */
+
+/** @id under @key as an address; HEAP_NONE is null. */
+_must_check_ struct error *put_object_address(json_t *to, const char *key, const struct heap *heap,
+					      uint32_t id);
+
+_must_check_ struct error *put_integer(json_t *to, const char *key, uint64_t value);
+
+/** A text of the target; NULL is null. */
+_must_check_ struct error *put_text(json_t *to, const char *key, const char *text);
+
+/** "address" and "type" of @id. */
+_must_check_ struct error *put_object(json_t *to, const struct heap *heap, uint32_t id);
+
+/** A new object at the end of a list, which owns it. */
+_must_check_ struct error *append_object(json_t *list, json_t **ret);
+
+/** A text of the target, cleaned, to the stream. */
+_must_check_ struct error *print_clean(const struct report_style *style, const char *text);
+
+#endif

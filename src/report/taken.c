@@ -1,0 +1,16 @@
+#include "report_private.h"
+
+#include "report/units.h"
+
+const char *report_taken(const struct heap_facts *facts, char *buffer)
+{
+	char pause[UNIT_TEXT];
+
+	if (facts->from_core)
+		(void)snprintf(buffer, REPORT_TAKEN, "core file of process %d", (int)facts->pid);
+	else
+		(void)snprintf(buffer, REPORT_TAKEN, "process %d stood still for %s (%s)",
+			       (int)facts->pid, units_duration(facts->pause, pause),
+			       report_way(facts));
+	return buffer;
+}

@@ -1,0 +1,16 @@
+/*
+ * What an object is called in its program, beyond the name of its type: a function or a code object
+ * by its own name, a class by its own, a str by what it says.
+ */
+#ifndef REFTRACKER_REPORT_TITLE_H
+#define REFTRACKER_REPORT_TITLE_H
+
+#include "heap/heap.h"
+
+/**
+ * A text of the heap, HEAP_NONE where the object has no name or it is not known. Linear in its
+ * references and, for a class, in the types; not for each of millions of classes.
+ */
+heap_text_t title_of(const struct heap *heap, uint32_t id);
+
+#endif

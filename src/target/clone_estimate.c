@@ -1,0 +1,68 @@
+#include "base/clock.h"
+#include "target/clone.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+	TRIAL_BYTES = 16 << 20,
+	TRIALS = 3,
+	/* Beside the fork(): registers, frames, three stops, and the same for each more thread. */
+	CALL_USEC = 500,
+	THREAD_USEC = 20
+};
+
+static struct error *time_fork(uint64_t *ret)
+{
+	uint64_t start = clock_now();
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(0);
+	*ret = clock_now() - start;
+	if (pid < 0)
+		return error_from_errno(errno, "cannot fork for a trial");
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return NULL;
+}
+
+/* The shortest of some: what comes on top of that are other processes. */
+static struct error *time_forks(uint64_t *ret)
+{
+	uint64_t time;
+	int i;
+
+	*ret = UINT64_MAX;
+	for (i = 0; i < TRIALS; i++) {
+		try_(time_fork(&time));
+		if (time < *ret)
+			*ret = time;
+	}
+	return NULL;
+}
+
+struct error *clone_estimate(uint64_t bytes, unsigned int threads, uint64_t *ret_pause_ns)
+{
+	uint64_t before, with, more;
+	struct error *err;
+	void *memory;
+
+	try_(time_forks(&before));
+	memory = mmap(NULL, TRIAL_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		      0);
+	if (memory == MAP_FAILED)
+		return &error_no_memory;
+	(void)madvise(memory, TRIAL_BYTES, MADV_NOHUGEPAGE);
+	memset(memory, 1, TRIAL_BYTES);
+	err = time_forks(&with);
+	(void)munmap(memory, TRIAL_BYTES);
+	try_(err);
+	more = with > before ? with - before : 0;
+	*ret_pause_ns = before + (uint64_t)((double)more / TRIAL_BYTES * (double)bytes) +
+			(CALL_USEC + (uint64_t)threads * THREAD_USEC) * NSEC_PER_USEC;
+	return NULL;
+}

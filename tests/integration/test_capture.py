@@ -1,0 +1,488 @@
+"""The two ways to take memory: which one is taken, when it is refused, what the target sees of it."""
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+from harness import (PATIENCE, Skip, Target, check, eventually, first_python, goes_on, state_of,
+                     test, wait_asleep)
+
+IDLE = "import time\nkeep = [[] for _ in range(50000)]\nprint('ready', flush=True)\ntime.sleep(600)\n"
+
+# A filter that kills the process for clone() and clone3(), as a sandbox would.
+KILLED_FOR_CLONE = """
+import ctypes, struct, time
+LOAD, JUMP, RETURN = 0x20, 0x15, 0x06
+KILL, ALLOW = 0x80000000, 0x7fff0000
+code = [(LOAD, 0, 0, 0), (JUMP, 2, 0, 56), (JUMP, 1, 0, 435), (RETURN, 0, 0, ALLOW), (RETURN, 0, 0, KILL)]
+program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in code))
+class Filter(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_void_p)]
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, ctypes.byref(Filter(len(code), ctypes.addressof(program)))) == 0
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+# Another program under the same PID, again and again.
+EXECS = """
+import os, sys, time
+if len(sys.argv) == 1:
+    print("ready", flush=True)
+keep = [[] for _ in range(20000)]
+time.sleep(0.01 + int(sys.argv[1] if len(sys.argv) > 1 else 0) % 7 / 200)
+os.execv(sys.executable, [sys.executable, __file__, str(int(sys.argv[1]) + 1 if len(sys.argv) > 1 else 1)])
+"""
+
+EXITS = "import time\nkeep = [[] for _ in range(100000)]\nprint('ready', flush=True)\ntime.sleep(%s)\n"
+
+FORKS = """
+import os, time
+keep = [[i] for i in range(300000)]
+child = os.fork()
+if child:
+    with open(__file__ + ".pid", "w") as file:
+        file.write(str(child))
+    print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+class Script:
+    """A program of some lines; ready when it says so."""
+
+    def __init__(self, text, stdin=None):
+        self.file = tempfile.NamedTemporaryFile("w", suffix=".py")
+        self.file.write(text)
+        self.file.flush()
+        self.process = subprocess.Popen([sys.executable, self.file.name], stdin=stdin,
+                                        stdout=subprocess.PIPE)
+        self.pid = self.process.pid
+        check(self.process.stdout.readline() == b"ready\n", "the target is never ready")
+
+    def children(self):
+        with open(f"/proc/{self.pid}/task/{self.pid}/children") as file:
+            return file.read().split()
+
+    def check_untouched(self):
+        check(self.process.poll() is None and goes_on(self.pid), "the target is harmed")
+        check(not self.children(), f"children are left: {self.children()}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        self.file.close()
+
+
+class ControlGroup:
+    """A group of the pids or the memory controller with one process in it, where that is allowed."""
+
+    def __init__(self, controller, pid):
+        self.controller = controller
+        base = f"/sys/fs/cgroup/{controller}"
+        if not os.path.isdir(base):
+            base = "/sys/fs/cgroup"
+        self.path = f"{base}/reftracker-test-{pid}"
+        try:
+            os.mkdir(self.path)
+            self.write("cgroup.procs", pid)
+        except OSError as error:
+            self.remove()
+            raise Skip(f"no control group of {controller} can be made: {error}") from None
+
+    def write(self, name, value):
+        with open(f"{self.path}/{name}", "w") as file:
+            file.write(str(value))
+
+    def limit(self, *names):
+        """Set the first of the files that exists."""
+        for name, value in names:
+            if os.path.exists(f"{self.path}/{name}"):
+                self.write(name, value)
+                return
+        self.remove()
+        raise Skip(f"the controller {self.controller} is not there")
+
+    def remove(self):
+        for _ in range(100):
+            try:
+                os.rmdir(self.path)
+                return
+            except FileNotFoundError:
+                return
+            except OSError:
+                time.sleep(0.02)
+
+
+def types(build, pid, *options):
+    result = build.run("types", pid, "-j", *options)
+    check(result.returncode == 0, f"{options}: {result.stderr.strip()}")
+    return json.loads(result.stdout), result.stderr
+
+
+@test
+def both_ways_find_the_same(build):
+    with Script(IDLE) as target:
+        clone, _ = types(build, target.pid, "--capture", "clone")
+        copy, _ = types(build, target.pid, "--capture", "copy")
+        auto, said = types(build, target.pid)
+        target.check_untouched()
+    check(clone["types"] == copy["types"] == auto["types"], "the ways do not agree")
+    check([clone["capture"], copy["capture"], auto["capture"]] == ["clone", "copy", "clone"],
+          "the way that was taken is told wrongly")
+    check(not said and clone["pause_ms"] > 0 and copy["pause_ms"] > 0, f"said {said!r}")
+
+
+@test
+def a_pause_that_is_too_long_is_refused(build):
+    with Script(IDLE) as target:
+        for way in ("auto", "clone", "copy"):
+            said = build.fails(6, "types", target.pid, "--capture", way, "--max-pause", "50us")
+            check("to be expected" in said, said)
+        document, _ = types(build, target.pid, "--max-pause", "10s")
+        check(document["capture"] == "clone", "auto takes the clone where both fit")
+        target.check_untouched()
+    return 4
+
+
+@test
+def a_filter_that_kills_for_clone_is_seen(build):
+    with Script(KILLED_FOR_CLONE) as target:
+        document, said = types(build, target.pid)
+        check(document["capture"] == "copy" and "copied, not cloned" in said, said)
+        check("seccomp" in build.fails(1, "types", target.pid, "--capture", "clone"), "no reason")
+        check(not types(build, target.pid, "-q")[1], "-q is not quiet")
+        target.check_untouched()
+    return 3
+
+
+@contextlib.contextmanager
+def idle_in_group(controller):
+    """An idle target and the control group that it is alone in."""
+    with Script(IDLE) as target:
+        group = ControlGroup(controller, target.pid)
+        try:
+            yield target, group
+        finally:
+            target.process.kill()
+            target.process.wait()
+            group.remove()
+
+
+def limited(build, controller, *files):
+    with idle_in_group(controller) as (target, group):
+        group.limit(*files)
+        document, said = types(build, target.pid)
+        check(document["capture"] == "copy" and "copied, not cloned" in said, said)
+        build.fails(1, "types", target.pid, "--capture", "clone")
+        target.check_untouched()
+    return 2
+
+
+@test
+def a_limit_of_processes_is_respected(build):
+    return limited(build, "pids", ("pids.max", 4))
+
+
+@test
+def a_limit_of_memory_is_respected(build):
+    return limited(build, "memory", ("memory.max", 8 << 20),
+                   ("memory.limit_in_bytes", 8 << 20))
+
+
+@test
+def a_frozen_target_is_copied_and_not_touched(build):
+    """A container that is paused: its threads stand, and none can make a call."""
+    with idle_in_group("unified") as (target, group):
+        group.limit(("cgroup.freeze", 1))
+        with open(f"{group.path}/cgroup.events") as events:
+            eventually(lambda: "frozen 1" in (events.seek(0), events.read())[1], "never frozen")
+        document, said = types(build, target.pid)
+        check(document["capture"] == "copy" and "does not come to run" in said, said)
+        group.write("cgroup.freeze", 0)
+        time.sleep(0.1)
+        target.check_untouched()
+        check(types(build, target.pid)[0]["capture"] == "clone", "not cloned afterwards")
+        target.check_untouched()
+    return 2
+
+
+COMMIT_NEVER = """
+mount --bind "$1/overcommit" /proc/sys/vm/overcommit_memory && mount --bind "$1/meminfo" /proc/meminfo && shift &&
+    exec "$@"
+"""
+
+
+@test
+def a_limit_of_what_may_be_committed_is_respected(build):
+    """vm.overcommit_memory=2 as one process sees it: the machine's own is left alone."""
+    with Script(IDLE) as target, tempfile.TemporaryDirectory() as work:
+        with open("/proc/meminfo") as file, open(f"{work}/meminfo", "w") as out:
+            out.write(re.sub(r"(?m)^(CommitLimit|Committed_AS):.*", r"\1: 1000000 kB", file.read()))
+        with open(f"{work}/overcommit", "w") as out:
+            out.write("2")
+        run = ["unshare", "-m", "sh", "-c", COMMIT_NEVER, "sh", work]
+        result = subprocess.run([*run, "true"], capture_output=True, text=True)
+        if result.returncode:
+            raise Skip(f"no mount namespace: {result.stderr.strip()}")
+        command = [*run, build.program("reftracker"), "types", str(target.pid), "-j", "--capture"]
+        auto = subprocess.run([*command, "auto"], capture_output=True, text=True)
+        check(auto.returncode == 0 and json.loads(auto.stdout)["capture"] == "copy" and
+              "vm.overcommit_memory=2" in auto.stderr, f"{auto.returncode}: {auto.stderr}")
+        clone = subprocess.run([*command, "clone"], capture_output=True, text=True)
+        check(clone.returncode == 1, f"exit {clone.returncode}: {clone.stderr}")
+        target.check_untouched()
+    return 2
+
+
+@test
+def a_limit_of_processes_of_the_user_is_respected(build):
+    limits = "import os, resource\nresource.setrlimit(resource.RLIMIT_NPROC, (5, 5))\n" \
+             "os.setgid(54321)\nos.setuid(54321)\n"
+    if os.geteuid() != 0:
+        raise Skip("only root can become another user")
+    with Script(limits + IDLE) as target:
+        document, said = types(build, target.pid)
+        check(document["capture"] == "copy" and "RLIMIT_NPROC" in said, said)
+        build.fails(1, "types", target.pid, "--capture", "clone")
+        target.check_untouched()
+    return 2
+
+
+@test
+def a_clone_does_not_outlive_its_time(build):
+    with Script(IDLE) as target:
+        said = build.fails(1, "types", target.pid, "--capture", "clone", "--clone-life", "100us")
+        check("was not read within" in said, said)
+        build.fails(2, "types", target.pid, "--clone-life", "0")
+        build.fails(6, "types", target.pid, "--max-pause", "0")
+        target.check_untouched()
+
+
+@test
+def a_target_that_execs_meanwhile_goes_on(build):
+    rounds = 40
+    with Script(EXECS) as target:
+        for index in range(rounds):
+            way = ("clone", "copy")[index % 2]
+            result = build.run("types", target.pid, "--capture", way, "--wait-gc", "300ms")
+            # Between two programs there is no interpreter, or another one.
+            check(result.returncode in (0, 3, 5, 6), f"exit {result.returncode}: {result.stderr}")
+        check(target.process.poll() is None, f"it ended with {target.process.returncode}")
+        check(not target.children(), f"children are left: {target.children()}")
+    return rounds
+
+
+@test
+def a_target_that_exits_meanwhile_is_no_hang(build):
+    rounds = 30
+    for index in range(rounds):
+        with Script(EXITS % (0.001 * index)) as target:
+            way = ("clone", "copy")[index % 2]
+            result = build.run("types", target.pid, "--capture", way, timeout=PATIENCE)
+            check(result.returncode in (0, 3, 5), f"exit {result.returncode}: {result.stderr}")
+            check(target.process.wait(PATIENCE) == 0,
+                  f"it ended with {target.process.returncode}")
+    return rounds
+
+
+@test
+def a_killed_run_leaves_nothing_for_long(build):
+    """Whatever it leaves, the next capture reaps."""
+    rounds = 20
+    with Script(IDLE) as target:
+        for index in range(rounds):
+            process = subprocess.Popen([build.program("reftracker"), "attach", str(target.pid),
+                                        "--every", "1ms", "--count", "50"],
+                                       stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+            time.sleep(0.05 + index * 0.003)
+            process.kill()
+            process.wait()
+            eventually(lambda: all(state_of(child) == "Z" for child in target.children()),
+                       "a clone lives on without its tracer")
+        types(build, target.pid)
+        target.check_untouched()
+    return rounds
+
+
+def proportional_size(pid):
+    """Its share of what is no file: other processes come and go that use the same files."""
+    with open(f"/proc/{pid}/smaps_rollup") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("Pss_Anon:"))
+
+
+@test
+def relatives_keep_their_shared_pages(build):
+    """Reading a page must not give the process one of its own."""
+    with Script(FORKS) as target:
+        with open(f"{target.file.name}.pid") as file:
+            child = int(file.read())
+        try:
+            for way in ("clone", "copy"):
+                before = proportional_size(child)
+                types(build, child, "--capture", way)
+                after = proportional_size(child)
+                check(after < before * 1.1, f"{way}: Pss went from {before} to {after} kB")
+        finally:
+            os.kill(child, 9)
+            os.remove(f"{target.file.name}.pid")
+    return 2
+
+
+# One thread, deeper in its stack than it has ever been. max() takes stack in every version.
+DEEP = """
+import sys, time
+sys.setrecursionlimit(100000)
+def down(levels):
+    return max([levels], key=lambda _: down(levels - 1)) if levels else time.sleep(600)
+time.sleep(0)  # the dynamic linker looks for what it calls, which takes stack
+print("ready", flush=True)
+down(%d)
+"""
+
+
+@test
+def a_single_thread_deep_in_its_stack_is_cloned(build):
+    depths = range(500, 700, 12)
+    for depth in depths:
+        with Script(DEEP % depth) as target:
+            wait_asleep(target.pid)
+            types(build, target.pid, "--capture", "clone")
+            target.check_untouched()
+    return len(depths)
+
+
+# The main thread ends at a line of input and another, which is older than the rest, at the next one.
+LEADERLESS = """
+import ctypes, sys, threading, time
+keep = [[] for _ in range(5000)]
+gates = [threading.Event() for _ in range(2)]
+def listen():
+    for gate in gates:
+        sys.stdin.readline()
+        gate.set()
+    time.sleep(600)
+threading.Thread(target=gates[1].wait).start()
+threading.Thread(target=listen).start()
+print("ready", flush=True)
+gates[0].wait()
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+def children_of_all(pid):
+    found = []
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/children") as file:
+            found += file.read().split()
+    return found
+
+
+def next_end(target):
+    """One more of its threads ends."""
+    before = len(os.listdir(f"/proc/{target.pid}/task")), state_of(target.pid)
+    target.process.stdin.write(b"\n")
+    target.process.stdin.flush()
+    eventually(lambda: (len(os.listdir(f"/proc/{target.pid}/task")), state_of(target.pid)) != before,
+               "no thread ends")
+
+
+@test
+def a_process_whose_main_thread_has_ended_is_captured(build):
+    with Script(LEADERLESS, stdin=subprocess.PIPE) as target:
+        command = [build.program("reftracker"), "attach", str(target.pid), "--every", "20ms", "-j"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                              text=True) as attach:
+            # The thread by which it is read ends while it is watched, twice.
+            for _ in range(2):
+                check(attach.stdout.readline(), "no diff")
+                next_end(target)
+                for _ in range(3):
+                    check(attach.stdout.readline(), "the process is said to have ended")
+            attach.terminate()
+            attach.communicate(timeout=PATIENCE)
+            check(attach.returncode == 0, f"exit {attach.returncode}")
+        check(state_of(target.pid) == "Z", "the main thread has not ended")
+        clone, _ = types(build, target.pid, "--capture", "clone")
+        copy, _ = types(build, target.pid, "--capture", "copy")
+        check(clone["types"] == copy["types"] and clone["objects"] > 5000, "other objects")
+        names = [frame["function"] for thread in json.loads(build.ok("stacks", target.pid, "-j"))
+                 ["threads"] for frame in thread["frames"]]
+        check("listen" in names, f"functions {names}")
+        check(json.loads(build.ok("doctor", target.pid, "-j"))["not_clonable"] is None, "doctor")
+        check(not children_of_all(target.pid), "children are left")
+    return 5
+
+
+BIG = "import time\nkeep = [[i] for i in range(900000)]\nprint('ready', flush=True)\ntime.sleep(600)\n"
+
+
+@test
+def a_run_that_is_ended_politely_leaves_nothing(build):
+    """Ctrl-C and its like at any time: the clone is reaped first."""
+    rounds = 36
+    with Script(BIG) as target:
+        for index in range(rounds):
+            command = (["types"], ["stacks"], ["attach", "--every", "1ms"])[index % 3]
+            process = subprocess.Popen([build.program("reftracker"), *command, str(target.pid)],
+                                       stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+                                       stderr=subprocess.DEVNULL)
+            time.sleep(0.02 + index * 0.007)
+            process.send_signal((2, 15, 1)[index // 3 % 3])
+            process.wait(PATIENCE)
+            target.check_untouched()
+    return rounds
+
+
+@test
+def a_suspended_run_does_not_suspend_its_target(build):
+    """Ctrl-Z: SIGTSTP at any time."""
+    rounds = 20
+    with Script(BIG) as target:
+        for index in range(rounds):
+            way = ("clone", "copy")[index % 2]
+            process = subprocess.Popen([build.program("reftracker"), "types", str(target.pid),
+                                        "--capture", way], stdout=subprocess.DEVNULL,
+                                       stdin=subprocess.DEVNULL)
+            time.sleep(0.02 + index * 0.003)
+            process.send_signal(20)
+            eventually(lambda: process.poll() is not None or state_of(process.pid) == "T",
+                       "SIGTSTP does not suspend it")
+            check(goes_on(target.pid), f"state {state_of(target.pid)} after SIGTSTP")
+            process.send_signal(18)
+            process.wait(PATIENCE)
+        target.check_untouched()
+    return rounds
+
+
+@test
+def the_way_is_told_by_doctor(build):
+    with Script(IDLE) as target:
+        document = json.loads(build.ok("doctor", "-j", target.pid))
+        check(document["not_clonable"] is None, f"not clonable: {document['not_clonable']}")
+        check(document["clone_pause_ms"] > 0 and document["copy_pause_ms"] > 0, "no estimate")
+        check(re.search(r"^clone +pause about ", build.ok("doctor", target.pid), re.M), "no line")
+    return 2
+
+
+@test
+def a_stopped_target_stays_stopped(build):
+    with Target(first_python(), "victim.py") as target:
+        os.kill(target.pid, 19)
+        eventually(lambda: state_of(target.pid) == "T", "SIGSTOP does not stop it")
+        for way in ("clone", "copy"):
+            types(build, target.pid, "--capture", way)
+            # Let go, it wakes and stops again: on a loaded machine that is to be seen.
+            eventually(lambda: state_of(target.pid) == "T", f"not stopped after {way}")
+        os.kill(target.pid, 18)
+        check(target.ask("report") == "sound", "the target is harmed")
+    return 2

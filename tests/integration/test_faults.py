@@ -1,0 +1,86 @@
+"""reftracker killed at each step of a capture: the target heals by itself."""
+import os
+import re
+import subprocess
+
+from harness import PATIENCE, check, eventually, test
+from victims import Stalls, Victim
+
+# How often the tool is killed at each step on each victim; FAULT_KILLS for a longer run.
+KILLS = int(os.environ.get("FAULT_KILLS", "8"))
+# Registers, locks, sockets, and sleeps: each of them notices what the others cannot.
+VICTIMS = ["vector_state", "futex", "read_pipe_socket", "epoll_server", "red_zone", "signal_wait"]
+
+
+def run(build, pid, fault):
+    return subprocess.run([build.program("faults/tools/capture_repeat"), str(pid)],
+                          env=dict(os.environ, REFTRACKER_FAULT=str(fault)),
+                          capture_output=True, text=True, timeout=PATIENCE)
+
+
+def list_steps(build):
+    with Victim(build, "vector_state") as victim:
+        listing = run(build, victim.pid, "list").stderr
+    return re.findall(r"^fault (\d+) (.*)$", listing, re.M)
+
+
+class Reaping:
+    """Whatever was left, a run that is not killed reaps it: at least one of many does. Each may end
+    without, where no thread comes to run for its call within the time that a call may take."""
+
+    def __init__(self, build, victim):
+        self.build, self.victim, self.runs, self.said = build, victim, 0, ""
+
+    def is_clean(self):
+        result = self.build.run(self.victim.pid, "--times", 2, program="tools/capture_repeat")
+        check(result.returncode == 0, f"the capture fails: {result.stderr.strip()}")
+        self.runs += 1
+        self.said = (result.stdout + result.stderr).strip()[-300:]
+        return not self.victim.clones()
+
+    def complaint(self):
+        return f"zombies stay after {self.runs} runs, the last one said: {self.said}"
+
+
+def kill_at(build, step, name):
+    """How often the tool was killed there, and what harm was done, if any."""
+    kills = 0
+    with Victim(build, name) as victim:
+        for _ in range(KILLS):
+            kills += run(build, victim.pid, step).returncode == -9
+        try:
+            # The thread that was let go may be late with the call, or the clone with its end.
+            reaping = Reaping(build, victim)
+            eventually(reaping.is_clean, reaping.complaint, 4 * PATIENCE)
+            said, _ = victim.finish()
+        except AssertionError as error:
+            said = str(error)
+    return kills, None if said.startswith("unharmed") else said
+
+
+def kill_all_at(build, number, name):
+    """One line of the table; returns the kills, and what was harmed."""
+    kills, harmed = 0, []
+    for victim in VICTIMS:
+        done, harm = kill_at(build, number, victim)
+        kills += done
+        if harm:
+            harmed.append(f"step {number} ({name}), {victim}: {harm}")
+    check(kills, f"step {number} ({name}) was never reached")
+    print(f"  {number:>3} {name:<40} {kills:>5} kills {len(harmed):>3} harmed", flush=True)
+    return kills, harmed
+
+
+@test
+def killed_at_each_step_of_a_capture(build):
+    """Prints the table: step, kills, targets harmed."""
+    steps = list_steps(build)
+    check(len(steps) > 25, f"only {len(steps)} steps: {steps}")
+    total, harmed = 0, []
+    with Stalls():
+        for number, name in steps:
+            kills, bad = kill_all_at(build, number, name)
+            total += kills
+            harmed += bad
+    check(not harmed, "; ".join(harmed))
+    return total

@@ -1,0 +1,196 @@
+"""Who holds it: leaks over three snapshots of small programs that leak in twelve ways, and of one
+that does not; retainers and retained sizes against what the program itself knows."""
+import json
+import os
+import re
+
+from harness import Target, check, interpreters, test, version_key
+
+# Program: what the place of the first group must match.
+SCENARIOS = {
+    "cache_without_eviction": r"__main__\.CACHE\[\*\]",
+    "listener_list": r"__main__\.BUS\.listeners\[\*\]",
+    "closure_capture": r"__main__\.handler\.(__closure__\[0\]\.cell_contents|<closure seen>)\[\*\]",
+    "exception_traceback": r"__main__\.ERRORS\[\*\]",
+    "thread_local": r"(__main__\.LOCAL|<?thread \*).*results.*\[\*\]",
+    "lru_cache_method": r"__main__\.Report\.render\..+",
+    "asyncio_tasks": r"__main__\.BACKGROUND\[\*\]",
+    "cycle_with_del": r"<unreached __main__\.Node>",
+    "class_attribute_list": r"__main__\.Basket\.items\[\*\]",
+    "logging_handler": r"__main__\.LOG\.handlers\[\*\]",
+    "extension_reference": r"<unexplained steps\.Payload>",
+    "parent_links": r"__main__\.CURRENT\.parent\{\*\}",
+}
+FEWEST = 11  # of them that must be right
+BEFORE, STEP = 50, 40  # requests
+
+
+def chosen():
+    """The oldest, the newest and the system's own interpreter."""
+    found = sorted(interpreters(), key=version_key)
+    found = [i for i in found if i.name == "system" or "." in i.version]
+    own = [i for i in found if i.name == "system"]
+    others = [i for i in found if i.name != "system"]
+    return own + others[:1] + others[-1:]
+
+
+def start(interpreter, script):
+    target = Target(interpreter, f"leaks/{script}.py", ready=False, beside=("leaks/steps.py",))
+    check(target.process.stdout.readline().strip() == "ready", f"{script} does not start")
+    return target
+
+
+def series(build, target, count=3):
+    """Snapshots with some requests between them."""
+    files = []
+    for number in range(count):
+        files.append(os.path.join(target.work, f"{number}.snapshot"))
+        check(target.ask(str(STEP if number else BEFORE)) == "ok", "no answer")
+        build.ok("snapshot", target.pid, "-o", files[-1])
+    return files
+
+
+def verdict(build, target, count=3):
+    return json.loads(build.ok("leaks", "--json", *series(build, target, count)))
+
+
+def is_right(document, wanted):
+    groups = document["groups"]
+    return bool(groups) and re.fullmatch(wanted, groups[0]["path"]) is not None
+
+
+@test
+def leaks_names_the_holder(build):
+    """The first group is the place that leaks, in at least 11 of 12 ways."""
+    right = 0
+    for interpreter in chosen():
+        wrong = {}
+        for script, wanted in SCENARIOS.items():
+            with start(interpreter, script) as target:
+                document = verdict(build, target)
+            if not is_right(document, wanted):
+                wrong[script] = [group["path"] for group in document["groups"]][:3]
+        check(len(SCENARIOS) - len(wrong) >= FEWEST, f"{interpreter.name}: {wrong}")
+        if wrong:
+            print(f"  {interpreter.name}: not found: {wrong}")
+        right += len(SCENARIOS) - len(wrong)
+    return right
+
+
+@test
+def leaks_says_how_much(build):
+    """Numbers of one leak: growth, counts, samples, the accumulation point, the sentence."""
+    for interpreter in chosen()[:1]:
+        with start(interpreter, "cache_without_eviction") as target:
+            files = series(build, target, 4)
+            document = json.loads(build.ok("leaks", "--json", *files))
+            group = document["groups"][0]
+            places = [BEFORE + STEP * number for number in range(4)]
+            check(group["growth"] == places, f"growth {group['growth']}")
+            payloads = [row for row in group["types"] if row["type"] == "steps.Payload"]
+            check([row["count"] for row in payloads] == [STEP], f"types {group['types']}")
+            holder = group["accumulation"]
+            check(holder["path"] == "__main__.CACHE" and holder["type"] == "builtins.dict",
+                  f"accumulation {holder}")
+            check(group["retained"] >= group["size"] > 0, f"{group}")
+            check("__main__.CACHE" in group["sentence"], group["sentence"])
+            check(len(document["snapshots"]) == 4, "snapshots")
+            for address in group["samples"]:
+                paths = json.loads(build.ok("paths", "--json", files[-1], address))
+                check(paths["retainers"] == 1 and paths["independent"] == 1, f"{paths}")
+                check(paths["cut"]["address"] == holder["address"], f"{paths['cut']}")
+                check(re.fullmatch(r"__main__\.CACHE\['user\d+'\]", paths["paths"][0]["path"]),
+                      f"{paths['paths']}")
+            text = build.ok("leaks", *files)
+            check("1 suspect" in text and "__main__.CACHE[*]" in text, text)
+            freed = json.loads(build.ok("retained", "--json", files[-1], holder["address"]))
+            whole = json.loads(build.ok("show", "--json", files[-1], holder["address"]))
+            check(freed["retained"] == whole["retained"], f"{freed['retained']} {whole}")
+            tree = build.ok("describe", files[-1], group["samples"][0])
+            check("__main__" in tree and "['user" in tree, tree)
+
+
+@test
+def retained_by_task_says_what_each_task_holds(build):
+    cases = 0
+    for interpreter in chosen()[:2]:
+        with start(interpreter, "asyncio_tasks") as target:
+            files = series(build, target, 2)
+            document = json.loads(build.ok("retained", "--json", "--by", "task", files[-1]))
+            waiting = [row for row in document["rows"] if row["task"].endswith(" notify")]
+            check(len(waiting) == BEFORE + STEP, f"{len(waiting)} tasks: {document['rows'][:3]}")
+            for row in waiting[:5]:
+                address = row["task"].split()[0]
+                freed = json.loads(build.ok("retained", "--json", files[-1], address))
+                check(freed["retained"] == row["retained"] > row["size"], f"{row} {freed}")
+                kinds = {kind["type"] for kind in freed["types"]}
+                check({"steps.Payload", "builtins.coroutine"} <= kinds, f"{kinds}")
+            check("notify" in build.ok("retained", "--by", "task", files[-1]), "table")
+            cases += 1
+    return cases
+
+
+def paths_to(build, snapshot, address):
+    return json.loads(build.ok("paths", "--json", "-n", "0", snapshot, address))["paths"]
+
+
+def refuse_edges(target, path):
+    """The edges of a path that the process itself does not know."""
+    at, wrong = path["root"]["address"], []
+    if path["root"]["kind"] == "module" and \
+            target.ask(f"module {path['root']['name']} {at}") != "yes":
+        wrong.append(path["root"])
+    for step in path["steps"]:
+        if target.ask(f"edge {at} {step['address']} {step['name']}") != "yes":
+            wrong.append((at, step))
+        at = step["address"]
+    return wrong
+
+
+@test
+def paths_are_edges_of_the_live_process(build):
+    """Each edge of each path exists: the process itself looks, for 29 ways to hold an object."""
+    checked = 0
+    for interpreter in {one.version: one for one in interpreters()}.values():
+        with Target(interpreter, "holders.py") as target:
+            snapshot = f"{target.work}/one.snapshot"
+            build.ok("snapshot", target.pid, "-o", snapshot)
+            leaves = dict(word.split("=") for word in target.ask("leaves").split())
+            some = list(leaves.values())[:2]
+            check(target.ask(f"edge {some[0]} {some[1]}") == "no", "the judge takes all")
+            for way, address in leaves.items():
+                paths = paths_to(build, snapshot, address)
+                check(paths, f"{interpreter.name}: {way}: no path")
+                for path in paths:
+                    wrong = refuse_edges(target, path)
+                    check(not wrong, f"{interpreter.name}: {way}: {path['path']}: {wrong}")
+                    last = path["steps"][-1] if path["steps"] else path["root"]
+                    check(last["address"] == address, f"{way}: the path ends elsewhere")
+                    checked += len(path["steps"])
+    return checked
+
+
+@test
+def clean_service_has_no_suspect(build):
+    """Under load, with caches that are full and requests in work."""
+    for interpreter in chosen()[:1]:
+        for run in range(2):
+            with start(interpreter, "clean_service") as target:
+                document = verdict(build, target)
+            check(not document["groups"],
+                  f"{interpreter.name}, run {run}: {[g['sentence'] for g in document['groups']]}")
+
+
+@test
+def leaks_errors(build):
+    """Too few snapshots, of two processes, in the wrong order."""
+    interpreter = chosen()[0]
+    with start(interpreter, "listener_list") as one, start(interpreter, "listener_list") as two:
+        first, second = series(build, one), series(build, two, 1)
+        build.fails(2, "leaks", *first[:2])
+        build.fails(1, "leaks", *first[:2], *second)
+        build.fails(2, "leaks", *reversed(first))
+        build.fails(1, "paths", first[0], "no.Such")
+        build.fails(2, "paths", first[0])
+        build.fails(2, "paths", first[0], "dict", "--exclude", "nothing")
+        build.fails(2, "referrers", first[0], "dict", "list")
