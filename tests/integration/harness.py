@@ -80,9 +80,21 @@ def other_interpreters():
             yield Interpreter(f"source-{version}", "", path, version, {})
 
 
-def interpreters():
+def all_interpreters():
     return (list(listed_interpreters("fetch-pythons")) +
             list(listed_interpreters("build-pythons")) + list(other_interpreters()))
+
+
+def kind(interpreter):
+    """Version and flavour: what decides how it lays out its memory."""
+    return interpreter.version, re.search(r"[td]*$", interpreter.name).group()
+
+
+def interpreters():
+    """Those to test with: all, or with INTERPRETERS=kinds one of each version and flavour."""
+    if os.environ.get("INTERPRETERS") != "kinds":
+        return all_interpreters()
+    return list({kind(each): each for each in all_interpreters()}.values())
 
 
 class Target:

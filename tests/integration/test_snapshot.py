@@ -10,7 +10,7 @@ import struct
 import tempfile
 import time
 
-from harness import TOP, Skip, Target, check, first_python, interpreters, test
+from harness import TOP, Skip, Target, check, first_python, interpreters, test, wait_asleep
 
 NAME = re.compile(r"^\d{8}T\d{6}\.\d{3}Z-(\d+)-s(\d+)\.rtsnap$")
 
@@ -44,13 +44,15 @@ def types_of_a_snapshot_are_those_of_the_process(build):
         with Folder() as folder:
             with Target(interpreter, "scripted_leak.py", "--gc", "off") as target:
                 target.ask("make 1000")
+                wait_asleep(target.pid)  # to answer it makes an object or two more
                 live = histogram(build.ok("types", target.pid, "-j"))
                 build.ok("snapshot", target.pid, "-o", folder.file("a"))
                 build.ok("snapshot", "-p", target.pid, "-o", folder.file("b"), "--compress")
                 pid = target.pid
             for name in "ab":
                 got = histogram(build.ok("types", folder.file(name), "-j"))
-                check(got == live, f"{interpreter.name}: {name} differs from the process")
+                check(got == live, f"{interpreter.name}: {name} differs from the process in "
+                                   f"{set(got.items()) ^ set(live.items())}")
                 info = json.loads(build.ok("info", folder.file(name), "-j"))
                 check(info["pid"] == pid and "scripted_leak.py" in info["command"] and
                       info["graph"] and not info["values"], info)
