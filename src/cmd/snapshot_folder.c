@@ -119,12 +119,23 @@ static struct error *list_files(struct snapshot_folder *folder)
 	return NULL;
 }
 
+/* Never made by itself: a mistyped name would fill another file system every hour. */
+static struct error *cannot_open(const char *path)
+{
+	bool missing = errno == ENOENT;
+	struct error *err = error_from_errno(errno, "cannot open folder %s", path);
+
+	return missing ? error_hint(err, "to make it, for yourself alone: install -d -m 700 %s",
+				    path)
+		       : err;
+}
+
 struct error *snapshot_folder_open(const char *path, struct snapshot_folder *ret)
 {
 	*ret = (struct snapshot_folder){.path = path, .lock = -1};
 	ret->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (ret->fd < 0)
-		return error_from_errno(errno, "cannot open folder %s", path);
+		return cannot_open(path);
 	try_(take_lock(ret));
 	return list_files(ret);
 }
