@@ -39,11 +39,12 @@ struct heap_list {
 	int64_t interp;
 	uint64_t collections[HEAP_COUNTED_GENERATIONS]; /**< finished so far, by generation */
 	uint32_t count;					/**< objects on it */
+	uint32_t first;					/**< objects on the lists before it */
 	uint8_t generation;				/**< 0 to 2, or HEAP_GENERATION_PERMANENT */
 	uint8_t collections_known;			/**< boolean */
 	/** Boolean: positions in it tell age, as far as no collection re-ordered it. */
 	uint8_t ordered;
-	uint8_t reserved;
+	uint8_t reserved[5];
 };
 
 /** What a reference is. The names are those of the column refs.kind (heap_kind_name()). */
@@ -201,7 +202,7 @@ struct heap {
 	const struct heap_segment *segments;
 	size_t segment_count;
 	const uint32_t *type;	  /**< index in types */
-	const uint32_t *size_low; /**< shallow size; UINT32_MAX: see big_sizes */
+	const uint16_t *size_low; /**< shallow size; UINT16_MAX: see big_sizes */
 	const struct heap_big *big_sizes;
 	size_t big_size_count;
 	const uint16_t *refcount_low; /**< UINT16_MAX: see big_refcounts */
@@ -214,9 +215,8 @@ struct heap {
 	const uint32_t *tracked_before;
 	size_t tracked_count;
 	/* A row for each tracked object. */
-	const uint16_t *list;	  /**< index in lists */
-	const uint32_t *position; /**< on that list, from 0 */
-	const uint32_t *body;	  /**< hash of its first words at that time, 0: nothing known */
+	const uint32_t *place; /**< on all lists, one after the other, from 0 */
+	const uint32_t *body;  /**< hash of its first words at that time, 0: nothing known */
 
 	/* References, sorted by source, then in the order in which the source holds them. */
 	const uint32_t *ref_start; /**< count + 1 rows: of the first one of each object */
@@ -290,9 +290,9 @@ uint64_t heap_big_find(const struct heap_big *list, size_t count, uint32_t row);
 /** Shallow size in bytes, as sys.getsizeof() says. */
 static inline uint64_t heap_size(const struct heap *heap, size_t id)
 {
-	uint32_t low = heap->size_low[id];
+	uint16_t low = heap->size_low[id];
 
-	return low != UINT32_MAX
+	return low != UINT16_MAX
 		       ? low
 		       : heap_big_find(heap->big_sizes, heap->big_size_count, (uint32_t)id);
 }
@@ -325,21 +325,25 @@ static inline size_t heap_tracked_row(const struct heap *heap, size_t id)
 	return heap->tracked_before[id / 64] + (size_t)__builtin_popcountll(before);
 }
 
-/** Its place on its list. Only for tracked objects, as the two below. */
-static inline uint32_t heap_position(const struct heap *heap, size_t id)
-{
-	return heap->position[heap_tracked_row(heap, id)];
-}
-
-static inline uint32_t heap_body(const struct heap *heap, size_t id)
-{
-	return heap->body[heap_tracked_row(heap, id)];
-}
+/** The number of the list of a tracked object. Logarithmic in the lists, of which there are few. */
+size_t heap_list_of(const struct heap *heap, size_t id);
 
 /** The list of a tracked object. */
 static inline const struct heap_list *heap_list(const struct heap *heap, size_t id)
 {
-	return &heap->lists[heap->list[heap_tracked_row(heap, id)]];
+	return &heap->lists[heap_list_of(heap, id)];
+}
+
+/** Its position on that, from 0. */
+static inline uint32_t heap_position(const struct heap *heap, size_t id)
+{
+	return heap->place[heap_tracked_row(heap, id)] - heap_list(heap, id)->first;
+}
+
+/** The hash of its first words. Only for tracked objects, as the three above. */
+static inline uint32_t heap_body(const struct heap *heap, size_t id)
+{
+	return heap->body[heap_tracked_row(heap, id)];
 }
 
 static inline const struct heap_type *heap_type(const struct heap *heap, size_t id)

@@ -115,7 +115,7 @@ static struct error *decide_fates(struct matcher *matcher)
 /* Of the list of a tracked object. */
 static const struct fate *fate_of(const struct matcher *m, size_t old)
 {
-	return &m->fates[m->earlier->list[heap_tracked_row(m->earlier, old)]];
+	return &m->fates[heap_list_of(m->earlier, old)];
 }
 
 static bool same_type(const struct matcher *m, size_t old, size_t new)
@@ -181,25 +181,14 @@ static uint64_t match_addresses(struct matcher *m)
 /* Object ids of every list in list order, one list after the other. */
 static struct error *in_list_order(const struct heap *heap, uint32_t **ret)
 {
-	size_t lists = heap->list_count, n = heap_count(heap), start = 0, i;
-	_cleanup_free_ size_t *starts = calloc(lists + 1, sizeof(*starts));
-	uint32_t *ids = calloc(n + 1, sizeof(*ids));
+	uint32_t *ids = calloc(heap->tracked_count + 1, sizeof(*ids));
+	size_t i;
 
-	if (!starts || !ids) {
-		free(ids);
+	if (!ids)
 		return &error_no_memory;
-	}
-	for (i = 0; i < lists; i++) {
-		starts[i] = start;
-		start += heap->lists[i].count;
-	}
-	for (i = 0; i < n; i++) {
-		size_t row;
-
-		if (!heap_tracked(heap, i))
-			continue;
-		row = heap_tracked_row(heap, i);
-		ids[starts[heap->list[row]] + heap->position[row]] = (uint32_t)i;
+	for (i = 0; i < heap_count(heap); i++) {
+		if (heap_tracked(heap, i))
+			ids[heap->place[heap_tracked_row(heap, i)]] = (uint32_t)i;
 	}
 	*ret = ids;
 	return NULL;
@@ -302,15 +291,14 @@ static void check_positions(struct matcher *m, const struct heap_list *list, con
 static struct error *match_positions(struct matcher *m)
 {
 	_cleanup_free_ uint32_t *ids = NULL;
-	size_t start = 0, i;
+	size_t i;
 
 	try_(in_list_order(m->later, &ids));
 	for (i = 0; i < m->later->list_count; i++) {
 		const struct heap_list *list = &m->later->lists[i];
 
 		if (list->ordered)
-			check_positions(m, list, ids + start);
-		start += list->count;
+			check_positions(m, list, ids + list->first);
 	}
 	return NULL;
 }

@@ -21,14 +21,16 @@ DEFINE_ARRAY(object_text_array, struct heap_object_text)
 struct tracked_columns {
 	struct u32_array object;
 	struct u16_array list;
-	struct u32_array position, body;
+	struct u32_array place; /**< on its list; when all are known, on all lists */
+	struct u32_array body;
 };
 
 /* The columns of a heap, owned. While a heap is built, rows stand in the order of adding. */
 struct columns {
 	struct u32_array address_low;
 	struct segment_array segments;
-	struct u32_array type, size_low;
+	struct u32_array type;
+	struct u16_array size_low;
 	struct big_array big_sizes;
 	struct u16_array refcount_low;
 	struct big_array big_refcounts;
@@ -64,7 +66,7 @@ static void tracked_deinit(struct tracked_columns *tracked)
 {
 	u32_array_deinit(&tracked->object);
 	u16_array_deinit(&tracked->list);
-	u32_array_deinit(&tracked->position);
+	u32_array_deinit(&tracked->place);
 	u32_array_deinit(&tracked->body);
 }
 
@@ -73,7 +75,7 @@ static void columns_deinit(struct columns *columns)
 	u32_array_deinit(&columns->address_low);
 	segment_array_deinit(&columns->segments);
 	u32_array_deinit(&columns->type);
-	u32_array_deinit(&columns->size_low);
+	u16_array_deinit(&columns->size_low);
 	big_array_deinit(&columns->big_sizes);
 	u16_array_deinit(&columns->refcount_low);
 	big_array_deinit(&columns->big_refcounts);
@@ -138,7 +140,7 @@ static void tracked_clear(struct tracked_columns *tracked)
 {
 	tracked->object.count = 0;
 	tracked->list.count = 0;
-	tracked->position.count = 0;
+	tracked->place.count = 0;
 	tracked->body.count = 0;
 }
 
@@ -196,7 +198,7 @@ struct error *heap_builder_add_list(struct heap_builder *builder, const struct h
 	if (lists->count > UINT16_MAX)
 		return error_create(ERROR_UNSUPPORTED, "more than 65536 lists of objects");
 	try_(list_array_append(lists, *list));
-	lists->items[lists->count - 1].count = 0;
+	lists->items[lists->count - 1].count = lists->items[lists->count - 1].first = 0;
 	return NULL;
 }
 
@@ -216,8 +218,7 @@ static struct error *add_tracked(struct heap_builder *builder, const struct heap
 
 	try_(u32_array_append(&tracked->object, (uint32_t)builder->address.count));
 	try_(u16_array_append(&tracked->list, (uint16_t)object->list));
-	try_(u32_array_append(&tracked->position,
-			      builder->columns.lists.items[object->list].count));
+	try_(u32_array_append(&tracked->place, builder->columns.lists.items[object->list].count));
 	return u32_array_append(&tracked->body, object->body);
 }
 
@@ -234,10 +235,10 @@ static struct error *add_row(struct heap_builder *builder, const struct heap_obj
 				    (uintmax_t)object->address);
 	if (object->list != HEAP_UNTRACKED)
 		try_(add_tracked(builder, object));
-	try_(pack(object->size, UINT32_MAX, row, &columns->big_sizes, &size));
+	try_(pack(object->size, UINT16_MAX, row, &columns->big_sizes, &size));
 	try_(pack(object->refcount, UINT16_MAX, row, &columns->big_refcounts, &refcount));
 	try_(u32_array_append(&columns->type, object->type));
-	try_(u32_array_append(&columns->size_low, (uint32_t)size));
+	try_(u16_array_append(&columns->size_low, (uint16_t)size));
 	try_(u16_array_append(&columns->refcount_low, (uint16_t)refcount));
 	try_(u16_array_append(&columns->content, object->content));
 	return u64_array_append(&builder->address, object->address);
@@ -260,9 +261,9 @@ struct error *heap_builder_add_object(struct heap_builder *builder,
 uint64_t heap_builder_object_size(const struct heap_builder *builder, uint32_t object)
 {
 	const struct columns *columns = &builder->columns;
-	uint32_t low = columns->size_low.items[object];
+	uint16_t low = columns->size_low.items[object];
 
-	return low != UINT32_MAX
+	return low != UINT16_MAX
 		       ? low
 		       : heap_big_find(columns->big_sizes.items, columns->big_sizes.count, object);
 }
@@ -486,6 +487,22 @@ static size_t tracked_row(const struct columns *columns, uint32_t id)
 	return columns->tracked_before.items[id / 64] + (size_t)__builtin_popcountll(before);
 }
 
+/* From the places on each list to those on all of them, one after the other. */
+static void place_lists(struct columns *columns)
+{
+	struct tracked_columns *tracked = &columns->tracked;
+	uint32_t first = 0;
+	size_t i;
+
+	for (i = 0; i < columns->lists.count; i++) {
+		columns->lists.items[i].first = first;
+		first += columns->lists.items[i].count;
+	}
+	for (i = 0; i < tracked->place.count; i++)
+		tracked->place.items[i] += columns->lists.items[tracked->list.items[i]].first;
+	u16_array_deinit(&tracked->list);
+}
+
 static struct error *reorder_tracked(struct columns *columns, const struct order *order)
 {
 	struct tracked_columns *tracked = &columns->tracked;
@@ -493,6 +510,7 @@ static struct error *reorder_tracked(struct columns *columns, const struct order
 	_cleanup_(order_deinit) struct order rows = {.count = n};
 
 	try_(mark_tracked(columns, order));
+	place_lists(columns);
 	rows.old_of = calloc(n + 1, sizeof(uint32_t));
 	if (!rows.old_of)
 		return &error_no_memory;
@@ -500,8 +518,7 @@ static struct error *reorder_tracked(struct columns *columns, const struct order
 		rows.old_of[tracked_row(columns, order->new_of[tracked->object.items[i]])] =
 			(uint32_t)i;
 	u32_array_deinit(&tracked->object);
-	try_(reorder_u16(&tracked->list, &rows));
-	try_(reorder_u32(&tracked->position, &rows));
+	try_(reorder_u32(&tracked->place, &rows));
 	return reorder_u32(&tracked->body, &rows);
 }
 
@@ -697,7 +714,7 @@ static struct error *sort_columns(struct heap_builder *builder)
 
 	try_(sort_addresses(builder, &order));
 	try_(reorder_u32(&columns->type, &order));
-	try_(reorder_u32(&columns->size_low, &order));
+	try_(reorder_u16(&columns->size_low, &order));
 	try_(reorder_u16(&columns->refcount_low, &order));
 	try_(reorder_u16(&columns->content, &order));
 	reorder_big(&columns->big_sizes, &order);
@@ -724,9 +741,8 @@ static void point_objects(struct heap *heap, const struct columns *columns)
 	heap->content = columns->content.items;
 	heap->tracked = columns->tracked_bits.items;
 	heap->tracked_before = columns->tracked_before.items;
-	heap->tracked_count = columns->tracked.list.count;
-	heap->list = columns->tracked.list.items;
-	heap->position = columns->tracked.position.items;
+	heap->tracked_count = columns->tracked.place.count;
+	heap->place = columns->tracked.place.items;
 	heap->body = columns->tracked.body.items;
 }
 

@@ -224,7 +224,9 @@ static struct error *check_types_and_sizes(const struct heap *heap)
 	struct escapes escapes = {
 		.big = heap->big_sizes,
 		.count = heap->big_size_count,
-		.least = UINT32_MAX,
+		.found = count_u16(heap->size_low, heap->count, heap->big_sizes,
+				   heap->big_size_count),
+		.least = UINT16_MAX,
 		.limit = UINT64_MAX,
 	};
 	size_t i;
@@ -233,15 +235,12 @@ static struct error *check_types_and_sizes(const struct heap *heap)
 		return &error_no_memory;
 	if (!all_below(heap->type, heap->count, heap->type_count))
 		return bad_snapshot("an object of a type that is not there");
-	add_lanes(heap, totals);
-	for (i = 0; i < heap->count; i++)
-		escapes.found += heap->size_low[i] == UINT32_MAX;
 	try_(check(escapes_fit(&escapes, heap->count), "sizes that are missing"));
+	add_lanes(heap, totals);
 	for (i = 0; i < heap->big_size_count; i++) {
 		const struct heap_big *big = &heap->big_sizes[i];
 
-		try_(check(heap->size_low[big->row] == UINT32_MAX, "sizes that are missing"));
-		totals[heap->type[big->row]].size += big->value - UINT32_MAX;
+		totals[heap->type[big->row]].size += big->value - UINT16_MAX;
 	}
 	return check(totals_fit(heap, totals), "types whose totals are wrong");
 }
@@ -261,8 +260,8 @@ static struct error *check_tracked_bits(const struct heap *heap)
 	return check(good && before == heap->tracked_count, "tracked objects miscounted");
 }
 
-/* Each list has its objects at the positions 0, 1, 2 ...: each once. */
-static struct error *check_positions(const struct heap *heap, const uint64_t *starts)
+/* The lists have their objects at the places 0, 1, 2 ...: each once. */
+static struct error *check_places(const struct heap *heap)
 {
 	_cleanup_free_ uint64_t *seen = calloc(heap->tracked_count / 64 + 1, sizeof(*seen));
 	size_t i;
@@ -270,13 +269,11 @@ static struct error *check_positions(const struct heap *heap, const uint64_t *st
 	if (!seen)
 		return &error_no_memory;
 	for (i = 0; i < heap->tracked_count; i++) {
-		uint16_t list = heap->list[i];
-		uint64_t at, bit;
+		uint32_t at = heap->place[i];
+		uint64_t bit = UINT64_C(1) << at % 64;
 
-		if (list >= heap->list_count || heap->position[i] >= heap->lists[list].count)
+		if (at >= heap->tracked_count)
 			return bad_snapshot("an object on no list");
-		at = starts[list] + heap->position[i];
-		bit = UINT64_C(1) << at % 64;
 		if (seen[at / 64] & bit)
 			return bad_snapshot("two objects at one place of a list");
 		seen[at / 64] |= bit;
@@ -286,18 +283,19 @@ static struct error *check_positions(const struct heap *heap, const uint64_t *st
 
 static struct error *check_lists(const struct heap *heap)
 {
-	_cleanup_free_ uint64_t *starts = calloc(heap->list_count + 1, sizeof(*starts));
+	uint64_t first = 0;
 	size_t i;
 
-	if (!starts)
-		return &error_no_memory;
 	for (i = 0; i < heap->list_count; i++) {
-		if (heap->lists[i].generation >= HEAP_GENERATIONS)
+		const struct heap_list *list = &heap->lists[i];
+
+		if (list->generation >= HEAP_GENERATIONS)
 			return bad_snapshot("a list of no generation");
-		starts[i + 1] = starts[i] + heap->lists[i].count;
+		try_(check(list->first == first, "lists miscounted"));
+		first += list->count;
 	}
-	try_(check(starts[heap->list_count] == heap->tracked_count, "lists miscounted"));
-	return check_positions(heap, starts);
+	try_(check(first == heap->tracked_count, "lists miscounted"));
+	return check_places(heap);
 }
 
 /* Signed, because the vectors of all x86-64 processors compare nothing else. */

@@ -27,8 +27,7 @@ const struct column file_columns[] = {
 	COLUMN("content", content, ROWS_OBJECTS, CODEC_ZSTD),
 	COLUMN("tracked", tracked, ROWS_OBJECT_BITS, CODEC_ZSTD),
 	COLUMN("trackbef", tracked_before, ROWS_OBJECT_BITS, CODEC_ZSTD_DELTAS),
-	TABLE("list", list, tracked_count, CODEC_ZSTD),
-	COLUMN("position", position, ROWS_TRACKED, CODEC_ZSTD_DELTAS),
+	TABLE("place", place, tracked_count, CODEC_ZSTD_DELTAS),
 	COLUMN("body", body, ROWS_TRACKED, CODEC_ZSTD),
 	COLUMN("refstart", ref_start, ROWS_OBJECTS_1, CODEC_ZSTD_DELTAS),
 	TABLE("reftarg", ref_target, ref_count, CODEC_ZSTD_DELTAS),
@@ -53,7 +52,7 @@ _Static_assert(sizeof(struct heap_segment) == 8, "segment");
 _Static_assert(sizeof(struct heap_big) == 16, "big");
 _Static_assert(sizeof(struct heap_label) == 8, "label");
 _Static_assert(sizeof(struct heap_type) == 32, "type");
-_Static_assert(sizeof(struct heap_list) == 40, "list");
+_Static_assert(sizeof(struct heap_list) == 48, "list");
 _Static_assert(sizeof(struct heap_root) == 20, "root");
 _Static_assert(sizeof(struct heap_thread) == 32, "thread");
 _Static_assert(sizeof(struct heap_frame) == 24, "frame");

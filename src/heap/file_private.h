@@ -11,7 +11,7 @@
 #include "heap/file.h"
 
 enum {
-	FORMAT_MAJOR = 1,
+	FORMAT_MAJOR = 2,
 	FORMAT_MINOR = 0,
 	FORMAT_BYTE_ORDER = 0x01020304, /**< as a native number: a file is read where it fits */
 	FORMAT_ALIGN = 8,

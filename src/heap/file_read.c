@@ -414,7 +414,7 @@ static struct error *fill_info(const struct file_view *view, struct heap_file_in
 		info->compressed |= view->chunks[i].codec != CODEC_RAW;
 	}
 	info->objects = rows_of(view, "address");
-	info->tracked = rows_of(view, "list");
+	info->tracked = rows_of(view, "place");
 	info->references = rows_of(view, "reftarg");
 	info->types = rows_of(view, "types");
 	info->roots = rows_of(view, "roots");

@@ -76,6 +76,23 @@ const struct heap_segment *heap_segment_of(const struct heap *heap, size_t id)
 	return &heap->segments[low];
 }
 
+size_t heap_list_of(const struct heap *heap, size_t id)
+{
+	uint32_t place = heap->place[heap_tracked_row(heap, id)];
+	size_t low = 0, high = heap->list_count;
+
+	/* The last list that begins at or before it: empty ones begin where the next one does. */
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (heap->lists[middle].first <= place)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 bool heap_find(const struct heap *heap, raddr_t address, uint32_t *ret)
 {
 	uint32_t low = (uint32_t)(address >> HEAP_ALIGN_BITS);
