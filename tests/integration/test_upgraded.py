@@ -6,7 +6,8 @@ import shutil
 import subprocess
 import tempfile
 
-from harness import Build, Skip, check, first_python, other_interpreters, test
+from harness import (Build, Skip, check, first_python, other_interpreters, test,
+                     wait_asleep)
 
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 SLEEP = """
@@ -66,6 +67,7 @@ def check_upgrade(build, folder, command, files, change, env=None):
                                env=dict(os.environ, **(env or {})))
     try:
         check(process.stdout.readline() == "ready\n", f"{command} is never ready")
+        wait_asleep(process.pid)
         before = look(as_we_are, build, process.pid)
         for path in files:
             change(path)
