@@ -372,6 +372,14 @@ static int compare_regions(const void *a, const void *b)
 	return (left->start > right->start) - (left->start < right->start);
 }
 
+/* Where the last mapping ends that there is: a range that begins before is none of a mapping. */
+static raddr_t mapped_end(const struct core *core)
+{
+	const struct mapping_array *list = &core->maps.list;
+
+	return list->count ? list->items[list->count - 1].end : 0;
+}
+
 /* Segments and ranges, both in order, become mappings and the rest of the image. */
 static struct error *join(struct core *core)
 {
@@ -384,10 +392,9 @@ static struct error *join(struct core *core)
 		const struct core_range *range = r < core->ranges.count ? &core->ranges.items[r]
 									: NULL;
 
-		if (!range || (segment && segment->start < range->start)) {
-			/* A range that begins inside is none of a mapping. */
-			while (r < core->ranges.count && core->ranges.items[r].start < segment->end)
-				r++;
+		if (range && range->start < mapped_end(core)) {
+			r++;
+		} else if (!range || (segment && segment->start < range->start)) {
 			try_(add_segment(core, segment, NULL));
 			s++;
 		} else if (segment && segment->start == range->start) {
