@@ -52,6 +52,13 @@ pid_t clone_pid(const struct clone *clone);
 _must_check_ struct error *clone_check(const struct clone *clone);
 
 /**
+ * Whether clones of @pid have all its private memory: ERROR_NOT_CLONABLE where it keeps some from
+ * children (MADV_DONTFORK, MADV_WIPEONFORK). The kernel looks at every page for that, so ask only
+ * where something speaks for it.
+ */
+_must_check_ struct error *clone_check_whole(pid_t pid);
+
+/**
  * End the clone and have the target reap it, for which one thread stops for a moment. Clones that
  * an earlier run left behind when it was killed are reaped too. Does nothing where there is no
  * clone. @ret_pause_ns: how long that thread stood.

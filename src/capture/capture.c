@@ -198,6 +198,34 @@ static struct error *clone_ended_instead(const struct freeze *frozen, struct err
 	return ended;
 }
 
+static bool is_damaged(const struct heap_facts *facts)
+{
+	return facts->damaged || facts->readings[HEAP_READ_FAILED].objects;
+}
+
+/*
+ * What is damaged may be so because a clone does not have it. Where the user wants a clone all the
+ * same, what it has is what there is.
+ */
+static struct error *clone_lacks_instead(struct capture *capture, const struct freeze *frozen,
+					 const struct capture_job *job, struct error *err)
+{
+	struct error *lacks = NULL;
+
+	if (err ? error_code(err) == ERROR_INCONSISTENT : is_damaged(job->facts))
+		lacks = freeze_check_whole(frozen, capture->task);
+	if (!lacks)
+		return err;
+	if (error_code(lacks) != ERROR_NOT_CLONABLE ||
+	    (!err && capture->options.way == CAPTURE_CLONE)) {
+		capture_set_note(capture, "objects may be missing: ", error_message(lacks));
+		error_free(lacks);
+		return err;
+	}
+	error_free(err);
+	return lacks;
+}
+
 static struct error *attempt(struct capture *capture, const struct capture_job *job)
 {
 	_cleanup_(freeze_deinit) struct freeze frozen = {0};
@@ -210,6 +238,7 @@ static struct error *attempt(struct capture *capture, const struct capture_job *
 	try_(freeze_prepare(capture->task, capture->way, capture->options.clone_life_ns, &frozen));
 	err = freeze_and_build(capture, &frozen, job);
 	err = clone_ended_instead(&frozen, err);
+	err = clone_lacks_instead(capture, &frozen, job, err);
 	facts->copied = freeze_bytes(&frozen);
 	/* Whatever came of it, nothing may be left in the target. */
 	end_err = freeze_end(&frozen, capture->tracee, &pause);

@@ -61,6 +61,11 @@ struct error *freeze_check(const struct freeze *freeze)
 	return freeze->clone && clone_pid(freeze->clone) ? clone_check(freeze->clone) : NULL;
 }
 
+struct error *freeze_check_whole(const struct freeze *freeze, pid_t pid)
+{
+	return freeze->clone && clone_pid(freeze->clone) ? clone_check_whole(pid) : NULL;
+}
+
 struct error *freeze_end(struct freeze *freeze, struct tracee *tracee, uint64_t *ret_pause_ns)
 {
 	*ret_pause_ns = 0;

@@ -43,6 +43,12 @@ uint64_t freeze_bytes(const struct freeze *freeze);
 /** Whether all that was read of the image is to be trusted: ERROR_OTHER where a clone has ended. */
 _must_check_ struct error *freeze_check(const struct freeze *freeze);
 
+/**
+ * Whether the image has all of the memory of @pid: ERROR_NOT_CLONABLE where it has not. Slow; for
+ * where what was read is damaged.
+ */
+_must_check_ struct error *freeze_check_whole(const struct freeze *freeze, pid_t pid);
+
 /** Leave no trace in the target. @ret_pause_ns: how long it stood once more for that. */
 _must_check_ struct error *freeze_end(struct freeze *freeze, struct tracee *tracee,
 				      uint64_t *ret_pause_ns);

@@ -39,6 +39,21 @@ time.sleep(0.01 + int(sys.argv[1] if len(sys.argv) > 1 else 0) % 7 / 200)
 os.execv(sys.executable, [sys.executable, __file__, str(int(sys.argv[1]) + 1 if len(sys.argv) > 1 else 1)])
 """
 
+# Memory that holds objects, kept from children: of lists that the collector knows, or of a text that
+# is so long that it has a mapping of its own.
+KEEPS_BACK = """
+import ctypes, re, time
+items = %s
+libc = ctypes.CDLL(None, use_errno=True)
+with open("/proc/self/maps") as file:
+    maps = re.findall("^(\\\\w+)-(\\\\w+) rw", file.read(), re.M)
+start, end = next((int(a, 16), int(b, 16)) for a, b in maps
+                  if int(a, 16) <= id(items[-1]) < int(b, 16))
+assert libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), %d) == 0
+print("ready", flush=True)
+time.sleep(600)
+"""
+
 EXITS = "import time\nkeep = [[] for _ in range(100000)]\nprint('ready', flush=True)\ntime.sleep(%s)\n"
 
 FORKS = """
@@ -163,6 +178,30 @@ def a_filter_that_kills_for_clone_is_seen(build):
         check(not types(build, target.pid, "-q")[1], "-q is not quiet")
         target.check_untouched()
     return 3
+
+
+@test
+def memory_that_children_do_not_get_is_copied(build):
+    for what in ("[[] for _ in range(50000)]", "['x' * (1 << 26)]"):
+        for advice, name in ((10, "MADV_DONTFORK"), (18, "MADV_WIPEONFORK")):
+            with Script(KEEPS_BACK % (what, advice)) as target, \
+                    tempfile.NamedTemporaryFile() as file:
+                result = build.run("snapshot", target.pid, "-o", file.name)
+                check(result.returncode == 0 and "copied, not cloned" in result.stderr and
+                      name in result.stderr, f"{what}, {name}: {result.stderr}")
+                info = json.loads(build.ok("info", file.name, "-j"))
+                check(info["capture"] == "copy" and info["objects"] > 10000 and
+                      not info["readings"]["failed"], f"{what}, {name}: {info}")
+                if "for" in what:
+                    said = build.fails(1, "snapshot", target.pid, "-o", file.name, "--capture",
+                                       "clone")
+                else:
+                    said = build.run("snapshot", target.pid, "-o", file.name, "--capture",
+                                     "clone").stderr
+                    check("may be missing" in said, said)
+                check(name in said, f"{what}, {name}: {said}")
+                target.check_untouched()
+    return 8
 
 
 @contextlib.contextmanager

@@ -1,0 +1,66 @@
+#include "withheld.h"
+
+#include "base/file.h"
+#include "target/clone.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "55d0c0a00000-55d0c0a21000 rw-p 00000000 00:00 0 [heap]": the line that a mapping begins with. */
+static void read_head(const char *line, struct withheld *at, bool *ret_private)
+{
+	raddr_t start, end;
+	char flags[5] = "";
+
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s", &start, &end, flags) != 3)
+		return;
+	*at = (struct withheld){.start = start, .end = end};
+	*ret_private = flags[1] == 'w' && flags[3] == 'p';
+}
+
+static bool has_flag(const char *flags, const char *end, const char *flag)
+{
+	const char *at = strstr(flags, flag);
+
+	return at && at < end;
+}
+
+/* proc(5): dc "do not copy area on fork", wf "wipe on fork". */
+bool withheld_find(const char *text, struct withheld *ret)
+{
+	static const char key[] = "VmFlags:";
+	struct withheld at = {0};
+	const char *line, *end;
+	bool is_private = false;
+
+	for (line = text; *line; line = *end ? end + 1 : end) {
+		end = line + strcspn(line, "\n");
+		if (strncmp(line, key, strlen(key)) != 0) {
+			read_head(line, &at, &is_private);
+			continue;
+		}
+		at.wiped = has_flag(line, end, " wf");
+		if (is_private && (at.wiped || has_flag(line, end, " dc"))) {
+			*ret = at;
+			return true;
+		}
+	}
+	return false;
+}
+
+struct error *clone_check_whole(pid_t pid)
+{
+	_cleanup_free_ char *text = NULL;
+	struct withheld withheld;
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/smaps", (int)pid);
+	try_(file_read(path, &text, NULL));
+	if (!withheld_find(text, &withheld))
+		return NULL;
+	return error_create(ERROR_NOT_CLONABLE,
+			    "the process keeps memory at 0x%" PRIx64 " from its children (%s)",
+			    withheld.start, withheld.wiped ? "MADV_WIPEONFORK" : "MADV_DONTFORK");
+}
