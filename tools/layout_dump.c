@@ -4,8 +4,8 @@
  *
  *	layout_dump NAME ROOT INTERPRETER [MODULE...]
  *
- * INTERPRETER is an executable or libpython below ROOT; its debug file is looked for there too.
- * MODULEs are extension modules with structures of their own.
+ * INTERPRETER is an executable or libpython below ROOT, or the headers of one, compiled; its debug
+ * file is looked for there too. MODULEs are extension modules with structures of their own.
  */
 #include "python/layout.h"
 

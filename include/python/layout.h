@@ -6,8 +6,9 @@
  *
  *   1. DWARF of exactly this file (layout_add_dwarf)
  *   2. _Py_DebugOffsets in the process itself, CPython 3.13+ (layout_add_reported)
- *   3. a built-in table, made by scripts/gen-layouts from the DWARF of real builds
- *      (layout_add_builtin): the common case, since most interpreters are stripped
+ *   3. a built-in table, made by scripts/gen-layouts from the DWARF of real builds, of a few
+ *      without the GIL from that of compiled headers (layout_add_builtin): the common case, since
+ *      most interpreters are stripped
  *
  * To add a CPython version: get builds of it with DWARF, add them to scripts/gen-layouts and run
  * it. If fields moved to other structures or got other names, add alternatives in

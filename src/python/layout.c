@@ -166,6 +166,16 @@ static const struct {
 	{PY_MI_PAGE, PY_MI_PAGE_PREV},
 };
 
+/* mimalloc 2.5.2 (3.14.10, 3.15.2) has other pages and another way to keep abandoned segments. */
+static struct error *check_heaps(const struct py_layout *layout)
+{
+	if (layout->places[PY_MI_SEGMENT_NEXT].offset == PY_ABSENT)
+		return error_create(ERROR_UNSUPPORTED,
+				    "this CPython has no GIL and a newer mimalloc than 2.1.2, in "
+				    "which objects cannot be found");
+	return layout_check_known(layout, of_heaps, ARRAY_SIZE(of_heaps));
+}
+
 /* No structure of CPython comes near this; what is larger is damage. */
 enum {
 	LARGEST_STRUCTURE = 16 << 20
@@ -203,7 +213,7 @@ struct error *layout_check(const struct py_layout *layout)
 		try_(check_place(layout, (enum py_field)i));
 	try_(layout_check_known(layout, mandatory, ARRAY_SIZE(mandatory)));
 	if (py_has(layout, PY_OBJECT_GC_BITS))
-		try_(layout_check_known(layout, of_heaps, ARRAY_SIZE(of_heaps)));
+		try_(check_heaps(layout));
 	else
 		try_(layout_check_known(layout, of_lists, ARRAY_SIZE(of_lists)));
 	if (!py_has(layout, PY_INTERP_GC) && !py_has(layout, PY_RUNTIME_GC))

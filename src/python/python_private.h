@@ -90,6 +90,17 @@ bool dict_open_values(struct py_view *view, raddr_t keys, raddr_t values, struct
 bool dict_next(struct py_view *view, struct dict_cursor *cursor, raddr_t *ret_key,
 	       raddr_t *ret_value);
 
+/** What a str says of the form it has. */
+struct text_state {
+	unsigned int kind; /**< bytes of each character: 1, 2 or 4; 0 where they are not ready
+			      (to 3.11) */
+	bool compact;	   /**< the characters stand behind the head */
+	bool ascii;	   /**< and if so, behind the shorter one */
+};
+
+/** False where it cannot be read. */
+bool text_state(struct py_view *view, raddr_t object, struct text_state *ret);
+
 /** Where the characters of a str are. */
 struct text_place {
 	raddr_t data;

@@ -50,8 +50,11 @@ static bool size_odict(struct py_view *view, const struct sized_object *object, 
 {
 	uint64_t fast_nodes, used, nodes;
 
-	if (!py_has(view->layout, PY_ODICT_FAST_NODES_SIZE) || !sizer_dict(view, object, ret) ||
-	    !view_word(view, object->address, PY_ODICT_FAST_NODES_SIZE, &fast_nodes) ||
+	if (!sizer_dict(view, object, ret))
+		return false;
+	if (!py_has(view->layout, PY_ODICT_FAST_NODES_SIZE))
+		return true;
+	if (!view_word(view, object->address, PY_ODICT_FAST_NODES_SIZE, &fast_nodes) ||
 	    !view_word(view, object->address, PY_DICT_USED, &used) ||
 	    __builtin_mul_overflow(used, (uint64_t)py_size(view->layout, PY_ODICT_NODE), &nodes) ||
 	    __builtin_mul_overflow(fast_nodes, (uint64_t)sizeof(raddr_t), &fast_nodes))
@@ -96,8 +99,9 @@ static bool size_deque(struct py_view *view, const struct sized_object *object, 
 {
 	uint64_t leftindex, block, length;
 
-	if (!py_has(view->layout, PY_DEQUE_BLOCK_DATA) ||
-	    !view_word(view, object->address, PY_DEQUE_LEFTINDEX, &leftindex))
+	if (!py_has(view->layout, PY_DEQUE_BLOCK_DATA))
+		return sizer_default(view, object, ret);
+	if (!view_word(view, object->address, PY_DEQUE_LEFTINDEX, &leftindex))
 		return false;
 	block = py_size(view->layout, PY_DEQUE_BLOCK_DATA) / sizeof(raddr_t);
 	if (!block || __builtin_add_overflow(leftindex, object->var_size, &length) ||
@@ -112,8 +116,9 @@ static bool size_array(struct py_view *view, const struct sized_object *object, 
 	raddr_t descr;
 	uint64_t itemsize, allocated;
 
-	return py_has(view->layout, PY_ARRAY_DESCR) &&
-	       view_word(view, object->address, PY_ARRAY_DESCR, &descr) &&
+	if (!py_has(view->layout, PY_ARRAY_DESCR))
+		return sizer_default(view, object, ret);
+	return view_word(view, object->address, PY_ARRAY_DESCR, &descr) &&
 	       view_word(view, object->address, PY_ARRAY_ALLOCATED, &allocated) &&
 	       view_field(view, descr, PY_ARRAYDESCR_ITEMSIZE, &itemsize) &&
 	       size_with_buffer(object, allocated, itemsize, ret);
@@ -152,14 +157,15 @@ static bool size_int(struct py_view *view, const struct sized_object *object, ui
 }
 
 /* Bytes of the characters of a str and of what precedes them. */
-static bool size_characters(struct py_view *view, raddr_t address, uint32_t state, uint64_t *ret)
+static bool size_characters(struct py_view *view, raddr_t address, const struct text_state *state,
+			    uint64_t *ret)
 {
 	const struct py_layout *layout = view->layout;
-	uint64_t length, kind = (state >> 2) & 7;
+	uint64_t length, kind = state->kind;
 	uint64_t head = py_size(layout, PY_UNICODE);
 
-	if ((state >> 5) & 1)
-		head = py_size(layout, (state >> 6) & 1 ? PY_ASCII : PY_COMPACT);
+	if (state->compact)
+		head = py_size(layout, state->ascii ? PY_ASCII : PY_COMPACT);
 	if (!view_word(view, address, PY_ASCII_LENGTH, &length) ||
 	    __builtin_add_overflow(length, UINT64_C(1), &length) ||
 	    __builtin_mul_overflow(length, kind, &length))
@@ -170,20 +176,18 @@ static bool size_characters(struct py_view *view, raddr_t address, uint32_t stat
 /* Objects/unicodeobject.c: unicode_sizeof(). Instances of str subclasses: never compact ASCII. */
 static bool size_str(struct py_view *view, const struct sized_object *object, uint64_t *ret)
 {
-	const struct py_layout *layout = view->layout;
 	raddr_t address = object->address, utf8, data = 0;
+	struct text_state state;
 	uint64_t utf8_length;
-	uint32_t state;
 
-	if (!image_read_u32(view->image, address + py_at(layout, PY_ASCII_STATE), &state) ||
-	    !size_characters(view, address, state, ret) ||
+	if (!text_state(view, address, &state) || !size_characters(view, address, &state, ret) ||
 	    !view_word(view, address, PY_COMPACT_UTF8, &utf8) ||
 	    !view_word(view, address, PY_COMPACT_UTF8_LENGTH, &utf8_length))
 		return false;
-	if (!((state >> 5) & 1) && !view_word(view, address, PY_UNICODE_DATA, &data))
+	if (!state.compact && !view_word(view, address, PY_UNICODE_DATA, &data))
 		return false;
 	/* An UTF-8 copy of its own; an ASCII str shares its characters. */
-	if (utf8 && utf8 != data && !(((state >> 5) & 3) == 3))
+	if (utf8 && utf8 != data && !(state.compact && state.ascii))
 		*ret += utf8_length + 1;
 	return true;
 }
@@ -321,8 +325,9 @@ static bool size_bytesio(struct py_view *view, const struct sized_object *object
 	raddr_t buffer;
 	uint64_t refcnt, length;
 
-	if (!py_has(view->layout, PY_BYTESIO_BUF) ||
-	    !view_word(view, object->address, PY_BYTESIO_BUF, &buffer))
+	if (!py_has(view->layout, PY_BYTESIO_BUF))
+		return sizer_default(view, object, ret);
+	if (!view_word(view, object->address, PY_BYTESIO_BUF, &buffer))
 		return false;
 	*ret = object->type->basicsize;
 	if (!buffer)
@@ -341,8 +346,9 @@ static bool size_buffered(struct py_view *view, const struct sized_object *objec
 	raddr_t buffer;
 	uint64_t size;
 
-	if (!py_has(view->layout, PY_BUFFERED_BUFFER) ||
-	    !view_word(view, object->address, PY_BUFFERED_BUFFER, &buffer) ||
+	if (!py_has(view->layout, PY_BUFFERED_BUFFER))
+		return sizer_default(view, object, ret);
+	if (!view_word(view, object->address, PY_BUFFERED_BUFFER, &buffer) ||
 	    !view_word(view, object->address, PY_BUFFERED_BUFFER_SIZE, &size))
 		return false;
 	return size_with_buffer(object, buffer ? size : 0, 1, ret);
@@ -355,8 +361,9 @@ static bool size_element(struct py_view *view, const struct sized_object *object
 	raddr_t extra, children;
 	uint64_t allocated;
 
-	if (!py_has(layout, PY_ELEMENT_EXTRA) ||
-	    !view_word(view, object->address, PY_ELEMENT_EXTRA, &extra))
+	if (!py_has(layout, PY_ELEMENT_EXTRA))
+		return sizer_default(view, object, ret);
+	if (!view_word(view, object->address, PY_ELEMENT_EXTRA, &extra))
 		return false;
 	*ret = object->type->basicsize;
 	if (!extra)

@@ -5,20 +5,24 @@
 
 #include <string.h>
 
-/* PyASCIIObject.state, a bit field: interned 2, kind 3, compact 1, ascii 1. */
-static unsigned int state_kind(uint32_t state)
+/*
+ * PyASCIIObject.state: interned, then kind 3 bits, compact 1, ascii 1. The first has two bits;
+ * without the GIL, from 3.14 on, a byte of its own, so that it can be changed at once.
+ */
+bool text_state(struct py_view *view, raddr_t object, struct text_state *ret)
 {
-	return (state >> 2) & 7;
-}
+	const struct py_layout *layout = view->layout;
+	uint32_t state;
 
-static bool state_compact(uint32_t state)
-{
-	return (state >> 5) & 1;
-}
-
-static bool state_ascii(uint32_t state)
-{
-	return (state >> 6) & 1;
+	if (!image_read_u32(view->image, object + py_at(layout, PY_ASCII_STATE), &state))
+		return false;
+	state >>= view->traits.interned_bits;
+	*ret = (struct text_state){
+		.kind = state & 7,
+		.compact = state >> 3 & 1,
+		.ascii = state >> 4 & 1,
+	};
+	return true;
 }
 
 static bool is_text(struct py_view *view, raddr_t object)
@@ -31,11 +35,12 @@ static bool is_text(struct py_view *view, raddr_t object)
 }
 
 /* Where the characters are. */
-static bool find_data(struct py_view *view, raddr_t object, uint32_t state, raddr_t *ret)
+static bool find_data(struct py_view *view, raddr_t object, const struct text_state *state,
+		      raddr_t *ret)
 {
-	if (!state_compact(state))
+	if (!state->compact)
 		return view_word(view, object, PY_UNICODE_DATA, ret);
-	*ret = object + py_size(view->layout, state_ascii(state) ? PY_ASCII : PY_COMPACT);
+	*ret = object + py_size(view->layout, state->ascii ? PY_ASCII : PY_COMPACT);
 	return true;
 }
 
@@ -89,14 +94,14 @@ static size_t encode_all(const unsigned char *data, size_t length, unsigned int 
 
 bool text_find(struct py_view *view, raddr_t object, struct text_place *ret)
 {
-	uint32_t state;
+	struct text_state state;
 
 	if (!view_word(view, object, PY_ASCII_LENGTH, &ret->length) || ret->length >> 48 ||
-	    !image_read_u32(view->image, object + py_at(view->layout, PY_ASCII_STATE), &state))
+	    !text_state(view, object, &state))
 		return false;
-	ret->kind = state_kind(state);
+	ret->kind = state.kind;
 	return (ret->kind == 1 || ret->kind == 2 || ret->kind == 4) &&
-	       find_data(view, object, state, &ret->data);
+	       find_data(view, object, &state, &ret->data);
 }
 
 /* *@ret_whole: not a character is missing. */

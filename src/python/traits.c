@@ -57,6 +57,7 @@ void traits_derive(struct py_traits *traits, const struct py_layout *layout)
 		.immortal = immortal(layout),
 		.static_base_borrowed = line_format(layout) != PY_LINES_LNOTAB,
 		.int_tagged = py_has(layout, PY_LONG_TAG),
+		.interned_bits = py_size(layout, PY_ASCII_INTERNED) == 1 ? 8 : 2,
 		/* long.__sizeof__() changed together with the lazy frames, in 3.11. */
 		.int_has_a_digit = py_has(layout, PY_IFRAME_LOCALSPLUS),
 	};
