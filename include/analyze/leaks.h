@@ -21,17 +21,20 @@
  *	                  three heaps by 9 objects where nothing went
  *	it is not little  LEAKS_FEW_OBJECTS more than in the first heap, or LEAKS_FEW_BYTES retained
  *	it is no shadow   weak references live as long as what they refer to
+ *	nothing bounds it most of it is not in containers that have set themselves a limit
+ *	                  (heap_limit()): these grow until they are full, and no further
  *	nobody is to come what nothing reaches is garbage, and a suspect only where the collector
  *	                  has not run in all the time.
  *
  * What hangs on a new object behind a suspect place is put to that suspect, though the new object
- * itself is not known to persist.
+ * itself is not known to persist; so is what hangs on one in a container that fills up.
  *
  * Identity is strict, and takes an object for a new one where nothing proves that it is the old
  *one. Here its place is evidence, too: what has the same address, type and content all along counts
  * to a suspect's group. Elsewhere only what is proven persists.
  *
- * What it cannot know: that a cache which is still filling has a limit. A longer series says it.
+ * What it cannot know: that a cache which is still filling has a limit that its program sets. A
+ * longer series says it.
  *
  * Memory: for each object of the last heap about 70 bytes at the peak, with its dominators; of
  * each other one 16, one after the other. Time: near linear.
@@ -54,6 +57,7 @@ enum leaks_verdict {
 	LEAKS_STABLE,  /**< the place does not grow */
 	LEAKS_CHURN,   /**< what comes takes the place of what goes */
 	LEAKS_LITTLE,  /**< too little to say anything */
+	LEAKS_FILLING, /**< in containers with a limit of their own */
 	LEAKS_SHADOW,  /**< weak references to what is held elsewhere */
 	LEAKS_GARBAGE, /**< nothing reaches it, the collector will free it */
 	LEAKS_PART,    /**< put to another group, with which it is counted */
@@ -69,6 +73,8 @@ struct leaks_group {
 	uint64_t retained; /**< bytes that its first objects keep alive */
 	uint64_t *growth;  /**< for each heap: objects in this place; owned */
 	uint32_t holder;   /**< where most of it accumulates; HEAP_NONE: held by a root itself */
+	uint64_t firsts;   /**< its first objects */
+	uint64_t bounded;  /**< of these, those in containers that have a limit */
 	uint64_t held;	   /**< first objects of the group that are there */
 	char *holder_path; /**< its own place; NULL without a holder; owned */
 	uint32_t samples[LEAKS_SAMPLES]; /**< first objects there; keys only where all are */

@@ -91,6 +91,10 @@ _must_check_ struct error *heap_builder_add_frame(struct heap_builder *builder,
 _must_check_ struct error *heap_builder_set_object_text(struct heap_builder *builder,
 							uint32_t object, heap_text_t text);
 
+/** Say that object number @object holds @limit others at most, by its own doing. At most once. */
+_must_check_ struct error *heap_builder_set_limit(struct heap_builder *builder, uint32_t object,
+						  uint64_t limit);
+
 /** The size of an object that was added, by the number of its adding. */
 uint64_t heap_builder_object_size(const struct heap_builder *builder, uint32_t object);
 

@@ -240,6 +240,9 @@ struct heap {
 	size_t frame_count;
 	const struct heap_object_text *object_texts; /**< sorted by object */
 	size_t object_text_count;
+	/** How many others an object holds at most, by its own doing; in files since format 2.1. */
+	const struct heap_big *limits;
+	size_t limit_count;
 
 	const uint32_t *text_start; /**< text_count rows: of its first byte in text_bytes */
 	size_t text_count;
@@ -355,6 +358,15 @@ static inline const struct heap_type *heap_type(const struct heap *heap, size_t 
 static inline const char *heap_type_name(const struct heap *heap, size_t id)
 {
 	return heap_text(heap, heap_type(heap, id)->name);
+}
+
+/**
+ * How many others a container holds at most before it drops what it held, 0: no limit is known.
+ * Logarithmic.
+ */
+static inline uint64_t heap_limit(const struct heap *heap, size_t id)
+{
+	return heap_big_find(heap->limits, heap->limit_count, (uint32_t)id);
 }
 
 /** References of object @id: [heap_refs_begin(), heap_refs_end()). */

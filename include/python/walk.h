@@ -101,6 +101,7 @@ struct py_refs_event {
 	const struct py_ref *refs; /**< borrowed for the call */
 	size_t count;
 	enum py_reading reading;
+	uint64_t limit; /**< how many it holds at most, by its own doing; 0: no limit is known */
 };
 
 enum py_root_kind {

@@ -354,11 +354,28 @@ static void take_samples(const struct leaks_search *search, const struct radix_r
 	}
 }
 
+/* A container's own parts hang on slots, such as the dict in which a cache has its entries. */
+static bool is_bounded(const struct leaks_search *search, uint32_t holder)
+{
+	const struct heap *heap = search->heap;
+	uint32_t via, before;
+
+	if (holder == HEAP_NONE || heap_limit(heap, holder))
+		return holder != HEAP_NONE;
+	via = search->reach.via[holder];
+	before = reach_before(&search->reach, holder);
+	return before != HEAP_NONE && heap_ref_kind(heap, via) == HEAP_SLOT &&
+	       heap_limit(heap, before);
+}
+
 static void count_holder(struct leaks_search *search, const struct radix_row *rows, size_t count)
 {
 	uint32_t group = (uint32_t)(rows->key >> 32);
 	struct leaks_group *g = &search->leaks.groups.items[group];
 
+	g->firsts += count;
+	if (is_bounded(search, (uint32_t)rows->key))
+		g->bounded += count;
 	if (count <= g->held)
 		return;
 	g->held = count;

@@ -114,6 +114,8 @@ static enum leaks_verdict judge(const struct leaks_search *search, const struct 
 		return LEAKS_SHADOW;
 	if (!leaks_place_grew(search, place))
 		return LEAKS_STABLE;
+	if (group->bounded > group->firsts / 2)
+		return LEAKS_FILLING;
 	net = group->growth[last] - group->growth[0];
 	if (net < (search->newer.items[place] + 1) / 2)
 		return LEAKS_CHURN;
@@ -157,8 +159,13 @@ static bool is_member(const void *ctx, size_t id)
 	return member->group_of[id] == member->group;
 }
 
-/* The suspect whose place is the nearest before that of group @i; LEAKS_NO_GROUP: none. */
-static uint32_t suspect_before(const struct leaks_search *search, size_t i)
+static bool takes_parts(const struct leaks_group *group)
+{
+	return group->verdict == LEAKS_SUSPECT || group->verdict == LEAKS_FILLING;
+}
+
+/* The group nearest before the place of group @i that takes what hangs on it; or LEAKS_NO_GROUP. */
+static uint32_t whole_before(const struct leaks_search *search, size_t i)
 {
 	const struct places *places = &search->places;
 	uint32_t place = search->place_of.items[i];
@@ -167,7 +174,7 @@ static uint32_t suspect_before(const struct leaks_search *search, size_t i)
 	     place = places->list.items[place].parent) {
 		uint32_t at = search->group_at.items[place];
 
-		if (at && search->leaks.groups.items[at - 1].verdict == LEAKS_SUSPECT)
+		if (at && takes_parts(&search->leaks.groups.items[at - 1]))
 			return at - 1;
 	}
 	return LEAKS_NO_GROUP;
@@ -193,13 +200,15 @@ static void merge_groups(struct leaks_search *search, uint32_t *part_of)
 			continue;
 		part_of[i] = i;
 		if (groups[i].verdict != LEAKS_GARBAGE && hangs_on_new(search, &groups[i]))
-			to = suspect_before(search, i);
+			to = whole_before(search, i);
 		if (to == LEAKS_NO_GROUP)
 			continue;
 		part_of[i] = to;
 		groups[i].verdict = LEAKS_PART;
 		groups[to].count += groups[i].count;
 		groups[to].size += groups[i].size;
+		groups[to].sure += groups[i].sure;
+		groups[to].sure_size += groups[i].sure_size;
 		groups[to].retained += groups[i].retained;
 	}
 }

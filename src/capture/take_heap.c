@@ -154,6 +154,8 @@ static struct error *on_refs(void *ctx, const struct py_refs_event *event)
 
 	tally->objects++;
 	tally->bytes += heap_builder_object_size(taking->builder, event->object);
+	if (event->limit)
+		try_(heap_builder_set_limit(taking->builder, event->object, event->limit));
 	taking->refs.count = 0;
 	for (i = 0; i < event->count; i++) {
 		struct heap_ref ref = {.target = event->refs[i].target};

@@ -48,6 +48,7 @@ struct columns {
 	struct thread_array threads;
 	struct frame_array frames;
 	struct object_text_array object_texts;
+	struct big_array limits;
 	struct u32_array text_start;
 	struct char_array text_bytes;
 };
@@ -94,6 +95,7 @@ static void columns_deinit(struct columns *columns)
 	thread_array_deinit(&columns->threads);
 	frame_array_deinit(&columns->frames);
 	object_text_array_deinit(&columns->object_texts);
+	big_array_deinit(&columns->limits);
 	u32_array_deinit(&columns->text_start);
 	char_array_deinit(&columns->text_bytes);
 }
@@ -166,6 +168,7 @@ void heap_builder_clear(struct heap_builder *builder)
 	columns->threads.count = 0;
 	columns->frames.count = 0;
 	columns->object_texts.count = 0;
+	columns->limits.count = 0;
 }
 
 struct error *heap_builder_add_text(struct heap_builder *builder, const char *text,
@@ -327,6 +330,13 @@ struct error *heap_builder_set_object_text(struct heap_builder *builder, uint32_
 	struct heap_object_text item = {.object = object, .text = text};
 
 	return object_text_array_append(&builder->columns.object_texts, item);
+}
+
+struct error *heap_builder_set_limit(struct heap_builder *builder, uint32_t object, uint64_t limit)
+{
+	struct heap_big item = {.row = object, .value = limit};
+
+	return big_array_append(&builder->columns.limits, item);
 }
 
 /* The order of addresses, both ways. */
@@ -719,6 +729,7 @@ static struct error *sort_columns(struct heap_builder *builder)
 	try_(reorder_u16(&columns->content, &order));
 	reorder_big(&columns->big_sizes, &order);
 	reorder_big(&columns->big_refcounts, &order);
+	reorder_big(&columns->limits, &order);
 	try_(reorder_tracked(columns, &order));
 	try_(reorder_refs(columns, &order));
 	try_(renumber_roots(columns, &order));
@@ -772,6 +783,8 @@ static void point_others(struct heap *heap, const struct columns *columns)
 	heap->frame_count = columns->frames.count;
 	heap->object_texts = columns->object_texts.items;
 	heap->object_text_count = columns->object_texts.count;
+	heap->limits = columns->limits.items;
+	heap->limit_count = columns->limits.count;
 	heap->text_start = columns->text_start.items;
 	heap->text_count = columns->text_start.count;
 	heap->text_bytes = columns->text_bytes.items;

@@ -440,6 +440,19 @@ static struct error *check_names(const struct heap *heap)
 	return check(good, "a name that is not there");
 }
 
+static struct error *check_limits(const struct heap *heap)
+{
+	bool good = true;
+	size_t i;
+
+	for (i = 0; i < heap->limit_count; i++) {
+		const struct heap_big *item = &heap->limits[i];
+
+		good &= item->row < heap->count && item->value && (!i || item->row > item[-1].row);
+	}
+	return check(good, "a limit of no object");
+}
+
 struct error *heap_check(const struct heap *heap)
 {
 	if (!heap->count || heap->count >= HEAP_NONE)
@@ -454,5 +467,6 @@ struct error *heap_check(const struct heap *heap)
 	try_(check_refs(heap));
 	try_(check_roots(heap));
 	try_(check_threads(heap));
-	return check_object_texts(heap);
+	try_(check_object_texts(heap));
+	return check_limits(heap);
 }

@@ -15,6 +15,14 @@
 		.codec = codec_,                                                                 \
 	}
 
+/* One that files of earlier minor versions lack: then it has no rows. */
+#define LATER_TABLE(id_, member, count_, codec_)                                                 \
+	{                                                                                        \
+		.id = id_, .row_size = sizeof(*((struct heap *)NULL)->member), .rows = ROWS_OWN, \
+		.at = offsetof(struct heap, member), .count_at = offsetof(struct heap, count_),  \
+		.codec = codec_, .optional = true,                                               \
+	}
+
 /* clang-format off */
 const struct column file_columns[] = {
 	TABLE("address", address_low, count, CODEC_ZSTD_DELTAS),
@@ -40,6 +48,7 @@ const struct column file_columns[] = {
 	TABLE("threads", threads, thread_count, CODEC_ZSTD),
 	TABLE("frames", frames, frame_count, CODEC_ZSTD),
 	TABLE("objtext", object_texts, object_text_count, CODEC_ZSTD_PLANES),
+	LATER_TABLE("limit", limits, limit_count, CODEC_ZSTD),
 	TABLE("text", text_start, text_count, CODEC_ZSTD_DELTAS),
 	TABLE("bytes", text_bytes, text_size, CODEC_ZSTD),
 };

@@ -3,7 +3,7 @@
  *
  * To add a column: a line in file_columns.c, a check in check.c, FORMAT_MINOR + 1 where older
  * readers can do without it and else FORMAT_MAJOR + 1, and a paragraph in the man page. A column
- * that older files lack is OPTIONAL, and what its absence means is said in heap.h.
+ * that older files lack is optional, and what its absence means is said in heap.h.
  */
 #ifndef REFTRACKER_HEAP_FILE_PRIVATE_H
 #define REFTRACKER_HEAP_FILE_PRIVATE_H
@@ -12,7 +12,7 @@
 
 enum {
 	FORMAT_MAJOR = 2,
-	FORMAT_MINOR = 0,
+	FORMAT_MINOR = 1,
 	FORMAT_BYTE_ORDER = 0x01020304, /**< as a native number: a file is read where it fits */
 	FORMAT_ALIGN = 8,
 	FORMAT_MOST_CHUNKS = 4096
@@ -79,6 +79,7 @@ struct column {
 	size_t at;	       /**< of the pointer in struct heap */
 	size_t count_at;       /**< of the count; ROWS_OWN */
 	enum file_codec codec; /**< where compression is wanted */
+	bool optional;	       /**< of a table: a file that lacks it has no rows of it */
 };
 
 /** In the order of the file: a column whose count others need comes before these. */

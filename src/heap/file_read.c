@@ -244,6 +244,8 @@ static struct error *load_column(const struct file_view *view, const struct colu
 	const void *data;
 	size_t rows;
 
+	if (!chunk && column->optional)
+		return NULL;
 	if (!chunk || chunk->row_size != column->row_size)
 		return bad_snapshot("chunk %.8s is missing", column->id);
 	rows = (size_t)(chunk->raw / chunk->row_size);

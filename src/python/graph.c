@@ -345,6 +345,7 @@ static struct error *tell_refs(struct graph *graph, uint32_t id, const raddr_t *
 	try_(tell_titles(graph));
 	event.refs = graph->refs.items;
 	event.count = graph->refs.count;
+	event.limit = graph->reader.limit;
 	return graph->walk.sink->refs(graph->walk.sink->ctx, &event);
 }
 

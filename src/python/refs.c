@@ -79,6 +79,18 @@ struct error *ref_add(struct ref_reader *reader, raddr_t target, enum py_ref_kin
 	return target ? found_ref_array_append(&reader->found, ref) : NULL;
 }
 
+void ref_set_limit(struct ref_reader *reader, raddr_t address, enum py_field field)
+{
+	uint64_t limit;
+
+	if (!py_has(reader->view->layout, field))
+		return;
+	if (!view_word(reader->view, address, field, &limit))
+		reader->damaged = true;
+	else if ((int64_t)limit > 0)
+		reader->limit = limit;
+}
+
 struct error *ref_add_at(struct ref_reader *reader, raddr_t address, enum py_ref_kind kind,
 			 const char *name)
 {
@@ -173,6 +185,7 @@ struct error *refs_read(struct ref_reader *reader, const struct sized_object *ob
 
 	reader->found.count = 0;
 	reader->titles.count = 0;
+	reader->limit = 0;
 	reader->damaged = false;
 	if (object->type->member_count)
 		try_(add_members(reader, object));

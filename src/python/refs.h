@@ -36,6 +36,7 @@ struct ref_reader {
 	struct ref_title_array titles; /**< of other objects, met while this one was read */
 	struct found_ref_array found;  /**< of the object that is read */
 	struct u64_array words;	       /**< scratch: what was read in one go */
+	uint64_t limit;		       /**< that the object has set itself; 0: none */
 	bool damaged;		       /**< not all could be read */
 };
 
@@ -74,6 +75,9 @@ _must_check_ struct error *ref_add(struct ref_reader *reader, raddr_t target, en
 /** Add what the member @field of @base points to, as a slot called @name. */
 _must_check_ struct error *ref_add_member(struct ref_reader *reader, raddr_t base,
 					  enum py_field field, const char *name);
+
+/** Set what the Py_ssize_t @field of the object at @address says to be its limit; < 1 is none. */
+void ref_set_limit(struct ref_reader *reader, raddr_t address, enum py_field field);
 
 /** Add what the word at @address points to. */
 _must_check_ struct error *ref_add_at(struct ref_reader *reader, raddr_t address,

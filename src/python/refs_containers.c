@@ -108,8 +108,10 @@ struct error *refs_deque(struct ref_reader *reader, const struct sized_object *o
 
 	if (!py_has(layout, PY_DEQUE_LEFTBLOCK) || !py_has(layout, PY_DEQUE_BLOCK_RIGHT))
 		return NULL;
+	ref_set_limit(reader, object->address, PY_DEQUE_MAXLEN);
 	most = py_size(layout, PY_DEQUE_BLOCK_DATA) / sizeof(raddr_t);
-	reader->damaged = !view_word(view, object->address, PY_DEQUE_LEFTBLOCK, &block) ||
+	reader->damaged = reader->damaged ||
+			  !view_word(view, object->address, PY_DEQUE_LEFTBLOCK, &block) ||
 			  !view_word(view, object->address, PY_DEQUE_LEFTINDEX, &index) ||
 			  index >= most;
 	while (left && !reader->damaged) {

@@ -65,8 +65,9 @@ struct error *refs_lru_cache(struct ref_reader *reader, const struct sized_objec
 	if (!py_has(view->layout, PY_LRU_CACHE_ROOT) ||
 	    !py_has(view->layout, PY_LRU_LIST_ELEM_NEXT))
 		return NULL;
+	ref_set_limit(reader, object->address, PY_LRU_CACHE_MAXSIZE);
 	root = object->address + py_at(view->layout, PY_LRU_CACHE_ROOT);
-	reader->damaged = !view_word(view, root, PY_LRU_LIST_ELEM_NEXT, &link);
+	reader->damaged = reader->damaged || !view_word(view, root, PY_LRU_LIST_ELEM_NEXT, &link);
 	while (!reader->damaged && link && link != root) {
 		try_(ref_add(reader, link, PY_REF_SLOT, (struct py_name){.text = "entry"}));
 		try_(add_borrowed(reader, link, PY_LRU_LIST_ELEM_KEY, "key"));

@@ -35,6 +35,8 @@ static const char *reason(enum leaks_verdict verdict)
 		return "new ones replace old ones";
 	case LEAKS_LITTLE:
 		return "too little to tell";
+	case LEAKS_FILLING:
+		return "fills up to a limit";
 	case LEAKS_SHADOW:
 		return "weak references";
 	case LEAKS_GARBAGE:
@@ -400,6 +402,5 @@ struct error *print_leaks(const struct report_style *style, const struct heap *h
 {
 	struct view view = {.style = style, .leaks = leaks, .heap = heap};
 
-	try_(leaks_table(&view));
-	return print_honesty(style, view.heap);
+	return leaks_table(&view);
 }

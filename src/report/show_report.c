@@ -66,6 +66,11 @@ static struct error *counts_json(const struct view *view, json_t *document)
 	return put_integer(document, "weak_referrers", view->weak);
 }
 
+static struct error *put_limit(json_t *document, uint64_t limit)
+{
+	return json_put(document, "limit", limit ? json_integer((json_int_t)limit) : json_null());
+}
+
 static struct error *facts_json(const struct view *view, json_t *document)
 {
 	_cleanup_free_ char *path = NULL;
@@ -74,6 +79,7 @@ static struct error *facts_json(const struct view *view, json_t *document)
 	try_(put_integer(document, "size", heap_size(view->heap, view->object)));
 	try_(put_integer(document, "retained", view->dominators->retained[view->object]));
 	try_(put_text(document, "text", heap_object_text(view->heap, view->object)));
+	try_(put_limit(document, heap_limit(view->heap, view->object)));
 	try_(path_text_to(view->reach, view->object, &path));
 	try_(put_text(document, "path", path));
 	try_(json_put(document, "tracked", json_boolean(tracked)));
@@ -156,6 +162,9 @@ static struct error *print_facts(const struct view *view)
 		try_(print_text(view, "text", text));
 	try_(path_text_to(view->reach, view->object, &path));
 	try_(print_text(view, "path", path));
+	if (heap_limit(view->heap, view->object))
+		(void)fprintf(stream, "%-12s%s objects\n", "limit",
+			      units_count(heap_limit(view->heap, view->object), count));
 	(void)fprintf(stream, "%-12s%s\n", "size",
 		      units_bytes(heap_size(view->heap, view->object), size));
 	(void)fprintf(stream, "%-12s%s\n", "retained",

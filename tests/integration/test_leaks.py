@@ -182,6 +182,28 @@ def clean_service_has_no_suspect(build):
 
 
 @test
+def what_fills_up_is_no_suspect(build):
+    """A deque and an lru_cache with limits are not named before they are full; a list is."""
+    cases = 0
+    for interpreter in {one.version: one for one in interpreters()}.values():
+        with start(interpreter, "filling_caches") as target:
+            files = series(build, target)
+            groups = json.loads(build.ok("leaks", "--json", *files))["groups"]
+            check([group["path"] for group in groups] == ["__main__.LOG[*]"],
+                  f"{interpreter.name}: {[group['sentence'] for group in groups]}")
+            reasons = build.ok("leaks", *files)
+            check("__main__.RECENT[*]" in reasons and "fills up to a limit" in reasons, reasons)
+            rows = build.ok("query", "--format", "csv", files[-1],
+                            "SELECT address, type FROM objects WHERE type IN "
+                            "('collections.deque', 'functools._lru_cache_wrapper')")
+            limits = {json.loads(build.ok("show", "--json", files[-1], hex(int(row.split(",")[0]))))
+                      ["limit"] for row in rows.splitlines()[1:]}
+            check(100000 in limits and None in limits, f"{interpreter.name}: {limits}")
+            cases += 1
+    return cases
+
+
+@test
 def leaks_errors(build):
     """Too few snapshots, of two processes, in the wrong order."""
     interpreter = chosen()[0]

@@ -19,7 +19,7 @@ struct object {
 	bool is_root;
 	struct heap_ref refs[MOST];
 	size_t ref_count;
-	uint64_t refcount;
+	uint64_t refcount, limit;
 };
 
 struct sketch {
@@ -147,6 +147,13 @@ static void take_word(struct sketch *sketch, const char **at)
 		sketch->objects[take_object(sketch, at)].refcount++;
 		return;
 	}
+	if (!strncmp(*at, "limit:", 6)) {
+		uint64_t limit = strtoull(*at + 6, (char **)at, 0);
+
+		(*at)++;
+		sketch->objects[take_object(sketch, at)].limit = limit;
+		return;
+	}
 	from = take_object(sketch, at);
 	while (**at && **at != ' ') {
 		enum heap_kind kind = take_kind(sketch, from, at, name);
@@ -192,6 +199,8 @@ static void add_objects(struct sketch *sketch)
 		ck_ok(heap_builder_add_text(sketch->builder, from->name, &text));
 		if (!strcmp(from->type, "builtins.str"))
 			ck_ok(heap_builder_set_object_text(sketch->builder, i, text));
+		if (from->limit)
+			ck_ok(heap_builder_set_limit(sketch->builder, i, from->limit));
 	}
 }
 

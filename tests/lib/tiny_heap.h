@@ -5,6 +5,7 @@
  *
  *	root:X          X is a root of kind module with the name X
  *	held:X          X is counted once more than anything here explains
+ *	limit:N:X       X says that it holds N at most
  *	X:TYPE:SIZE     type and shallow size of X, anywhere X is named; else "t.X" and 16 bytes
  *	X->Y            a native reference          X~Y   a weak one
  *	X.name->Y       an attribute                X[]->Y   the next item
