@@ -29,7 +29,7 @@ struct image_region {
 
 enum {
 	IMAGE_GRANULE_BITS = 16, /**< 64 KiB */
-	IMAGE_RECENT = 512
+	IMAGE_RECENT = 2048
 };
 
 /** Private to the image_*.c files and to the inline functions below. */

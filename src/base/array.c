@@ -1,5 +1,7 @@
 #include "base/array.h"
 
+#include "base/block.h"
+
 enum {
 	FIRST_CAPACITY = 16
 };
@@ -16,7 +18,7 @@ void *array_grow(void *items, size_t item_size, size_t needed, size_t *capacity)
 	}
 	if (__builtin_mul_overflow(wanted, item_size, &bytes))
 		return NULL;
-	grown = realloc(items, bytes);
+	grown = block_resize(items, *capacity * item_size, bytes);
 	if (grown)
 		*capacity = wanted;
 	return grown;

@@ -1,6 +1,7 @@
 /*
  * reftracker: the program. The only place that prints errors and chooses the exit status.
  */
+#include "base/block.h"
 #include "cmd/command.h"
 #include "cmd/signals.h"
 
@@ -97,6 +98,7 @@ int main(int argc, char **argv)
 	const struct command *command;
 	struct error *err;
 
+	block_init();
 	reserve_streams();
 	choose_encoding();
 	if (argc < 2) {

@@ -1,6 +1,7 @@
 #include "heap/builder.h"
 #include "heap/explain.h"
 
+#include "base/block.h"
 #include "base/progress.h"
 #include "base/radix.h"
 #include "base/strtab.h"
@@ -384,8 +385,8 @@ static struct error *set_order(const struct radix_row *rows, size_t count, struc
 	size_t i;
 
 	order->count = count;
-	order->old_of = calloc(count + 1, sizeof(uint32_t));
-	order->new_of = calloc(count + 1, sizeof(uint32_t));
+	order->old_of = block_alloc((count + 1) * sizeof(uint32_t));
+	order->new_of = block_alloc((count + 1) * sizeof(uint32_t));
 	if (!order->old_of || !order->new_of)
 		return &error_no_memory;
 	for (i = 0; i < count; i++) {
@@ -407,7 +408,7 @@ static void sort_rows(struct radix_row *rows, size_t count, struct radix_row *sc
 static struct error *sort_addresses(struct heap_builder *builder, struct order *order)
 {
 	size_t n = builder->address.count, i;
-	_cleanup_free_ struct radix_row *rows = malloc((n + 1) * sizeof(*rows));
+	_cleanup_free_ struct radix_row *rows = block_alloc((n + 1) * sizeof(*rows));
 	struct radix_row *scratch;
 
 	if (!rows)
@@ -415,7 +416,7 @@ static struct error *sort_addresses(struct heap_builder *builder, struct order *
 	for (i = 0; i < n; i++)
 		rows[i] = (struct radix_row){builder->address.items[i], (uint32_t)i};
 	u64_array_deinit(&builder->address);
-	scratch = malloc((n + 1) * sizeof(*scratch));
+	scratch = block_alloc((n + 1) * sizeof(*scratch));
 	if (!scratch)
 		return &error_no_memory;
 	sort_rows(rows, n, scratch);

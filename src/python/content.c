@@ -110,8 +110,7 @@ static bool content_int(struct py_view *view, const struct sized_object *object,
 {
 	uint64_t size;
 
-	if (!sizer_find(view, "builtins.int")(view, object, &size) ||
-	    size < py_at(view->layout, PY_VAR_SIZE))
+	if (!object->type->sizer(view, object, &size) || size < py_at(view->layout, PY_VAR_SIZE))
 		return false;
 	*ret = 7;
 	return mix_bytes(view, object->address + py_at(view->layout, PY_VAR_SIZE),

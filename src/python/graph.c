@@ -16,7 +16,8 @@
 
 enum {
 	BATCH = 65536,	       /* objects that are traversed at once */
-	AHEAD = 8,	       /* objects from the one that is read to the one that is fetched */
+	FETCHED = 48,	       /* bytes of an object that are fetched: the head of most kinds */
+	AHEAD = 16,	       /* objects from the one that is read to the one that is fetched */
 	OBJECT_ALIGNMENT = 16, /* of what an allocator of CPython has given */
 	LONGEST_HEADER = 128   /* bytes; walk_init() has checked that the header fits */
 };
@@ -43,6 +44,11 @@ static void count_found(struct graph *graph, uint32_t id)
 	uint32_t *found = &graph->found.items[id];
 
 	*found += *found != UINT32_MAX;
+}
+
+static const struct type_info *type_of(const struct graph *graph, uint32_t id)
+{
+	return &graph->walk.types.list.items[graph->types.items[id]];
 }
 
 static struct error *add_static(struct graph *graph, raddr_t address)
@@ -150,9 +156,7 @@ static struct error *tell_text(struct graph *graph, uint32_t id, raddr_t name)
 /* A str that is a key names what is under it. */
 static struct error *tell_key(struct graph *graph, uint32_t id)
 {
-	const struct type_info *type = &graph->walk.types.list.items[graph->types.items[id]];
-
-	if (!(type->flags & TPFLAGS_UNICODE_SUBCLASS))
+	if (!(type_of(graph, id)->flags & TPFLAGS_UNICODE_SUBCLASS))
 		return NULL;
 	return tell_text(graph, id, graph->addresses.items[id]);
 }
@@ -323,7 +327,7 @@ static void lend_found(struct ref_reader *reader)
 static struct error *tell_refs(struct graph *graph, uint32_t id, const raddr_t *visited,
 			       size_t count)
 {
-	const struct type_info *type = &graph->walk.types.list.items[graph->types.items[id]];
+	const struct type_info *type = type_of(graph, id);
 	struct sized_object object = {.address = graph->addresses.items[id], .type = type};
 	struct py_refs_event event = {.object = id};
 	struct object_header header;
@@ -346,6 +350,14 @@ static struct error *tell_refs(struct graph *graph, uint32_t id, const raddr_t *
 	event.refs = graph->refs.items;
 	event.count = graph->refs.count;
 	event.limit = graph->reader.limit;
+	return graph->walk.sink->refs(graph->walk.sink->ctx, &event);
+}
+
+/* The header of such an object need not even be read. */
+static struct error *tell_leaf(struct graph *graph, uint32_t id)
+{
+	struct py_refs_event event = {.object = id, .reading = PY_READ_LEAF};
+
 	return graph->walk.sink->refs(graph->walk.sink->ctx, &event);
 }
 
@@ -373,8 +385,7 @@ static struct error *traverse(struct graph *graph, uint32_t first, uint32_t end,
 
 	graph->calls.count = 0;
 	for (id = first; traverser && id < end; id++) {
-		const struct type_info *type =
-			&graph->walk.types.list.items[graph->types.items[id]];
+		const struct type_info *type = type_of(graph, id);
 		struct py_traverse_call call = {graph->addresses.items[id], type->traverse};
 
 		if (needs_traversal(graph, id, type))
@@ -392,9 +403,13 @@ static void fetch_ahead(const struct graph *graph, size_t id)
 
 	if (id >= graph->addresses.count)
 		return;
-	at = image_at(graph->walk.view->image, graph->addresses.items[id], 1);
-	if (at)
-		__builtin_prefetch(at);
+	if (type_of(graph, id)->leaf)
+		return;
+	at = image_at(graph->walk.view->image, graph->addresses.items[id], FETCHED);
+	if (!at)
+		return;
+	__builtin_prefetch(at);
+	__builtin_prefetch(at + FETCHED - 1);
 }
 
 static struct error *read_batch(struct graph *graph, uint32_t first, uint32_t end)
@@ -417,7 +432,10 @@ static struct error *read_batch(struct graph *graph, uint32_t first, uint32_t en
 			call++;
 		}
 		fetch_ahead(graph, id + AHEAD);
-		try_(tell_refs(graph, id, visited, count));
+		if (type_of(graph, id)->leaf)
+			try_(tell_leaf(graph, id));
+		else
+			try_(tell_refs(graph, id, visited, count));
 	}
 	return NULL;
 }

@@ -8,6 +8,7 @@
 
 /** Bits of PyTypeObject.tp_flags (Include/object.h), the same in every supported version. */
 enum {
+	TPFLAGS_MANAGED_DICT = 1 << 4, /* 3.11+ */
 	TPFLAGS_HEAPTYPE = 1 << 9,
 	TPFLAGS_HAVE_GC = 1 << 14,
 	TPFLAGS_UNICODE_SUBCLASS = 1 << 28,

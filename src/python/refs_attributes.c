@@ -14,8 +14,7 @@
 #include "refs.h"
 
 enum {
-	TPFLAGS_INLINE_VALUES = 1 << 2, /* 3.13+ */
-	TPFLAGS_MANAGED_DICT = 1 << 4,	/* 3.11+ */
+	TPFLAGS_INLINE_VALUES = 1 << 2 /* 3.13+ */
 };
 
 static const struct py_name dict_name = {.text = "__dict__"};

@@ -164,6 +164,13 @@ static bool is_accounted(const struct py_view *view, const struct type_info *inf
 	       info->basicsize == py_size(view->layout, PY_OBJECT) + words * sizeof(raddr_t);
 }
 
+/* What refs_read() would find nothing for: its own type is counted by instances of a heap type. */
+static bool is_leaf(const struct type_info *info)
+{
+	return !info->traverse && !info->decoder && !info->member_count && !info->dictoffset &&
+	       !(info->flags & (TPFLAGS_HEAPTYPE | TPFLAGS_MANAGED_DICT));
+}
+
 bool type_is_at(struct py_view *view, raddr_t address)
 {
 	raddr_t meta;
@@ -197,6 +204,7 @@ struct error *type_table_add(struct type_table *table, raddr_t address,
 	try_(member_table_add(&table->members, table->view, address, info.basicsize,
 			      info.dictoffset, &info.first_member, &info.member_count));
 	info.accounted = is_accounted(table->view, &info);
+	info.leaf = is_leaf(&info);
 	event = (struct py_type_event){.id = info.id, .address = address, .name = name};
 	try_(type_info_array_append(&table->list, info));
 	try_(addrmap_set(&table->ids, address, info.id));

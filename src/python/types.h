@@ -45,6 +45,7 @@ struct type_info {
 	/** Members, dict and weak references are all that an instance has: so it is for classes
 	 * written in Python whose bases are. */
 	bool accounted;
+	bool leaf;     /**< instances hold no references, whatever is in them */
 	bool exact;    /**< it is the very type that the decoder is for */
 	bool own_size; /**< a Python-level __sizeof__ would say something else */
 };
