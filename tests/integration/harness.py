@@ -27,7 +27,7 @@ EXPECTED = ["bullseye-3.9", "bookworm-3.11", "bookworm-3.11d", "trixie-3.13", "t
             "forky-3.13", "forky-3.14", "forky-3.15", "sid-3.13", "sid-3.14", "sid-3.15",
             "built-3.13t", "built-3.13td"]
 # Seconds for what takes milliseconds: the machine may be slow and have much else to do.
-PATIENCE = 60
+PATIENCE = 240
 LONGEST = 1200  # seconds that one test may take
 
 
@@ -97,6 +97,27 @@ def interpreters():
     return list({kind(each): each for each in all_interpreters()}.values())
 
 
+def state_of(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rsplit(")", 1)[1].split()[0]
+
+
+def switches(pid):
+    """How often the process has gone to sleep or had to make way."""
+    with open(f"/proc/{pid}/status") as file:
+        return [line for line in file if "ctxt_switches" in line]
+
+
+def wait_asleep(pid):
+    """Until its main thread sleeps, for longer than a moment: one that has said that it is ready may
+    still be on its way to where it waits, with other objects than it has there."""
+    def sleeps():
+        before = switches(pid)
+        time.sleep(0.03)
+        return state_of(pid) == "S" and switches(pid) == before
+    eventually(sleeps, f"process {pid} never sleeps")
+
+
 class Target:
     """A Python program as a process of its own, talked to by lines."""
 
@@ -126,16 +147,19 @@ class Target:
             check(self.process.poll() is None, f"the target ended with {self.process.returncode}")
             return os.path.exists(f"{self.work}/ready")
         eventually(is_ready, "the target is never ready")
+        wait_asleep(self.pid)
 
     def path(self, name):
         """As the target sees it, and as we see it."""
         return f"{self.inside}/{name}", f"{self.work}/{name}"
 
     def ask(self, line):
+        """What it answers; it waits for the next line then."""
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
         answer = self.process.stdout.readline()
         check(answer, f"no answer to '{line}'")
+        wait_asleep(self.pid)
         return answer.strip()
 
     def __enter__(self):
@@ -178,29 +202,9 @@ class Build:
         return result.stderr
 
 
-def state_of(pid):
-    with open(f"/proc/{pid}/stat") as file:
-        return file.read().rsplit(")", 1)[1].split()[0]
-
-
 def goes_on(pid):
     """It runs or sleeps: not stopped, not traced, not dead."""
     return state_of(pid) in "SRD"
-
-
-def switches(pid):
-    """How often the process has gone to sleep or had to make way."""
-    with open(f"/proc/{pid}/status") as file:
-        return [line for line in file if "ctxt_switches" in line]
-
-
-def wait_asleep(pid):
-    """Until it sleeps for longer than a moment."""
-    def sleeps():
-        before = switches(pid)
-        time.sleep(0.1)
-        return state_of(pid) == "S" and switches(pid) == before
-    eventually(sleeps, f"process {pid} never sleeps")
 
 
 def first_python():

@@ -69,9 +69,9 @@ time.sleep(600)
 
 
 class Script:
-    """A program of some lines; ready when it says so."""
+    """A program of some lines; ready when it says so, and asleep then, if it @rests."""
 
-    def __init__(self, text, stdin=None):
+    def __init__(self, text, stdin=None, rests=True):
         self.file = tempfile.NamedTemporaryFile("w", suffix=".py")
         self.file.write(text)
         self.file.flush()
@@ -79,6 +79,8 @@ class Script:
                                         stdout=subprocess.PIPE)
         self.pid = self.process.pid
         check(self.process.stdout.readline() == b"ready\n", "the target is never ready")
+        if rests:
+            wait_asleep(self.pid)
 
     def children(self):
         with open(f"/proc/{self.pid}/task/{self.pid}/children") as file:
@@ -310,7 +312,7 @@ def a_clone_does_not_outlive_its_time(build):
 @test
 def a_target_that_execs_meanwhile_goes_on(build):
     rounds = 40
-    with Script(EXECS) as target:
+    with Script(EXECS, rests=False) as target:
         for index in range(rounds):
             way = ("clone", "copy")[index % 2]
             result = build.run("types", target.pid, "--capture", way, "--wait-gc", "300ms")
@@ -325,7 +327,7 @@ def a_target_that_execs_meanwhile_goes_on(build):
 def a_target_that_exits_meanwhile_is_no_hang(build):
     rounds = 30
     for index in range(rounds):
-        with Script(EXITS % (0.001 * index)) as target:
+        with Script(EXITS % (0.001 * index), rests=False) as target:
             way = ("clone", "copy")[index % 2]
             result = build.run("types", target.pid, "--capture", way, timeout=PATIENCE)
             check(result.returncode in (0, 3, 5), f"exit {result.returncode}: {result.stderr}")
@@ -394,7 +396,6 @@ def a_single_thread_deep_in_its_stack_is_cloned(build):
     depths = range(500, 700, 12)
     for depth in depths:
         with Script(DEEP % depth) as target:
-            wait_asleep(target.pid)
             types(build, target.pid, "--capture", "clone")
             target.check_untouched()
     return len(depths)

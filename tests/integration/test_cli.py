@@ -5,8 +5,7 @@ import pty
 import signal
 import subprocess
 
-from harness import (PATIENCE, TOP, Skip, Target, check, first_python, interpreters, switches, test,
-                     wait_asleep)
+from harness import PATIENCE, TOP, Skip, Target, check, first_python, interpreters, switches, test
 
 
 class Attach:
@@ -191,7 +190,6 @@ def a_report_replaces_the_file_at_once(build):
 @test
 def doctor_changes_nothing(build):
     with Target(first_python(), "scripted_leak.py", "--gc", "on") as target:
-        wait_asleep(target.pid)
         before = switches(target.pid)
         out = build.ok("doctor", target.pid, "-v")
         # A process that is stopped counts another one when it goes on.

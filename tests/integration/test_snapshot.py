@@ -10,7 +10,7 @@ import struct
 import tempfile
 import time
 
-from harness import TOP, Skip, Target, check, first_python, interpreters, test, wait_asleep
+from harness import TOP, Skip, Target, check, first_python, interpreters, test
 
 NAME = re.compile(r"^\d{8}T\d{6}\.\d{3}Z-(\d+)-s(\d+)\.rtsnap$")
 
@@ -44,7 +44,6 @@ def types_of_a_snapshot_are_those_of_the_process(build):
         with Folder() as folder:
             with Target(interpreter, "scripted_leak.py", "--gc", "off") as target:
                 target.ask("make 1000")
-                wait_asleep(target.pid)  # to answer it makes an object or two more
                 live = histogram(build.ok("types", target.pid, "-j"))
                 build.ok("snapshot", target.pid, "-o", folder.file("a"))
                 build.ok("snapshot", "-p", target.pid, "-o", folder.file("b"), "--compress")

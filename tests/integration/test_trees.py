@@ -5,7 +5,7 @@ import signal
 import subprocess
 import tempfile
 
-from harness import Target, check, eventually, first_python, interpreters, test
+from harness import Target, check, eventually, first_python, interpreters, test, wait_asleep
 
 
 def processes():
@@ -42,6 +42,7 @@ class Pool(Target):
         for number in range(len([n for n in os.listdir(self.work) if n.startswith("ready.")])):
             with open(f"{self.work}/ready.{number}", encoding="ascii") as file:
                 self.workers[number] = int(file.read())
+            wait_asleep(self.workers[number])
 
     def __exit__(self, *exc):
         children = below(self.pid)
