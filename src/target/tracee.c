@@ -16,18 +16,37 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
+static bool suspends(int signal)
+{
+	return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
+}
+
+/*
+ * A wait without a time limit goes on. A signal that is delivered with the detach is no reason
+ * against it: where it has a handler, that one gets EINTR all the same (handle_signal(),
+ * arch/x86/kernel/signal.c), and one that is ignored was seen only because the thread was traced.
+ * One that suspends the thread ends the wait, as it would have without us: signal(7).
+ */
+static void let_wait(const struct thread *thread)
+{
+	struct user_regs_struct registers;
+	struct error *err;
+
+	if (suspends(thread->signal))
+		return;
+	err = arch_read_general(thread->tid, &registers);
+	if (!err && arch_wait_on(&registers))
+		err = arch_write_general(thread->tid, &registers);
+	error_free(err);
+}
+
 /*
  * Where the stop was one before the delivery of a signal, the signal goes on with the detach.
  * In a group stop (SIGSTOP) the kernel keeps the thread stopped after the detach.
  */
 static void detach(const struct thread *thread)
 {
-	struct user_regs_struct registers;
-	struct error *err = thread->signal ? NULL : arch_read_general(thread->tid, &registers);
-
-	if (!thread->signal && !err && arch_wait_on(&registers))
-		err = arch_write_general(thread->tid, &registers);
-	error_free(err);
+	let_wait(thread);
 	(void)ptrace(PTRACE_DETACH, thread->tid, NULL, (void *)(intptr_t)thread->signal);
 }
 
