@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 enum hold {
-	HOLD_ENDING,	/**< Ctrl-C and its like */
+	HOLD_ENDING,	/**< Ctrl-C and its like: whatever ends a process by default */
 	HOLD_SUSPENDING /**< and Ctrl-Z and its like: where even a pause must not be */
 };
 

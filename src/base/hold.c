@@ -1,18 +1,21 @@
 #include "base/hold.h"
 
+#include "base/compiler.h"
+
+/* Not those by which the processor or the C library says that this process itself has gone wrong. */
+static const int never_held[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
+static const int suspending[] = {SIGTSTP, SIGTTIN, SIGTTOU};
+
 bool hold_begin(enum hold what, sigset_t *before)
 {
 	sigset_t set;
+	size_t i;
 
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGINT);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGHUP);
-	if (what == HOLD_SUSPENDING) {
-		(void)sigaddset(&set, SIGTSTP);
-		(void)sigaddset(&set, SIGTTIN);
-		(void)sigaddset(&set, SIGTTOU);
-	}
+	(void)sigfillset(&set);
+	for (i = 0; i < ARRAY_SIZE(never_held); i++)
+		(void)sigdelset(&set, never_held[i]);
+	for (i = 0; what == HOLD_ENDING && i < ARRAY_SIZE(suspending); i++)
+		(void)sigdelset(&set, suspending[i]);
 	return !pthread_sigmask(SIG_BLOCK, &set, before);
 }
 

@@ -51,10 +51,20 @@ static void consider_tasks(const struct group *group, uint64_t *left)
 		lower(left, limit, usage);
 }
 
+/* A group is frozen also where one above it is, and says so itself. */
+static void consider_freezer(const struct group *group, bool *frozen)
+{
+	uint64_t value;
+
+	if (read_number(group, "cgroup.events", "frozen ", &value) && value)
+		*frozen = true;
+}
+
 static void consider_group(const struct group *group, const char *controllers,
 			   struct cgroup_room *room)
 {
 	if (!*controllers) {
+		consider_freezer(group, &room->frozen);
 		/* Above memory.high the kernel slows the group down: also a limit. */
 		consider_memory(group, "memory.max", "memory.current", "inactive_file ",
 				&room->memory);
@@ -113,7 +123,7 @@ void cgroup_find_room(const char *root, const char *text, struct cgroup_room *re
 	_cleanup_free_ char *copy = strdup(text);
 	char *line, *rest;
 
-	*ret = (struct cgroup_room){UINT64_MAX, UINT64_MAX};
+	*ret = (struct cgroup_room){.memory = UINT64_MAX, .tasks = UINT64_MAX};
 	for (line = copy ? strtok_r(copy, "\n", &rest) : NULL; line;
 	     line = strtok_r(NULL, "\n", &rest))
 		consider_line(root, line, ret);

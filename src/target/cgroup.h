@@ -13,6 +13,7 @@
 struct cgroup_room {
 	uint64_t memory; /**< bytes until a limit, with what the kernel could reclaim */
 	uint64_t tasks;	 /**< processes and threads until a limit */
+	bool frozen;	 /**< version 2: its threads stand until somebody thaws the group */
 };
 
 /**

@@ -154,8 +154,10 @@ static struct error *call(struct clone *clone, long number, uint64_t a, uint64_t
 	long result;
 
 	try_(inject_call_child(clone->pid, &clone->site, &wanted, &result));
+	/* Most likely a limit of the user's, such as RLIMIT_SIGPENDING for a timer. */
 	if (result < 0)
-		return error_from_errno((int)-result, "system call %ld in the clone", number);
+		return error_create(ERROR_NOT_CLONABLE, "system call %ld fails in the clone: %s",
+				    number, strerror((int)-result));
 	return NULL;
 }
 

@@ -114,6 +114,24 @@ static struct error *check_process_limit(pid_t pid)
 	return too_few_tasks("RLIMIT_NPROC", limit > used ? limit - used : 0);
 }
 
+/*
+ * The timer that bounds the clone's life takes one of the signals that the user of the process may
+ * have queued: "SigQ: QUEUED/LIMIT" in /proc/PID/status, RLIMIT_SIGPENDING in setrlimit(2).
+ */
+static struct error *check_signals(pid_t pid)
+{
+	uint64_t queued, limit;
+	char name[16];
+
+	(void)snprintf(name, sizeof(name), "%d", (int)pid);
+	queued = find_number(name, "status", "\nSigQ:\t");
+	limit = find_number(name, "limits", "Max pending signals");
+	if (queued == UINT64_MAX || limit > queued)
+		return NULL;
+	return error_create(ERROR_NOT_CLONABLE,
+			    "RLIMIT_SIGPENDING leaves no timer to end the clone with");
+}
+
 struct error *headroom_check(pid_t pid)
 {
 	struct proc_status status;
@@ -122,7 +140,11 @@ struct error *headroom_check(pid_t pid)
 	try_(proc_status_read(pid, &status));
 	try_(memory_check(pid, clone_bytes(status.rss), "a clone"));
 	try_(check_commit(pid));
+	try_(check_signals(pid));
 	cgroup_room_of(pid, &room);
+	if (room.frozen)
+		return error_create(ERROR_NOT_CLONABLE,
+				    "its control group is frozen: no thread can make the call");
 	if (room.tasks < SPARE_TASKS)
 		return too_few_tasks("pids.max", room.tasks);
 	return check_process_limit(pid);

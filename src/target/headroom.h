@@ -11,8 +11,8 @@
 
 /**
  * ERROR_NOT_CLONABLE or ERROR_NO_MEMORY, with figures, where memory, address space that may be
- * committed, or processes would get too few. The clone is charged to the target's control groups,
- * not to ours.
+ * committed, processes or queued signals would get too few, or no thread can run. The clone is
+ * charged to the target's control groups, not to ours.
  */
 _must_check_ struct error *headroom_check(pid_t pid);
 

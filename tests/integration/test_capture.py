@@ -248,7 +248,7 @@ def a_frozen_target_is_copied_and_not_touched(build):
         with open(f"{group.path}/cgroup.events") as events:
             eventually(lambda: "frozen 1" in (events.seek(0), events.read())[1], "never frozen")
         document, said = types(build, target.pid)
-        check(document["capture"] == "copy" and "does not come to run" in said, said)
+        check(document["capture"] == "copy" and "is frozen" in said, said)
         group.write("cgroup.freeze", 0)
         time.sleep(0.1)
         target.check_untouched()
@@ -295,6 +295,18 @@ def a_limit_of_processes_of_the_user_is_respected(build):
         document, said = types(build, target.pid)
         check(document["capture"] == "copy" and "RLIMIT_NPROC" in said, said)
         build.fails(1, "types", target.pid, "--capture", "clone")
+        target.check_untouched()
+    return 2
+
+
+@test
+def a_limit_of_queued_signals_is_respected(build):
+    limit = "import resource\nresource.setrlimit(resource.RLIMIT_SIGPENDING, (0, 0))\n"
+    with Script(limit + IDLE) as target:
+        document, said = types(build, target.pid)
+        check(document["capture"] == "copy" and "RLIMIT_SIGPENDING" in said, said)
+        said = build.fails(1, "types", target.pid, "--capture", "clone")
+        check("RLIMIT_SIGPENDING" in said and "--capture auto or copy" in said, said)
         target.check_untouched()
     return 2
 

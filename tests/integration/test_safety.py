@@ -1,6 +1,7 @@
 """The target is never harmed: whatever happens to reftracker, it goes on as if nothing had."""
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import time
 
 from harness import (PATIENCE, Skip, Target, check, eventually, first_python, goes_on,
                      listed_interpreters, state_of, test)
+from victims import PARENT, processes
 
 # BUSY_CAPTURES=1000 for the longer run of docs/MEASUREMENTS.md.
 BUSY_CAPTURES = int(os.environ.get("BUSY_CAPTURES", "100"))
@@ -34,6 +36,28 @@ def killed_at_any_instant_leaves_the_target_running(build):
             check(goes_on(target.pid), f"state {state_of(target.pid)} after {number!r}")
         report = target.ask("report")
     check(report == "sound", report)
+    return rounds
+
+
+@test
+def ended_by_a_signal_it_leaves_no_zombie(build):
+    """Whatever signal ends it, but SIGKILL: what it has made is taken away first."""
+    rounds = 60
+    numbers = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1,
+               signal.SIGALRM]
+    generator = random.Random(2)
+    with Target(first_python(), "million.py", "--objects", "100000") as target:
+        for index in range(rounds):
+            process = subprocess.Popen(
+                [build.program("reftracker"), "types", str(target.pid), "--capture", "clone"],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)))
+            time.sleep(generator.uniform(0.0, 0.12))
+            process.send_signal(numbers[index % len(numbers)])
+            process.wait(PATIENCE)
+            left = [pid for pid, stat in processes() if int(stat[PARENT]) == target.pid]
+            check(not left, f"{left} are left after {numbers[index % len(numbers)]!r}")
+        check(goes_on(target.pid), f"state {state_of(target.pid)}")
     return rounds
 
 
