@@ -158,6 +158,49 @@ struct heap_tally {
 	uint64_t objects, bytes;
 };
 
+/** What memory is for, as the mappings of the process say it. The order is that of the file. */
+enum heap_place {
+	HEAP_PLACE_ARENAS,    /**< of pymalloc, CPython's allocator of small blocks */
+	HEAP_PLACE_ANONYMOUS, /**< the heap of malloc and what else is no file, without arenas */
+	HEAP_PLACE_STACKS,    /**< of threads */
+	HEAP_PLACE_PROGRAM,   /**< code and data of the executable and of libraries, with .bss */
+	HEAP_PLACE_FILES,     /**< other mapped files */
+	HEAP_PLACE_SHARED,    /**< shared memory */
+	HEAP_PLACE_KERNEL,    /**< what the kernel puts there, such as [vdso] */
+	HEAP_PLACES
+};
+
+/** What is known of struct heap_memory. */
+enum heap_memory_known {
+	HEAP_MEMORY_RESIDENT = 1 << 0, /**< resident, swapped, proportional, own */
+	HEAP_MEMORY_ARENAS = 1 << 1,   /**< the arenas, also where there are none of them */
+	HEAP_MEMORY_OBJECTS = 1 << 2   /**< the objects by where they are */
+};
+
+/**
+ * Where the memory of the process is, in bytes if nothing else is said. What is resident was read
+ * just before the stop, but for arenas and stacks, just after it. A part of struct heap_facts.
+ */
+struct heap_memory {
+	uint64_t known; /**< enum heap_memory_known */
+	/** Without HEAP_MEMORY_ARENAS, arenas are among what is anonymous. */
+	uint64_t resident[HEAP_PLACES];
+	uint64_t swapped;
+	uint64_t proportional; /**< resident, of what n processes have the n-th part each */
+	uint64_t own;	       /**< resident, of what no other process has */
+	uint64_t arenas;       /**< number */
+	uint64_t arena_bytes;
+	uint64_t pool_size;
+	uint64_t pools;	     /**< in use, number */
+	uint64_t free_pools; /**< number */
+	uint64_t used;	     /**< blocks in use */
+	uint64_t free;	     /**< free blocks of pools in use */
+	/* Shallow sizes of all objects. */
+	uint64_t objects_inside;  /**< what of them is in arenas */
+	uint64_t objects_outside; /**< what is elsewhere: large ones, and what these own */
+	uint64_t objects_program; /**< in the data of the executable and of libraries */
+};
+
 /** About the capture. Fixed width, because a file holds it as it is. */
 struct heap_facts {
 	uint64_t pid;
@@ -179,6 +222,7 @@ struct heap_facts {
 	uint64_t damaged;     /**< references that led to no object and were left out */
 	struct heap_tally readings[HEAP_READINGS];
 	uint64_t from_core; /**< boolean: the process was a core file */
+	struct heap_memory memory;
 };
 
 /** Facts that are texts. */

@@ -118,6 +118,7 @@ void capture_close(struct capture *capture)
 	image_destroy(capture->live);
 	core_destroy(capture->core);
 	tracee_thread_array_deinit(&capture->threads);
+	smaps_deinit(&capture->smaps);
 	free(capture->note);
 	free(capture);
 }
@@ -175,11 +176,29 @@ static struct error *freeze(struct capture *capture, struct freeze *freeze,
 	return err;
 }
 
+/*
+ * Before the stop, which it therefore does not make longer, and before there is a clone, with which
+ * all memory would count as shared. Not every kernel has it.
+ */
+static struct error *read_residency(struct capture *capture)
+{
+	struct error *err;
+
+	smaps_deinit(&capture->smaps);
+	err = smaps_read(capture->task, &capture->smaps);
+	if (err && error_code(err) == ERROR_NO_MEMORY)
+		return err;
+	error_free(err);
+	return NULL;
+}
+
 static struct error *freeze_and_build(struct capture *capture, struct freeze *frozen,
 				      const struct capture_job *job)
 {
 	struct proc_status status;
 
+	if (job->needs_residency)
+		try_(read_residency(capture));
 	try_(proc_status_read(capture->task, &status));
 	try_(freeze(capture, frozen, job));
 	job->facts->resident = status.rss;

@@ -7,6 +7,7 @@
 
 #include "capture/capture.h"
 #include "freeze.h"
+#include "target/residency.h"
 
 struct capture {
 	pid_t pid;
@@ -18,8 +19,9 @@ struct capture {
 	struct py_runtime *runtime;
 	struct tracee *tracee;
 	struct tracee_thread_array threads; /**< of a job that asked for them */
-	enum capture_way way;		    /**< now: auto has become one of the others */
-	char *note;			    /**< see capture_take_note(); owned */
+	struct smaps smaps;   /**< before the stop, of a job that asked for it; empty: not known */
+	enum capture_way way; /**< now: auto has become one of the others */
+	char *note;	      /**< see capture_take_note(); owned */
 };
 
 struct capture_job {
@@ -27,6 +29,8 @@ struct capture_job {
 	bool needs_idle;
 	/** The registers of all threads are needed, in capture->threads. */
 	bool needs_threads;
+	/** What is resident of the process is wanted, in capture->smaps. */
+	bool needs_residency;
 	/** With the target running again; called again where an attempt was inconsistent. */
 	struct error *(*build)(void *ctx, struct capture *capture, const struct freeze *freeze);
 	void *ctx;

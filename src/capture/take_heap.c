@@ -6,6 +6,7 @@
 #include "capture_private.h"
 #include "describe.h"
 #include "heap/builder.h"
+#include "memory.h"
 #include "native.h"
 #include "python/frames.h"
 #include "python/walk.h"
@@ -24,6 +25,7 @@ struct taking {
 	struct addrmap names;	 /**< address of a name, in us or in the target -> its text */
 	struct u32_array labels; /**< PY_REF_KINDS labels for each text met as a name, 0: not yet */
 	struct heap_ref_array refs; /**< scratch */
+	struct memory *memory;	    /**< TAKEN_GRAPH: to be told of each object; borrowed */
 };
 
 static void taking_deinit(struct taking *taking)
@@ -69,6 +71,8 @@ static struct error *on_object(void *ctx, const struct py_object_event *event)
 		.body = event->body,
 	};
 
+	if (taking->memory)
+		memory_add_object(taking->memory, event->address, event->size);
 	return heap_builder_add_object(taking->builder, &object);
 }
 
@@ -242,14 +246,16 @@ static void forget(struct taking *taking)
 	heap_builder_clear(taking->builder);
 	addrmap_deinit(&taking->names);
 	memset(facts->readings, 0, sizeof(facts->readings));
+	facts->memory = (struct heap_memory){0};
 }
 
 static struct error *walk_graph(struct capture *capture, const struct freeze *freeze,
-				struct py_view *view, const struct py_sink *sink,
-				struct py_walk_stats *ret)
+				const struct py_sink *sink, struct py_walk_stats *ret)
 {
 	_cleanup_(traverse_deinit) struct traverse traverse = {0};
 	_cleanup_(native_deinit) struct native native = {0};
+	_cleanup_(memory_deinit) struct memory memory = {0};
+	struct taking *taking = sink->ctx;
 	struct py_graph_options options = {
 		.native = &native.python,
 		.values = capture->options.values,
@@ -257,9 +263,12 @@ static struct error *walk_graph(struct capture *capture, const struct freeze *fr
 	};
 
 	try_(native_init(&native, capture, freeze));
+	try_(memory_init(&memory, capture, taking->view, &native,
+			 &heap_builder_facts(taking->builder)->memory));
+	taking->memory = &memory;
 	try_(traverse_init(&traverse, freeze));
 	options.traverser = traverse_traverser(&traverse);
-	try_(python_graph(view, sink, &options, ret));
+	try_(python_graph(taking->view, sink, &options, ret));
 	if (traverse.reason)
 		capture_set_note(capture, "objects of types that are not known are read by guess: ",
 				 traverse.reason);
@@ -289,7 +298,7 @@ static struct error *build_heap(void *ctx, struct capture *capture, const struct
 	view_init(&view, capture->runtime, freeze->image);
 	taking->view = &view;
 	if (taking->what == TAKEN_GRAPH)
-		try_(walk_graph(capture, freeze, &view, &sink, &stats));
+		try_(walk_graph(capture, freeze, &sink, &stats));
 	else
 		try_(python_walk(&view, &sink, &stats));
 	facts->unsized = stats.unsized;
@@ -309,6 +318,7 @@ static struct error *take(struct capture *capture, enum taken what, struct heap 
 	struct capture_job job = {
 		.needs_idle = true,
 		.needs_threads = what == TAKEN_GRAPH,
+		.needs_residency = what == TAKEN_GRAPH,
 		.build = build_heap,
 		.ctx = &taking,
 	};

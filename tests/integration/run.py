@@ -16,6 +16,7 @@ import test_faults   # noqa: F401
 import test_graph    # noqa: F401
 import test_identity # noqa: F401
 import test_leaks    # noqa: F401
+import test_memory  # noqa: F401
 import test_oracle   # noqa: F401
 import test_probe   # noqa: F401
 import test_query    # noqa: F401

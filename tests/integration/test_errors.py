@@ -423,7 +423,8 @@ def man_page_lists_the_same_statuses(build):
 def refusals(process, foreign, folder):
     """What each command says of what it cannot do: arguments behind its name."""
     live = {"attach": ["--count", "1"], "types": [], "referrers": ["builtins.list"],
-            "paths": ["builtins.list"], "show": ["builtins.list"], "retained": [], "stacks": [],
+            "paths": ["builtins.list"], "show": ["builtins.list"], "retained": [], "memory": [],
+            "stacks": [],
             "doctor": [], "snapshot": ["-o", f"{folder}/out"], "export": ["-o", f"{folder}/out",
                                                                       "--format", "json"],
             "watch": ["--every", "1h", "-d", folder]}
@@ -435,7 +436,7 @@ def refusals(process, foreign, folder):
     for command, rest in live.items():
         if command not in ("doctor", "watch", "attach", "stacks"):
             yield 6, [command, process.pid, *rest, "--max-pause", "1us"]
-    files = {"info": [], "types": [], "diff": [f"{folder}/bad"], "retained": [],
+    files = {"info": [], "types": [], "diff": [f"{folder}/bad"], "retained": [], "memory": [],
              "leaks": [f"{folder}/bad"] * 2, "referrers": ["builtins.list"],
              "paths": ["builtins.list"], "show": ["builtins.list"],
              "query": ["SELECT 1 FROM objects"], "export": ["-o", f"{folder}/out", "--format", "json"]}

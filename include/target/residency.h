@@ -1,0 +1,48 @@
+/*
+ * What of a process's memory is resident: /proc/PID/smaps by mapping, /proc/PID/pagemap by page.
+ *
+ * The process is neither stopped nor changed. While either is read, the kernel may make its calls
+ * that map and unmap memory wait.
+ */
+#ifndef REFTRACKER_TARGET_RESIDENCY_H
+#define REFTRACKER_TARGET_RESIDENCY_H
+
+#include "target/proc.h"
+
+/** Bytes, as the kernel counts them. */
+struct residency {
+	uint64_t resident;
+	uint64_t swapped;
+	uint64_t proportional; /**< resident, of what n processes have the n-th part each */
+	uint64_t own;	       /**< resident, of what no other process has */
+};
+
+DEFINE_ARRAY(residency_array, struct residency)
+
+/** A zeroed one has no mappings. */
+struct smaps {
+	struct proc_maps maps;
+	struct residency_array of; /**< of each mapping */
+};
+
+void smaps_deinit(struct smaps *smaps);
+
+/** Parse the text of an smaps file. ERROR_BAD_DATA for one that makes no sense. */
+_must_check_ struct error *smaps_parse(const char *text, struct smaps *ret);
+
+/** Read and parse /proc/PID/smaps. ERROR_GONE, ERROR_DENIED; ERROR_OTHER where there is none. */
+_must_check_ struct error *smaps_read(pid_t pid, struct smaps *ret);
+
+/** A descriptor of /proc/PID/pagemap, returned; -1 where it cannot be had. */
+int pagemap_open(pid_t pid);
+
+/**
+ * How much of [@start, @end) is resident and how much swapped; a page of zeros that was never
+ * written to counts as resident. False where @pagemap does not say.
+ */
+bool pagemap_count(int pagemap, raddr_t start, raddr_t end, struct residency *ret);
+
+/** Bytes of the resident pages next to each other below @address and not below @least. */
+uint64_t pagemap_run_below(int pagemap, raddr_t least, raddr_t address);
+
+#endif

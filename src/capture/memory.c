@@ -1,0 +1,233 @@
+#include "memory.h"
+
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	/* Objects/obmalloc.c: SMALL_REQUEST_THRESHOLD; larger blocks are malloc's. */
+	LARGEST_BLOCK = 512
+};
+
+void memory_deinit(struct memory *memory)
+{
+	py_arenas_deinit(&memory->arenas);
+}
+
+/* Never 0, and as good as never the same for two files of a process. */
+static uint64_t file_key(const struct mapping *mapping)
+{
+	return (mapping->inode * UINT64_C(0x9E3779B97F4A7C15) ^ mapping->device) | 1;
+}
+
+/* A file of which any part is mapped as code is a program, all of it. */
+static struct error *find_programs(const struct mapping_array *maps, struct addrmap *ret)
+{
+	size_t i;
+
+	for (i = 0; i < maps->count; i++) {
+		if (maps->items[i].inode && (maps->items[i].flags & MAPPING_EXEC))
+			try_(addrmap_set(ret, file_key(&maps->items[i]), 1));
+	}
+	return NULL;
+}
+
+static bool has_prefix(const char *text, const char *prefix)
+{
+	return !strncmp(text, prefix, strlen(prefix));
+}
+
+static bool is_shared_memory(const struct mapping *mapping)
+{
+	const char *path = mapping->path;
+
+	return (mapping->flags & MAPPING_SHARED) &&
+	       (has_prefix(path, "/dev/shm/") || has_prefix(path, "/memfd:") ||
+		has_prefix(path, "/SYSV") || has_prefix(path, "/dev/zero") ||
+		has_prefix(path, "[anon_shmem"));
+}
+
+/* What the kernel names in brackets and is neither heap, nor stack, nor named by its user. */
+static bool is_of_kernel(const struct mapping *mapping)
+{
+	return mapping->path[0] == '[' && strcmp(mapping->path, "[heap]") != 0 &&
+	       !has_prefix(mapping->path, "[anon");
+}
+
+/* The writable data of a program, .bss included, that holds @address; NULL: none does. */
+static const struct py_native_area *find_data(const struct native *native, raddr_t address)
+{
+	const struct py_native_area *areas = native->areas.items;
+	size_t low = 0, high = native->areas.count;
+
+	/* Areas of data are sorted and stand before those of stacks. */
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (areas[middle].kind == PY_ROOT_DATA && areas[middle].start <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low && address < areas[low - 1].end ? &areas[low - 1] : NULL;
+}
+
+static bool is_bss(const struct native *native, const struct mapping *mapping)
+{
+	const struct py_native_area *area = find_data(native, mapping->start);
+
+	return area && mapping->end <= area->end;
+}
+
+static enum heap_place place_of(const struct native *native, const struct addrmap *programs,
+				const struct mapping *mapping)
+{
+	uint32_t is_program;
+
+	if (is_shared_memory(mapping))
+		return HEAP_PLACE_SHARED;
+	if (mapping->inode)
+		return addrmap_get(programs, file_key(mapping), &is_program) ? HEAP_PLACE_PROGRAM
+									     : HEAP_PLACE_FILES;
+	if (!strcmp(mapping->path, "[stack]"))
+		return HEAP_PLACE_STACKS;
+	if (is_of_kernel(mapping))
+		return HEAP_PLACE_KERNEL;
+	return is_bss(native, mapping) ? HEAP_PLACE_PROGRAM : HEAP_PLACE_ANONYMOUS;
+}
+
+static struct error *add_mappings(const struct memory *memory, const struct smaps *smaps)
+{
+	_cleanup_(addrmap_deinit) struct addrmap programs = {0};
+	const struct mapping_array *maps = &smaps->maps.list;
+	struct heap_memory *facts = memory->facts;
+	size_t i;
+
+	try_(find_programs(maps, &programs));
+	for (i = 0; i < maps->count; i++) {
+		const struct residency *of = &smaps->of.items[i];
+
+		facts->swapped += of->swapped;
+		facts->proportional += of->proportional;
+		facts->own += of->own;
+		if (of->resident)
+			facts->resident[place_of(memory->native, &programs, &maps->items[i])] +=
+				of->resident;
+	}
+	if (maps->count)
+		facts->known |= HEAP_MEMORY_RESIDENT;
+	return NULL;
+}
+
+/* What has been counted as anonymous is something else. */
+static void move(struct heap_memory *facts, enum heap_place to, uint64_t bytes)
+{
+	uint64_t *anonymous = &facts->resident[HEAP_PLACE_ANONYMOUS];
+
+	if (bytes > *anonymous)
+		bytes = *anonymous;
+	*anonymous -= bytes;
+	facts->resident[to] += bytes;
+}
+
+/*
+ * A stack is what the thread uses now, and what is resident below that without a gap: a guard page
+ * never is, whatever else may be mapped behind it.
+ */
+static void move_stack(const struct memory *memory, const struct smaps *smaps, int pagemap,
+		       const struct py_native_area *area)
+{
+	const struct mapping *mapping = proc_maps_find(&smaps->maps, area->start);
+	struct residency above;
+
+	if (!mapping || mapping->inode || mapping->path[0] == '[' ||
+	    !pagemap_count(pagemap, area->start, area->end, &above))
+		return;
+	move(memory->facts, HEAP_PLACE_STACKS,
+	     above.resident + pagemap_run_below(pagemap, mapping->start, area->start));
+}
+
+static void move_parts(const struct memory *memory, const struct smaps *smaps, int pagemap)
+{
+	const struct native_area_array *areas = &memory->native->areas;
+	const struct py_arena_array *arenas = &memory->arenas.list;
+	struct residency of;
+	size_t i;
+
+	for (i = 0; i < areas->count; i++) {
+		if (areas->items[i].kind == PY_ROOT_STACK)
+			move_stack(memory, smaps, pagemap, &areas->items[i]);
+	}
+	for (i = 0; i < arenas->count; i++) {
+		if (pagemap_count(pagemap, arenas->items[i].start, arenas->items[i].end, &of))
+			move(memory->facts, HEAP_PLACE_ARENAS, of.resident);
+	}
+}
+
+static struct error *find_resident(const struct memory *memory, const struct capture *capture)
+{
+	_cleanup_close_ int pagemap = -1;
+
+	try_(add_mappings(memory, &capture->smaps));
+	if (!(memory->facts->known & HEAP_MEMORY_RESIDENT))
+		return NULL;
+	pagemap = pagemap_open(capture->task);
+	if (pagemap < 0)
+		memory->facts->known &= ~(uint64_t)HEAP_MEMORY_ARENAS;
+	else
+		move_parts(memory, &capture->smaps, pagemap);
+	return NULL;
+}
+
+static struct error *find_arenas(struct memory *memory, struct py_view *view)
+{
+	const struct py_arenas *arenas = &memory->arenas;
+	const struct py_native_area *data = find_data(memory->native, view->runtime->address);
+	struct heap_memory *facts = memory->facts;
+	struct error *err;
+
+	err = python_arenas(view, data ? data->start : 0, data ? data->end : 0, &memory->arenas);
+	if (error_catch(&err, ERROR_UNSUPPORTED) || error_catch(&err, ERROR_BAD_DATA))
+		return NULL;
+	try_(err);
+	facts->known |= HEAP_MEMORY_ARENAS;
+	facts->arenas = arenas->list.count;
+	facts->arena_bytes = arenas->bytes;
+	facts->pool_size = arenas->pool_size;
+	facts->pools = arenas->pools;
+	facts->free_pools = arenas->free_pools;
+	facts->used = arenas->used;
+	facts->free = arenas->free;
+	return NULL;
+}
+
+struct error *memory_init(struct memory *memory, const struct capture *capture,
+			  struct py_view *view, const struct native *native,
+			  struct heap_memory *facts)
+{
+	memory->native = native;
+	memory->facts = facts;
+	try_(find_arenas(memory, view));
+	try_(find_resident(memory, capture));
+	facts->known |= HEAP_MEMORY_OBJECTS;
+	return NULL;
+}
+
+/*
+ * An object in an arena fills its block at most; what it owns beyond that is in other blocks, or,
+ * where it is larger than any, outside.
+ */
+void memory_add_object(struct memory *memory, raddr_t address, uint64_t size)
+{
+	uint64_t block = py_arenas_block(&memory->arenas, address);
+	struct heap_memory *facts = memory->facts;
+
+	if (block && size <= block + LARGEST_BLOCK)
+		facts->objects_inside += size;
+	else if (block) {
+		facts->objects_inside += block;
+		facts->objects_outside += size - block;
+	} else if (find_data(memory->native, address))
+		facts->objects_program += size;
+	else
+		facts->objects_outside += size;
+}

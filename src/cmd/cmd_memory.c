@@ -1,0 +1,70 @@
+/*
+ * reftracker memory: where the resident memory goes, and what of it has grown.
+ */
+#include "cmd/source.h"
+#include "report/memory.h"
+
+struct memory_values {
+	struct capture_values capture;
+};
+
+static const struct memory_values defaults = {.capture = CAPTURE_DEFAULTS};
+
+static const struct option options[] = {
+	CAPTURE_OPTIONS(struct memory_values, capture),
+	{0},
+};
+
+static struct error *check_known(const struct heap *heap, const char *what)
+{
+	if (memory_known(&heap->facts.memory))
+		return NULL;
+	return error_create(ERROR_OTHER, "%s: what is resident is not known%s", what,
+			    heap->facts.from_core ? ": a core file does not say" : "");
+}
+
+static const char *source_name(const struct command_context *context)
+{
+	if (context->core.path)
+		return context->core.path;
+	return context->file ? context->file : "the process";
+}
+
+/* One source, or a file and another one that is later. */
+static struct error *run(struct command_context *context)
+{
+	const struct memory_values *values = context->values;
+	const struct arguments *more = &context->arguments;
+	_cleanup_heap_ struct heap *first = NULL;
+	_cleanup_heap_ struct heap *second = NULL;
+
+	if (more->count > 1 || (more->count && !context->file))
+		return error_create(ERROR_USAGE,
+				    "one PID or FILE, or two FILEs in the order of time");
+	try_(source_open(context, &values->capture, SOURCE_GRAPH, &first));
+	try_(check_known(first, source_name(context)));
+	if (more->count) {
+		try_(source_open_file(more->items[0], SOURCE_GRAPH, &second));
+		try_(check_known(second, more->items[0]));
+	}
+	try_(command_open_output(context));
+	return report_memory(&context->style, second ? first : NULL, second ? second : first);
+}
+
+const struct command cmd_memory = {
+	.name = "memory",
+	.usage = "PID|FILE [FILE]",
+	.summary = "where the resident memory goes: objects, free in allocators, native code",
+	.description =
+		"Parts that add up to what is resident: Python objects, what is free between\n"
+		"them in the arenas of CPython's allocator (fragmentation), large objects and\n"
+		"buffers, other anonymous memory (native code, or free in malloc), stacks, files,\n"
+		"shared memory. Of two snapshots the change as well: whether objects grow at "
+		"all, or\n"
+		"something that no search among objects will find.",
+	.options = options,
+	.values_size = sizeof(struct memory_values),
+	.defaults = &defaults,
+	.flags = COMMAND_SOURCE | COMMAND_REPORT | COMMAND_ARGUMENTS,
+	.run = run,
+};

@@ -1,0 +1,169 @@
+#include "target/residency.h"
+
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	ENTRIES_AT_ONCE = 4096
+};
+
+/* Documentation/admin-guide/mm/pagemap.rst */
+#define PAGEMAP_PRESENT (UINT64_C(1) << 63)
+#define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
+
+void smaps_deinit(struct smaps *smaps)
+{
+	proc_maps_deinit(&smaps->maps);
+	residency_array_deinit(&smaps->of);
+}
+
+/* The lines of a mapping begin with a capital letter, its head with a hexadecimal number. */
+static bool is_head(const char *line)
+{
+	return (*line >= '0' && *line <= '9') || (*line >= 'a' && *line <= 'f');
+}
+
+/* "Rss:                 4 kB"; what is not asked for is passed over. */
+static void take_line(const char *line, size_t length, struct residency *to)
+{
+	const struct {
+		const char *key;
+		uint64_t *value;
+	} keys[] = {
+		{"Rss:", &to->resident},      {"Pss:", &to->proportional},  {"Swap:", &to->swapped},
+		{"Private_Clean:", &to->own}, {"Private_Dirty:", &to->own},
+	};
+	uint64_t value;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(keys); i++) {
+		size_t key = strlen(keys[i].key);
+
+		if (length <= key || strncmp(line, keys[i].key, key) != 0)
+			continue;
+		if (sscanf(line + key, "%" SCNu64, &value) == 1)
+			*keys[i].value += value * 1024;
+		return;
+	}
+}
+
+/* @heads: room for all lines; becomes the text of a maps file. */
+static struct error *parse(const char *text, char *heads, struct smaps *smaps)
+{
+	while (*text) {
+		size_t length = strcspn(text, "\n");
+
+		if (is_head(text)) {
+			heads = mempcpy(heads, text, length);
+			*heads++ = '\n';
+			try_(residency_array_append(&smaps->of, (struct residency){0}));
+		} else if (smaps->of.count) {
+			take_line(text, length, &smaps->of.items[smaps->of.count - 1]);
+		}
+		text += length + (text[length] == '\n');
+	}
+	*heads = '\0';
+	return NULL;
+}
+
+struct error *smaps_parse(const char *text, struct smaps *ret)
+{
+	_cleanup_(smaps_deinit) struct smaps smaps = {0};
+	_cleanup_free_ char *heads = malloc(strlen(text) + 2);
+
+	if (!heads)
+		return &error_no_memory;
+	try_(parse(text, heads, &smaps));
+	try_(proc_maps_parse(heads, &smaps.maps));
+	*ret = smaps;
+	smaps = (struct smaps){0};
+	return NULL;
+}
+
+struct error *smaps_read(pid_t pid, struct smaps *ret)
+{
+	_cleanup_free_ char *text = NULL;
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/smaps", (int)pid);
+	try_(file_read(path, &text, NULL));
+	return smaps_parse(text, ret);
+}
+
+int pagemap_open(pid_t pid)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)pid);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* Of the kernel's: an entry of pagemap stands for one. */
+static raddr_t page_size(void)
+{
+	return (raddr_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Entries of the pages from number @first on, at most @count. How many there are; 0: none. */
+static size_t read_entries(int pagemap, raddr_t first, size_t count, uint64_t *entries)
+{
+	ssize_t n;
+
+	if (count > ENTRIES_AT_ONCE)
+		count = ENTRIES_AT_ONCE;
+	n = pread(pagemap, entries, count * sizeof(*entries), (off_t)(first * sizeof(*entries)));
+	return n < 0 ? 0 : (size_t)n / sizeof(*entries);
+}
+
+bool pagemap_count(int pagemap, raddr_t start, raddr_t end, struct residency *ret)
+{
+	uint64_t entries[ENTRIES_AT_ONCE];
+	const raddr_t page = page_size();
+	raddr_t at = start / page, last = (end + page - 1) / page;
+	struct residency sum = {0};
+
+	while (at < last) {
+		size_t n = read_entries(pagemap, at, (size_t)(last - at), entries), i;
+
+		if (!n)
+			return false;
+		for (i = 0; i < n; i++) {
+			if (entries[i] & PAGEMAP_PRESENT)
+				sum.resident += page;
+			else if (entries[i] & PAGEMAP_SWAPPED)
+				sum.swapped += page;
+		}
+		at += n;
+	}
+	*ret = sum;
+	return true;
+}
+
+uint64_t pagemap_run_below(int pagemap, raddr_t least, raddr_t address)
+{
+	uint64_t entries[ENTRIES_AT_ONCE];
+	const raddr_t page = page_size();
+	raddr_t at = address / page, first = (least + page - 1) / page;
+	uint64_t run = 0;
+
+	while (at > first) {
+		size_t want = at - first < ENTRIES_AT_ONCE ? (size_t)(at - first) : ENTRIES_AT_ONCE;
+		size_t n = read_entries(pagemap, at - want, want, entries), i;
+
+		if (n != want)
+			break;
+		for (i = n; i && entries[i - 1] & PAGEMAP_PRESENT; i--)
+			run += page;
+		if (i)
+			break;
+		at -= n;
+	}
+	return run;
+}
