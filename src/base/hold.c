@@ -2,7 +2,8 @@
 
 #include "base/compiler.h"
 
-/* Not those by which the processor or the C library says that this process itself has gone wrong. */
+/* Not those by which the processor or the C library says that this process itself has gone wrong.
+ */
 static const int never_held[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
 static const int suspending[] = {SIGTSTP, SIGTTIN, SIGTTOU};
 
