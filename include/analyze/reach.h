@@ -42,6 +42,9 @@ _must_check_ struct error *reach_make(const struct heap *heap, const struct reac
 				      struct reach *ret);
 void reach_deinit(struct reach *reach);
 
+/** Free the order, where only the chains are still needed. */
+void reach_forget_order(struct reach *reach);
+
 /** Whether a reference is one with a meaning to the programmer, see above. Weak ones are not. */
 bool reach_is_plain(const struct heap *heap, size_t ref);
 

@@ -1,5 +1,6 @@
 #include "leaks_private.h"
 
+#include "analyze/dominators.h"
 #include "analyze/identity.h"
 #include "analyze/path.h"
 #include "base/progress.h"
@@ -18,7 +19,6 @@ static void search_deinit(struct leaks_search *search)
 	places_deinit(&search->places);
 	reach_deinit(&search->reach);
 	placement_deinit(&search->placement);
-	dominators_deinit(&search->dominators);
 	free(search->group_of);
 	leaks_first_array_deinit(&search->firsts);
 	u32_array_deinit(&search->group_at);
@@ -280,10 +280,16 @@ static struct error *count_places(struct leaks_search *search)
 	return count_heap(search, k, &search->reach, search->born.items);
 }
 
-/* What the first objects of each group retain, where one is not behind another one of its group. */
-static struct error *sum_retained(struct leaks_search *search)
+/* Dominators need most memory: what has done its work goes first. */
+static void forget_search(struct leaks_search *search)
 {
-	const struct dominators *d = &search->dominators;
+	u32_array_deinit(&search->seen);
+	reach_forget_order(&search->reach);
+}
+
+/* What the first objects of each group retain, where one is not behind another one of its group. */
+static struct error *sum_covered(struct leaks_search *search, const struct dominators *d)
+{
 	size_t vertices = d->object_count + d->thread_count, i;
 	_cleanup_free_ uint32_t *cover = malloc((vertices + 1) * sizeof(*cover));
 	_cleanup_free_ uint64_t *is_first = calloc(vertices / 64 + 1, sizeof(*is_first));
@@ -306,6 +312,14 @@ static struct error *sum_retained(struct leaks_search *search)
 		cover[v] = search->group_of[v];
 	}
 	return NULL;
+}
+
+static struct error *sum_retained(struct leaks_search *search)
+{
+	_cleanup_(dominators_deinit) struct dominators dominators = {0};
+
+	try_(dominators_make(search->heap, &dominators));
+	return sum_covered(search, &dominators);
 }
 
 /* The owner of the attributes, where an object is the dict in which they are. */
@@ -432,7 +446,7 @@ static struct error *find(struct leaks_search *search)
 	try_(place_persistent(search));
 	try_(count_places(search));
 	try_(make_groups(search));
-	try_(dominators_make(search->heap, &search->dominators));
+	forget_search(search);
 	try_(sum_retained(search));
 	try_(find_holders(search));
 	try_(leaks_complete(search));

@@ -5,7 +5,6 @@
 #ifndef REFTRACKER_ANALYZE_LEAKS_PRIVATE_H
 #define REFTRACKER_ANALYZE_LEAKS_PRIVATE_H
 
-#include "analyze/dominators.h"
 #include "analyze/leaks.h"
 #include "places.h"
 
@@ -28,9 +27,8 @@ struct leaks_search {
 	struct u32_array seen;
 	uint64_t *stayed; /**< objects in each place that are of its own group */
 	struct places places;
-	struct reach reach; /**< of the last heap, as the two below */
+	struct reach reach; /**< of the last heap, as what is below; in the end without its order */
 	struct placement placement;
-	struct dominators dominators;
 	uint32_t *
 		group_of; /**< of each object of the last heap that persists; else LEAKS_NO_GROUP */
 	struct leaks_first_array firsts;

@@ -250,6 +250,13 @@ struct error *reach_make(const struct heap *heap, const struct reach_without *wi
 	return NULL;
 }
 
+void reach_forget_order(struct reach *reach)
+{
+	free(reach->order);
+	reach->order = NULL;
+	reach->count = 0;
+}
+
 void reach_deinit(struct reach *reach)
 {
 	free(reach->via);

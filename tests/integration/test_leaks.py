@@ -2,6 +2,7 @@
 that does not; retainers and retained sizes against what the program itself knows."""
 import json
 import os
+import random
 import re
 
 from harness import Target, check, interpreters, test, version_key
@@ -34,6 +35,11 @@ def chosen():
     return own + others[:1] + others[-1:]
 
 
+def one_of_each():
+    """One interpreter of each version."""
+    return {one.version: one for one in interpreters()}.values()
+
+
 def start(interpreter, script):
     target = Target(interpreter, f"leaks/{script}.py", ready=False, beside=("leaks/steps.py",))
     check(target.process.stdout.readline().strip() == "ready", f"{script} does not start")
@@ -63,7 +69,7 @@ def is_right(document, wanted):
 def leaks_names_the_holder(build):
     """The first group is the place that leaks, in at least 11 of 12 ways."""
     right = 0
-    for interpreter in chosen():
+    for interpreter in one_of_each():
         wrong = {}
         for script, wanted in SCENARIOS.items():
             with start(interpreter, script) as target:
@@ -130,6 +136,87 @@ def retained_by_task_says_what_each_task_holds(build):
     return cases
 
 
+FIRST_RANK = ("module", "frame", "interpreter", "thread", "static")
+RANKS = (FIRST_RANK, ("unexplained", "data", "stack"), ("interned",))
+
+
+class Graph:
+    """What export wrote, and who is alive in it by the simplest of means."""
+
+    def __init__(self, file):
+        self.sizes, self.retained, self.addresses = [], [], []
+        numbers, roots = {}, []
+        with open(file, encoding="utf-8") as lines:
+            next(lines)
+            for line in map(json.loads, lines):
+                if "object" in line:
+                    numbers[line["object"]] = len(self.sizes)
+                    self.addresses.append(line["object"])
+                    self.sizes.append(line["size"])
+                    self.retained.append(line["retained"])
+                    continue
+                if "root" in line:
+                    roots.append((line["root"], numbers[line["target"]]))
+                    self.targets = [[] for _ in self.sizes]
+                elif line["reference"] != "weak":
+                    self.targets[numbers[line["source"]]].append(numbers[line["target"]])
+        self.seeds = self.choose_seeds(roots)
+
+    def choose_seeds(self, roots):
+        """Roots count where no better ones reach their targets; then what nothing reaches does."""
+        seeds = []
+        for kinds in RANKS:
+            alive = self.alive(seeds)
+            seeds += [target for kind, target in roots if kind in kinds and not alive[target]]
+        self.reached = self.alive(seeds)
+        return seeds + [i for i, reached in enumerate(self.reached) if not reached]
+
+    def alive(self, seeds, without=None):
+        """A byte for each object: whether one of the seeds reaches it."""
+        seen = bytearray(len(self.sizes))
+        if without is not None:
+            seen[without] = 1
+        stack = []
+        for seed in seeds:
+            if not seen[seed]:
+                seen[seed] = 1
+                stack.append(seed)
+        while stack:
+            for target in self.targets[stack.pop()]:
+                if not seen[target]:
+                    seen[target] = 1
+                    stack.append(target)
+        if without is not None:
+            seen[without] = 0
+        return seen
+
+    def freed_without(self, number):
+        alive = self.alive(self.seeds, number)
+        return sum(size for size, lives in zip(self.sizes, alive) if not lives)
+
+
+@test
+def retained_is_what_goes_with_an_object(build):
+    """Of a real heap, for some hundred objects: take one away, and look who is still reached."""
+    checked = 0
+    for interpreter in chosen():
+        with Target(interpreter, "holders.py") as target:
+            file = f"{target.work}/graph.json"
+            build.ok("export", target.pid, "--format", "json", "--retained", "-o", file)
+            graph = Graph(file)
+        reached = [i for i, reached in enumerate(graph.reached) if reached]
+        check(len(reached) > 10000, f"{len(reached)} objects")
+        largest = sorted(reached, key=lambda i: -graph.retained[i])[:30]
+        more = [i for i in reached if graph.retained[i] > graph.sizes[i]]
+        for number in {*largest, *random.Random(1).sample(more, 20),
+                       *random.Random(2).sample(reached, 10)}:
+            freed = graph.freed_without(number)
+            check(freed == graph.retained[number], f"{interpreter.name}: "
+                  f"{graph.addresses[number]}: {graph.retained[number]}, not {freed}")
+            checked += 1
+    return checked
+
+
 def paths_to(build, snapshot, address):
     return json.loads(build.ok("paths", "--json", "-n", "0", snapshot, address))["paths"]
 
@@ -151,7 +238,7 @@ def refuse_edges(target, path):
 def paths_are_edges_of_the_live_process(build):
     """Each edge of each path exists: the process itself looks, for 29 ways to hold an object."""
     checked = 0
-    for interpreter in {one.version: one for one in interpreters()}.values():
+    for interpreter in one_of_each():
         with Target(interpreter, "holders.py") as target:
             snapshot = f"{target.work}/one.snapshot"
             build.ok("snapshot", target.pid, "-o", snapshot)
@@ -185,7 +272,7 @@ def clean_service_has_no_suspect(build):
 def what_fills_up_is_no_suspect(build):
     """A deque and an lru_cache with limits are not named before they are full; a list is."""
     cases = 0
-    for interpreter in {one.version: one for one in interpreters()}.values():
+    for interpreter in one_of_each():
         with start(interpreter, "filling_caches") as target:
             files = series(build, target)
             groups = json.loads(build.ok("leaks", "--json", *files))["groups"]

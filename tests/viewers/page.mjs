@@ -98,6 +98,13 @@ try {
     await narrow.close()
   })
 
+  await check('marks_of_an_axis_differ', async () => {
+    const axes = await page.$$eval('#charts svg', charts => charts.map(chart =>
+      [...chart.querySelectorAll('.grid + text')].map(text => text.textContent)))
+    for (const marks of axes)
+      assert.ok(marks.length > 1 && new Set(marks).size === marks.length, marks.join())
+  })
+
   await check('no_complaint_and_no_request', async () => assert.deepEqual(page.complaints, []))
 
   for (const [name, width, height] of folder ? [['wide', 1280, 900], ['narrow', 390, 844]] : []) {

@@ -28,11 +28,11 @@ function draw(tag, props, ...children) {
 
 const count = n => n.toLocaleString('en');
 
-function bytes(n) {
+function bytes(n, digits = 1) {
 	const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 	let i = 0, value = Math.abs(n);
 	while (value >= 1023.95 && i + 1 < units.length) { value /= 1024; i++; }
-	return (n < 0 ? '\u2212' : '') + value.toFixed(i ? 1 : 0) + '\u00a0' + units[i];
+	return (n < 0 ? '\u2212' : '') + value.toFixed(i ? digits : 0) + '\u00a0' + units[i];
 }
 
 const signed = (n, show) => n > 0 ? '+' + show(n) : n < 0 ? '\u2212' + show(-n) : '0';
@@ -72,7 +72,7 @@ function showHead() {
 		now.resident && [bytes(now.resident), 'resident'],
 		several && [signed(now.objects - first.objects, count), 'objects since the first snapshot'],
 		several && [signed(now.bytes - first.bytes, bytes), 'bytes since the first snapshot'],
-		data.leaks && [count(data.leaks.groups.length), 'suspects', data.leaks.groups.length ? 'bad' : ''],
+		data.leaks && [count(data.leaks.groups.length), data.leaks.groups.length === 1 ? 'suspect' : 'suspects', data.leaks.groups.length ? 'bad' : ''],
 	].filter(Boolean);
 	$('tiles').append(...tiles.map(([value, what, tone]) =>
 		make('div', { class: `tile ${tone || ''}` }, make('b', null, value), make('span', null, what))));
@@ -112,6 +112,14 @@ function ticks(low, high, base) {
 	return list;
 }
 
+/* As few digits as tell them apart. */
+function labels(marks, show) {
+	for (let digits = 1; ; digits++) {
+		const texts = marks.map(mark => show(mark, digits));
+		if (digits === 6 || new Set(texts).size === texts.length) return texts;
+	}
+}
+
 function chart(title, values, show, base) {
 	const width = 520, height = 200, left = 74, right = 14, top = 12, bottom = 26;
 	const marks = ticks(Math.min(...values), Math.max(...values), base);
@@ -123,17 +131,18 @@ function chart(title, values, show, base) {
 		viewBox: `0 0 ${width} ${height}`, role: 'img',
 		'aria-label': `${title}: from ${show(values[0])} to ${show(values[last])}`,
 	});
-	for (const mark of marks) {
+	const texts = labels(marks, show);
+	marks.forEach((mark, i) => {
 		picture.append(draw('line', { class: 'grid', x1: left, x2: width - right, y1: y(mark), y2: y(mark) }));
-		picture.append(draw('text', { x: left - 8, y: y(mark) + 4, 'text-anchor': 'end' }, show(mark)));
-	}
+		picture.append(draw('text', { x: left - 8, y: y(mark) + 4, 'text-anchor': 'end' }, texts[i]));
+	});
 	picture.append(draw('text', { x: left, y: height - 6 }, '0 s'));
 	picture.append(draw('text', { x: width - right, y: height - 6, 'text-anchor': 'end' }, duration(range)));
 	picture.append(draw('polyline', { class: 'series', points: line(values.map((v, i) => [x(i), y(v)])) }));
 	values.forEach((value, i) => picture.append(
 		draw('circle', { class: 'dot', cx: x(i), cy: y(value), r: 3.5 },
 			draw('title', null, `${data.snapshots[i].name}: ${show(value)}`))));
-	return make('figure', { class: 'chart' }, make('figcaption', { class: 'note' }, low > 0 ? `${title} (from ${show(low)}, not from 0)` : title), picture);
+	return make('figure', { class: 'chart' }, make('figcaption', { class: 'note' }, low > 0 ? `${title} (from ${texts[0]}, not from 0)` : title), picture);
 }
 
 function showGrowth() {
@@ -197,7 +206,7 @@ function showSuspects() {
 	const rest = data.leaks.not_explained;
 	if (rest && rest.count)
 		list.append(make('p', { class: 'note' },
-			`${many(rest.count, 'object', 'objects')} (${bytes(rest.size)}) persist and belong to no suspect: set up once, or little.`));
+			`${many(rest.count, 'object', 'objects')} (${bytes(rest.size)}) ${rest.count === 1 ? 'persists and belongs' : 'persist and belong'} to no suspect: set up once, with a limit, or little.`));
 }
 
 /* --- what keeps memory alive --- */
