@@ -3,7 +3,7 @@
 
 #include "base/block.h"
 #include "base/progress.h"
-#include "base/radix.h"
+#include "base/ranks.h"
 #include "base/strtab.h"
 
 #include <stdlib.h>
@@ -340,88 +340,72 @@ struct error *heap_builder_set_limit(struct heap_builder *builder, uint32_t obje
 	return big_array_append(&builder->columns.limits, item);
 }
 
-/* The order of addresses, both ways. */
+/* The order of addresses. */
 struct order {
 	size_t count;
-	uint32_t *old_of; /**< new id -> number of adding; owned */
 	uint32_t *new_of; /**< number of adding -> new id; owned */
 };
 
 static void order_deinit(struct order *order)
 {
-	free(order->old_of);
 	free(order->new_of);
 }
 
-/* Lay the sorted addresses out: lower halves, and where the upper halves change. */
-static struct error *place_addresses(struct columns *columns, const struct radix_row *rows,
-				     size_t count)
+static struct error *rank_addresses(const struct u64_array *addresses, struct ranks *ranks)
+{
+	bool new;
+	size_t i;
+
+	for (i = 0; i < addresses->count; i++) {
+		try_(ranks_add(ranks, addresses->items[i], &new));
+		if (!new)
+			return error_create(ERROR_INCONSISTENT,
+					    "an object is on two lists at once");
+	}
+	return ranks_seal(ranks);
+}
+
+/* Where the upper halves of addresses change. */
+static struct error *place_segments(struct columns *columns, const struct ranks *ranks)
 {
 	struct heap_segment segment = {0};
 	size_t i;
 
-	columns->address_low.count = 0;
 	columns->segments.count = 0;
-	try_(u32_array_reserve(&columns->address_low, count));
-	for (i = 0; i < count; i++) {
-		raddr_t address = rows[i].key;
-		uint32_t high = (uint32_t)(address >> HEAP_ADDRESS_BITS);
+	for (i = 0; i < ranks->regions.count; i++) {
+		const struct ranks_region *region = ranks->regions.items[i];
+		uint32_t high = (uint32_t)(region->start >> HEAP_ADDRESS_BITS);
 
-		if (i && address == rows[i - 1].key)
-			return error_create(ERROR_INCONSISTENT,
-					    "an object is on two lists at once");
-		if (!i || high != segment.high) {
-			segment = (struct heap_segment){.first = (uint32_t)i, .high = high};
-			try_(segment_array_append(&columns->segments, segment));
-		}
-		columns->address_low.items[i] = (uint32_t)(address >> HEAP_ALIGN_BITS);
-	}
-	columns->address_low.count = count;
-	return NULL;
-}
-
-static struct error *set_order(const struct radix_row *rows, size_t count, struct order *order)
-{
-	size_t i;
-
-	order->count = count;
-	order->old_of = block_alloc((count + 1) * sizeof(uint32_t));
-	order->new_of = block_alloc((count + 1) * sizeof(uint32_t));
-	if (!order->old_of || !order->new_of)
-		return &error_no_memory;
-	for (i = 0; i < count; i++) {
-		order->old_of[i] = rows[i].value;
-		order->new_of[rows[i].value] = (uint32_t)i;
+		if (i && high == segment.high)
+			continue;
+		segment = (struct heap_segment){.first = region->before[0], .high = high};
+		try_(segment_array_append(&columns->segments, segment));
 	}
 	return NULL;
 }
 
-static void sort_rows(struct radix_row *rows, size_t count, struct radix_row *scratch)
-{
-	radix_sort(rows, count, scratch);
-	free(scratch);
-}
-
-/*
- * Here a builder needs most memory: what is not needed any more goes before the next is asked for.
- */
 static struct error *sort_addresses(struct heap_builder *builder, struct order *order)
 {
-	size_t n = builder->address.count, i;
-	_cleanup_free_ struct radix_row *rows = block_alloc((n + 1) * sizeof(*rows));
-	struct radix_row *scratch;
+	struct u32_array *low = &builder->columns.address_low;
+	_cleanup_(ranks_deinit) struct ranks ranks = {0};
+	size_t i;
 
-	if (!rows)
+	order->count = builder->address.count;
+	try_(rank_addresses(&builder->address, &ranks));
+	try_(place_segments(&builder->columns, &ranks));
+	order->new_of = block_alloc((order->count + 1) * sizeof(uint32_t));
+	if (!order->new_of)
 		return &error_no_memory;
-	for (i = 0; i < n; i++)
-		rows[i] = (struct radix_row){builder->address.items[i], (uint32_t)i};
+	try_(u32_array_reserve(low, order->count));
+	for (i = 0; i < order->count; i++) {
+		raddr_t address = builder->address.items[i];
+
+		order->new_of[i] = ranks_get(&ranks, address);
+		low->items[order->new_of[i]] = (uint32_t)(address >> HEAP_ALIGN_BITS);
+	}
+	low->count = order->count;
 	u64_array_deinit(&builder->address);
-	scratch = block_alloc((n + 1) * sizeof(*scratch));
-	if (!scratch)
-		return &error_no_memory;
-	sort_rows(rows, n, scratch);
-	try_(place_addresses(&builder->columns, rows, n));
-	return set_order(rows, n, order);
+	return NULL;
 }
 
 static struct error *reorder_u32(struct u32_array *column, const struct order *order)
@@ -431,7 +415,7 @@ static struct error *reorder_u32(struct u32_array *column, const struct order *o
 
 	try_(u32_array_reserve(&sorted, order->count));
 	for (i = 0; i < order->count; i++)
-		sorted.items[i] = column->items[order->old_of[i]];
+		sorted.items[order->new_of[i]] = column->items[i];
 	sorted.count = order->count;
 	u32_array_deinit(column);
 	*column = sorted;
@@ -445,7 +429,7 @@ static struct error *reorder_u16(struct u16_array *column, const struct order *o
 
 	try_(u16_array_reserve(&sorted, order->count));
 	for (i = 0; i < order->count; i++)
-		sorted.items[i] = column->items[order->old_of[i]];
+		sorted.items[order->new_of[i]] = column->items[i];
 	sorted.count = order->count;
 	u16_array_deinit(column);
 	*column = sorted;
@@ -522,12 +506,12 @@ static struct error *reorder_tracked(struct columns *columns, const struct order
 
 	try_(mark_tracked(columns, order));
 	place_lists(columns);
-	rows.old_of = calloc(n + 1, sizeof(uint32_t));
-	if (!rows.old_of)
+	rows.new_of = block_alloc((n + 1) * sizeof(uint32_t));
+	if (!rows.new_of)
 		return &error_no_memory;
 	for (i = 0; i < n; i++)
-		rows.old_of[tracked_row(columns, order->new_of[tracked->object.items[i]])] =
-			(uint32_t)i;
+		rows.new_of[i] = (uint32_t)tracked_row(columns,
+						       order->new_of[tracked->object.items[i]]);
 	u32_array_deinit(&tracked->object);
 	try_(reorder_u32(&tracked->place, &rows));
 	return reorder_u32(&tracked->body, &rows);
@@ -538,19 +522,25 @@ static struct error *bad_target(void)
 	return error_create(ERROR_BAD_DATA, "a reference to an object that is not there");
 }
 
+static uint32_t refs_of(const struct columns *columns, size_t i)
+{
+	return columns->ref_start.items[i + 1] - columns->ref_start.items[i];
+}
+
 /* Where the references of each object begin after the sorting. */
 static struct error *new_starts(const struct columns *columns, const struct order *order,
 				struct u32_array *ret)
 {
-	uint32_t next = 0;
+	uint32_t next = 0, count;
 	size_t i;
 
 	try_(u32_array_reserve(ret, order->count + 1));
+	for (i = 0; i < order->count; i++)
+		ret->items[order->new_of[i]] = refs_of(columns, i);
 	for (i = 0; i < order->count; i++) {
-		const uint32_t *old = columns->ref_start.items + order->old_of[i];
-
+		count = ret->items[i];
 		ret->items[i] = next;
-		next += *(old + 1) - *old;
+		next += count;
 	}
 	ret->items[order->count] = next;
 	ret->count = order->count + 1;
@@ -576,36 +566,40 @@ static void reorder_big_labels(struct columns *columns, const struct order *orde
 		      sizeof(*columns->big_labels.items), compare_big);
 }
 
+static bool move_targets(const struct columns *columns, const struct order *order,
+			 const struct u32_array *starts, uint32_t *targets)
+{
+	const uint32_t *from = columns->ref_target.items;
+	size_t i;
+	uint32_t k;
+
+	for (i = 0; i < order->count; i++) {
+		uint32_t *to = targets + starts->items[order->new_of[i]];
+		uint32_t n = refs_of(columns, i);
+
+		for (k = 0; k < n; k++, from++) {
+			if (*from >= order->count)
+				return false;
+			to[k] = order->new_of[*from];
+		}
+	}
+	return true;
+}
+
 static struct error *reorder_targets(struct columns *columns, const struct order *order,
 				     const struct u32_array *starts)
 {
-	struct u32_array targets = {0};
-	struct error *err;
-	size_t i, k;
+	_cleanup_(u32_array_deinit) struct u32_array targets = {0};
 
 	if (!columns->ref_target.count)
 		return NULL;
-	err = u32_array_reserve(&targets, columns->ref_target.count);
-	for (i = 0; i < order->count && !err; i++) {
-		const uint32_t *from = columns->ref_target.items +
-				       columns->ref_start.items[order->old_of[i]];
-		uint32_t *to = targets.items + starts->items[i];
-		size_t n = starts->items[i + 1] - starts->items[i];
-
-		for (k = 0; k < n && !err; k++) {
-			if (from[k] >= order->count)
-				err = bad_target();
-			else
-				to[k] = order->new_of[from[k]];
-		}
-	}
-	if (err) {
-		u32_array_deinit(&targets);
-		return err;
-	}
+	try_(u32_array_reserve(&targets, columns->ref_target.count));
+	if (!move_targets(columns, order, starts, targets.items))
+		return bad_target();
 	targets.count = columns->ref_target.count;
 	u32_array_deinit(&columns->ref_target);
 	columns->ref_target = targets;
+	targets = (struct u32_array){0};
 	return NULL;
 }
 
@@ -613,17 +607,17 @@ static struct error *reorder_labels(struct columns *columns, const struct order 
 				    const struct u32_array *starts)
 {
 	struct u16_array labels = {0};
+	const uint16_t *from = columns->ref_label.items;
 	size_t i;
+	uint32_t k;
 
 	try_(u16_array_reserve(&labels, columns->ref_label.count));
 	for (i = 0; i < order->count; i++) {
-		uint32_t n = starts->items[i + 1] - starts->items[i];
+		uint16_t *to = labels.items + starts->items[order->new_of[i]];
+		uint32_t n = refs_of(columns, i);
 
-		if (n)
-			memcpy(labels.items + starts->items[i],
-			       columns->ref_label.items +
-				       columns->ref_start.items[order->old_of[i]],
-			       n * sizeof(*labels.items));
+		for (k = 0; k < n; k++)
+			to[k] = *from++;
 	}
 	labels.count = columns->ref_label.count;
 	u16_array_deinit(&columns->ref_label);

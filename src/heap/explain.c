@@ -81,6 +81,26 @@ static struct error *reach_all(const struct heap *heap, struct flood *flood)
 	return NULL;
 }
 
+/*
+ * The same as heap_count_found(), but of what was not reached, of which no root is the reason. That
+ * is little: most of the memory for it stays untouched.
+ */
+static struct error *count_unreached(const struct flood *flood, uint32_t **ret)
+{
+	const struct heap *heap = flood->heap;
+	uint32_t *found = calloc(heap->count + 1, sizeof(*found));
+	size_t i;
+
+	if (!found)
+		return &error_no_memory;
+	for (i = 0; i < heap->ref_count; i++) {
+		if (!is_reached(flood, heap->ref_target[i]) && heap_ref_strong(heap, i))
+			count_one(&found[heap->ref_target[i]]);
+	}
+	*ret = found;
+	return NULL;
+}
+
 struct error *heap_find_unexplained(const struct heap *heap, struct heap_root_array *ret)
 {
 	_cleanup_(flood_deinit) struct flood flood = {0};
@@ -88,7 +108,7 @@ struct error *heap_find_unexplained(const struct heap *heap, struct heap_root_ar
 	uint32_t id;
 
 	try_(reach_all(heap, &flood));
-	try_(heap_count_found(heap, &found));
+	try_(count_unreached(&flood, &found));
 	for (id = 0; id < heap->count; id++) {
 		struct heap_root root = {
 			.kind = HEAP_ROOT_UNEXPLAINED,
