@@ -40,6 +40,7 @@ struct session {
 	struct command_context *context;
 	const struct attach_values *values;
 	pid_t pid;
+	uint64_t count; /**< diffs of it; 0: until interrupted */
 	struct capture *capture;
 	struct report_target target;
 	char *command;
@@ -52,28 +53,41 @@ struct session {
 	uint64_t last;	    /**< clock_now() of the newest snapshot */
 };
 
-static void session_deinit(struct session *session)
+static void session_destroy(struct session *session)
 {
+	if (!session)
+		return;
 	capture_close(session->capture);
 	track_destroy(session->track);
 	track_step_deinit(&session->step);
 	leaks_deinit(&session->leaks);
 	free(session->command);
+	free(session);
 }
 
-/* The process, and with -s those below it: as they were at the beginning, less those that ended. */
+static void cleanup_session(struct session **session)
+{
+	session_destroy(*session);
+}
+#define _cleanup_session_ _cleanup_(cleanup_session)
+
+DEFINE_ARRAY(session_array, struct session *)
+
+/* The process, and with -s those below it, less those that ended. */
 struct sessions {
-	struct session *items; /**< owned */
-	size_t count;
+	struct command_context *context;
+	struct session_array list; /**< owned, each too */
+	struct u32_array refused;  /**< PIDs below it that cannot be watched, which was said */
 };
 
 static void sessions_deinit(struct sessions *sessions)
 {
 	size_t i;
 
-	for (i = 0; i < sessions->count; i++)
-		session_deinit(&sessions->items[i]);
-	free(sessions->items);
+	for (i = 0; i < sessions->list.count; i++)
+		session_destroy(sessions->list.items[i]);
+	session_array_deinit(&sessions->list);
+	u32_array_deinit(&sessions->refused);
 }
 
 static struct error *describe(struct session *session)
@@ -114,7 +128,7 @@ static struct error *find_leaks(struct session *session)
 
 static bool is_last(const struct session *session)
 {
-	return session->values->count && session->steps >= session->values->count;
+	return session->count && session->steps >= session->count;
 }
 
 static struct error *begin(struct session *session)
@@ -173,10 +187,11 @@ static struct error *end(struct session *session)
 
 static void drop(struct sessions *sessions, size_t i)
 {
-	session_deinit(&sessions->items[i]);
-	sessions->count--;
-	memmove(&sessions->items[i], &sessions->items[i + 1],
-		(sessions->count - i) * sizeof(*sessions->items));
+	struct session_array *list = &sessions->list;
+
+	session_destroy(list->items[i]);
+	list->count--;
+	memmove(&list->items[i], &list->items[i + 1], (list->count - i) * sizeof(struct session *));
 }
 
 /*
@@ -185,13 +200,13 @@ static void drop(struct sessions *sessions, size_t i)
  */
 static struct error *leave_out(struct sessions *sessions, size_t i, struct error *err)
 {
-	struct session *session = &sessions->items[i];
+	struct session *session = sessions->list.items[i];
 
 	if (error_code(err) != ERROR_GONE)
 		return err;
 	if (session->steps)
 		error_free(end(session));
-	if (sessions->count == 1)
+	if (sessions->list.count == 1)
 		return err;
 	if (!session->context->quiet)
 		(void)fprintf(stderr, "reftracker: %s\n", error_message(err));
@@ -204,9 +219,8 @@ static struct error *for_each(struct sessions *sessions, struct error *(*act)(st
 {
 	size_t i = 0;
 
-	while (i < sessions->count) {
-		struct session *session = &sessions->items[i];
-		struct error *err = act(session);
+	while (i < sessions->list.count) {
+		struct error *err = act(sessions->list.items[i]);
 
 		if (err)
 			try_(leave_out(sessions, i, err));
@@ -218,13 +232,95 @@ static struct error *for_each(struct sessions *sessions, struct error *(*act)(st
 
 static bool is_over(const struct sessions *sessions)
 {
-	return signals_interrupted() || is_last(&sessions->items[0]);
+	return signals_interrupted() || is_last(sessions->list.items[0]);
+}
+
+static struct error *create(struct sessions *sessions, pid_t pid, uint64_t count,
+			    struct session **ret)
+{
+	const struct attach_values *values = sessions->context->values;
+	struct session *session = calloc(1, sizeof(*session));
+
+	if (!session)
+		return &error_no_memory;
+	session->context = sessions->context;
+	session->values = values;
+	session->pid = pid;
+	session->count = count;
+	session->target.several = values->subprocesses;
+	*ret = session;
+	return NULL;
+}
+
+static bool is_known(const struct sessions *sessions, pid_t pid)
+{
+	size_t i;
+
+	for (i = 0; i < sessions->list.count; i++) {
+		if (sessions->list.items[i]->pid == pid)
+			return true;
+	}
+	for (i = 0; i < sessions->refused.count; i++) {
+		if (sessions->refused.items[i] == (uint32_t)pid)
+			return true;
+	}
+	return false;
+}
+
+/* Takes @err. One that ends already, or has no interpreter yet, may be met again. */
+static struct error *refuse(struct sessions *sessions, pid_t pid, struct error *err)
+{
+	_cleanup_error_ struct error *reason = err;
+	enum error_code code = error_code(reason);
+
+	if (code == ERROR_GONE || code == ERROR_NOT_PYTHON || code == ERROR_INCONSISTENT)
+		return NULL;
+	if (!sessions->context->quiet)
+		(void)fprintf(stderr, "reftracker: %s\n", error_message(reason));
+	return u32_array_append(&sessions->refused, (uint32_t)pid);
+}
+
+/* Watch one more from now on, for as many diffs as there are still to come. */
+static struct error *adopt_one(struct sessions *sessions, pid_t pid)
+{
+	const struct session *first = sessions->list.items[0];
+	_cleanup_session_ struct session *session = NULL;
+	struct error *err;
+
+	try_(create(sessions, pid, first->count ? first->count - first->steps : 0, &session));
+	err = begin(session);
+	if (err)
+		return refuse(sessions, pid, err);
+	try_(session_array_append(&sessions->list, session));
+	session = NULL;
+	return NULL;
+}
+
+/* With -s: a pool ends its workers after so many requests, and starts others. */
+static struct error *adopt(struct sessions *sessions)
+{
+	const struct attach_values *values = sessions->context->values;
+	_cleanup_(process_tree_deinit) struct process_tree tree = {0};
+	struct error *err;
+	size_t i;
+
+	if (!values->subprocesses || is_over(sessions))
+		return NULL;
+	err = process_tree_find(sessions->context->pid, &tree);
+	if (error_catch(&err, ERROR_GONE))
+		return NULL;
+	try_(err);
+	for (i = 0; i < tree.list.count && !signals_interrupted(); i++) {
+		if (!is_known(sessions, tree.list.items[i].pid))
+			try_(adopt_one(sessions, tree.list.items[i].pid));
+	}
+	return NULL;
 }
 
 static struct error *watch(struct sessions *sessions)
 {
-	const struct session *first = &sessions->items[0];
-	const struct command_context *context = first->context;
+	const struct command_context *context = sessions->context;
+	const struct attach_values *values = context->values;
 	bool interactive = isatty(STDIN_FILENO) && !context->quiet;
 
 	if (interactive)
@@ -233,29 +329,12 @@ static struct error *watch(struct sessions *sessions)
 			stderr);
 	while (!is_over(sessions)) {
 		(void)fflush(context->style.stream);
-		signals_wait(first->values->every, interactive);
+		signals_wait(values->every, interactive);
 		if (!signals_interrupted())
 			try_(for_each(sessions, diff));
+		try_(adopt(sessions));
 	}
 	return for_each(sessions, end);
-}
-
-static struct error *create(struct command_context *context, const struct process_tree *tree,
-			    struct sessions *sessions)
-{
-	size_t i;
-
-	sessions->items = calloc(tree->list.count, sizeof(*sessions->items));
-	if (!sessions->items)
-		return &error_no_memory;
-	sessions->count = tree->list.count;
-	for (i = 0; i < sessions->count; i++) {
-		sessions->items[i].context = context;
-		sessions->items[i].values = context->values;
-		sessions->items[i].pid = tree->list.items[i].pid;
-		sessions->items[i].target.several = sessions->count > 1;
-	}
-	return NULL;
 }
 
 /* With -s what is below the process, too. */
@@ -270,15 +349,29 @@ static struct error *find(const struct command_context *context, struct process_
 	return tree->list.count ? NULL : process_tree_none(context->pid);
 }
 
+static struct error *begin_all(struct sessions *sessions)
+{
+	const struct attach_values *values = sessions->context->values;
+	_cleanup_(process_tree_deinit) struct process_tree tree = {0};
+	size_t i;
+
+	try_(find(sessions->context, &tree));
+	for (i = 0; i < tree.list.count; i++) {
+		_cleanup_session_ struct session *session = NULL;
+
+		try_(create(sessions, tree.list.items[i].pid, values->count, &session));
+		try_(session_array_append(&sessions->list, session));
+		session = NULL;
+	}
+	return for_each(sessions, begin);
+}
+
 static struct error *run(struct command_context *context)
 {
-	_cleanup_(process_tree_deinit) struct process_tree tree = {0};
-	_cleanup_(sessions_deinit) struct sessions sessions = {0};
+	_cleanup_(sessions_deinit) struct sessions sessions = {.context = context};
 
 	signals_catch();
-	try_(find(context, &tree));
-	try_(create(context, &tree, &sessions));
-	try_(for_each(&sessions, begin));
+	try_(begin_all(&sessions));
 	return watch(&sessions);
 }
 
@@ -293,7 +386,7 @@ const struct command cmd_attach = {
 		"and still alive. At the end: who holds it. On a terminal Enter takes the next\n"
 		"snapshot at once. Ctrl-C ends with the result. With -s each CPython that is "
 		"below\n"
-		"the process at the beginning is watched as well.",
+		"the process is watched as well, one that comes later from the next diff on.",
 	.options = options,
 	.values_size = sizeof(struct attach_values),
 	.defaults = &defaults,

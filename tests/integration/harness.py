@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -307,6 +308,8 @@ def main():
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
     build = Build(args.build)
+    # Below nohup(1) all that is started would ignore it.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if args.one:
         print(run_one(build, next(f for f in TESTS if f.__name__ == args.one)))
         sys.exit(0)

@@ -5,7 +5,8 @@ import signal
 import subprocess
 import tempfile
 
-from harness import Target, check, eventually, first_python, interpreters, test, wait_asleep
+from harness import PATIENCE, Target, check, eventually, first_python, interpreters, test, wait_asleep
+from test_cli import Attach
 
 
 def processes():
@@ -198,11 +199,73 @@ def attach_tracks_each_of_a_pool(build):
             while f"--- diff 4 of process {everybody[-1]}," not in attach.stdout.readline():
                 check(attach.poll() is None, "it has ended")
             attach.send_signal(signal.SIGINT)
-            out, err = attach.communicate(timeout=60)
+            out, err = attach.communicate(timeout=PATIENCE)
         check(attach.returncode == 0 and str(everybody[1]) in err, err)
         for pid in (everybody[0], *everybody[2:]):
             check(out.count(f"=== result of process {pid}\n") == 1, out)
         check(f"=== result of process {everybody[1]}\n" not in out, out)
+
+
+REPLACES = """
+import os, sys, time
+class Kept: pass
+def work():
+    kept = []
+    print(os.getpid(), flush=True)
+    while True:
+        kept.append(Kept())
+        time.sleep(0.01)
+for line in sys.stdin:
+    if not os.fork():
+        work()
+"""
+
+
+@test
+def attach_adopts_workers_that_come_later(build):
+    """A pool that replaces its workers: the new one has a baseline, diffs and a result of its own."""
+    with subprocess.Popen([first_python().path, "-c", REPLACES], text=True, start_new_session=True,
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as pool:
+        def more():
+            pool.stdin.write("\n")
+            pool.stdin.flush()
+            return int(pool.stdout.readline())
+
+        try:
+            first = more()
+            with subprocess.Popen([build.program("reftracker"), "attach", "-s", str(pool.pid),
+                                   "--every", "100ms"], stdin=subprocess.DEVNULL, text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE) as attach:
+                def wait_for(text):
+                    while text not in attach.stdout.readline():
+                        check(attach.poll() is None, f"it has ended without '{text}'")
+
+                wait_for(f"--- diff 1 of process {first},")
+                os.kill(first, signal.SIGKILL)
+                second = more()
+                wait_for(f"--- diff 3 of process {second},")
+                attach.send_signal(signal.SIGINT)
+                out, err = attach.communicate(timeout=PATIENCE)
+            check(attach.returncode == 0 and str(first) in err and str(second) not in err, err)
+            result = out.split(f"=== result of process {second}\n")[1]
+            check("__main__.Kept" in result and "kept[*]" in result, result)
+            # With a number of diffs it has as many as there are still to come.
+            with Attach(build, pool.pid, "-s", "-j", "--count", "3") as attach:
+                seen = []
+                for step in (1, 2, 3):
+                    seen.append(json.loads(attach.enter()))
+                    while seen[-1]["pid"] != second:
+                        seen.append(json.loads(attach.process.stdout.readline()))
+                    third = more() if step == 1 else third
+                seen += map(json.loads, attach.process.stdout)
+                check(attach.process.wait(PATIENCE) == 0, f"exit {attach.process.returncode}")
+            steps = {pid: [line["step"] for line in seen if line["pid"] == pid]
+                     for pid in (pool.pid, second, third)}
+            check(steps[pool.pid] == steps[second] == [1, 2, 3] and steps[third] in ([1], [1, 2]),
+                  steps)
+        finally:
+            os.killpg(pool.pid, signal.SIGKILL)
+    return 2
 
 
 @test
