@@ -288,7 +288,7 @@ def the_manual_describes_the_file(build):
         info = json.loads(build.ok("info", folder.file("a"), "-j"))
     magic, major, _, order, count, entry, table, size = struct.unpack("<8sHHIIIQQ", data[:40])
     check((magic, major, order, entry, table, size) ==
-          (b"\x89RFTK\r\n\x1a", 1, 0x01020304, 48, 64, len(data)), data[:64])
+          (b"\x89RFTK\r\n\x1a", 2, 0x01020304, 48, 64, len(data)), data[:64])
     chunks = {}
     for i in range(count):
         name, codec, row, offset, stored, raw, _ = struct.unpack_from("<8sIIQQQQ", data, 64 + 48 * i)
@@ -302,7 +302,7 @@ def the_manual_describes_the_file(build):
     _, at, length = chunks["bytes"]
     texts = [data[at + start:data.index(b"\0", at + start)].decode() for start in starts]
     types = rows(data, chunks, "types", "QQQII")
-    sizes, big = rows(data, chunks, "size", "I"), dict(
+    sizes, big = rows(data, chunks, "size", "H"), dict(
         (row, value) for row, _, value in rows(data, chunks, "bigsize", "IIQ"))
     tracked = rows(data, chunks, "tracked", "Q")
     found = {}
@@ -311,7 +311,7 @@ def the_manual_describes_the_file(build):
             continue
         name, (shallow,) = texts[types[kind][3]], sizes[n]
         old = found.get(name, (0, 0))
-        found[name] = old[0] + 1, old[1] + (big[n] if shallow == 0xffffffff else shallow)
+        found[name] = old[0] + 1, old[1] + (big[n] if shallow == 0xffff else shallow)
     check(found == ours, "not the same types")
     facts = struct.unpack_from("<QQ", data, chunks["facts"][1])
     check(facts[0] == pid and info["references"] == len(rows(data, chunks, "reftarg", "I")), facts)
