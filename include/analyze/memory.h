@@ -18,7 +18,9 @@ enum memory_part {
 	/** Objects outside the arenas, and what objects own there: as if all of it were resident.
 	 */
 	MEMORY_OUTSIDE,
-	/** Anonymous memory that is none of this: of native code, or free in malloc. */
+	/** Free in malloc. */
+	MEMORY_MALLOC,
+	/** Anonymous memory that is none of this: of native code. */
 	MEMORY_NATIVE,
 	MEMORY_STACKS,
 	MEMORY_PROGRAM,
@@ -38,15 +40,21 @@ struct memory_split {
 /** Whether the parts can be told at all. */
 bool memory_known(const struct heap_memory *memory);
 
-/** Whether there are arenas and those of their parts can be told. */
-bool memory_has_arenas(const struct heap_memory *memory);
+/**
+ * Which parts can be told from the others: HEAP_MEMORY_ARENAS, where there are any, and
+ * HEAP_MEMORY_MALLOC.
+ */
+uint64_t memory_told(const struct heap_memory *memory);
+
+/** Whether @part is one of its own where @told can be told. */
+bool memory_has_part(enum memory_part part, uint64_t told);
 
 /**
- * Only where memory_known(). Without @arenas, as where memory_has_arenas() is false,
- * MEMORY_BLOCKS, MEMORY_FREE and MEMORY_OUTSIDE are 0, and what they would be is in MEMORY_OBJECTS
- * and MEMORY_NATIVE.
+ * Only where memory_known(). Parts that cannot be told, by @told, are 0: without HEAP_MEMORY_ARENAS
+ * all that is not in use there is native, and all objects are MEMORY_OBJECTS; without
+ * HEAP_MEMORY_MALLOC what is free there is native.
  */
-void memory_split(const struct heap_memory *memory, bool arenas, struct memory_split *ret);
+void memory_split(const struct heap_memory *memory, uint64_t told, struct memory_split *ret);
 
 /** The part that grew most from @before to @after; MEMORY_PARTS where none did. */
 enum memory_part memory_grown_most(const struct memory_split *before,

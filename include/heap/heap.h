@@ -174,7 +174,8 @@ enum heap_place {
 enum heap_memory_known {
 	HEAP_MEMORY_RESIDENT = 1 << 0, /**< resident, swapped, proportional, own */
 	HEAP_MEMORY_ARENAS = 1 << 1,   /**< the arenas, also where there are none of them */
-	HEAP_MEMORY_OBJECTS = 1 << 2   /**< the objects by where they are */
+	HEAP_MEMORY_OBJECTS = 1 << 2,  /**< the objects by where they are */
+	HEAP_MEMORY_MALLOC = 1 << 3    /**< what is free in malloc */
 };
 
 /**
@@ -199,6 +200,7 @@ struct heap_memory {
 	uint64_t objects_inside;  /**< what of them is in arenas */
 	uint64_t objects_outside; /**< what is elsewhere: large ones, and what these own */
 	uint64_t objects_program; /**< in the data of the executable and of libraries */
+	uint64_t malloc_free;	  /**< resident, in the main heap of glibc's malloc */
 };
 
 /** About the capture. Fixed width, because a file holds it as it is. */

@@ -7,9 +7,18 @@ bool memory_known(const struct heap_memory *memory)
 	return (memory->known & needed) == needed;
 }
 
-bool memory_has_arenas(const struct heap_memory *memory)
+uint64_t memory_told(const struct heap_memory *memory)
 {
-	return (memory->known & HEAP_MEMORY_ARENAS) && memory->arenas;
+	uint64_t told = memory->known & (HEAP_MEMORY_ARENAS | HEAP_MEMORY_MALLOC);
+
+	return memory->arenas ? told : told & ~(uint64_t)HEAP_MEMORY_ARENAS;
+}
+
+bool memory_has_part(enum memory_part part, uint64_t told)
+{
+	if (part == MEMORY_BLOCKS || part == MEMORY_FREE || part == MEMORY_OUTSIDE)
+		return told & HEAP_MEMORY_ARENAS;
+	return part != MEMORY_MALLOC || told & HEAP_MEMORY_MALLOC;
 }
 
 /* Move at most @bytes from *@left to a part, and say how many could not be. */
@@ -31,30 +40,34 @@ static void split_arenas(const struct heap_memory *memory, struct memory_split *
 	(void)take(objects, &left, &split->bytes[MEMORY_OBJECTS]);
 	(void)take(memory->used - objects, &left, &split->bytes[MEMORY_BLOCKS]);
 	split->bytes[MEMORY_FREE] = left;
-	left = memory->resident[HEAP_PLACE_ANONYMOUS];
-	split->excess = take(memory->objects_outside, &left, &split->bytes[MEMORY_OUTSIDE]);
-	split->bytes[MEMORY_NATIVE] = left;
 }
 
-static void split_anonymous(const struct heap_memory *memory, struct memory_split *split)
+/* What is free is known exactly, so it comes before what objects say. */
+static void split_anonymous(const struct heap_memory *memory, uint64_t told,
+			    struct memory_split *split)
 {
-	uint64_t objects = memory->objects_inside + memory->objects_outside;
-	uint64_t left = memory->resident[HEAP_PLACE_ARENAS] +
-			memory->resident[HEAP_PLACE_ANONYMOUS];
+	uint64_t left = memory->resident[HEAP_PLACE_ANONYMOUS];
+	enum memory_part part = told & HEAP_MEMORY_ARENAS ? MEMORY_OUTSIDE : MEMORY_OBJECTS;
+	uint64_t objects = memory->objects_outside;
 
-	split->excess = take(objects, &left, &split->bytes[MEMORY_OBJECTS]);
+	if (!(told & HEAP_MEMORY_ARENAS)) {
+		left += memory->resident[HEAP_PLACE_ARENAS];
+		objects += memory->objects_inside;
+	}
+	if (told & HEAP_MEMORY_MALLOC)
+		(void)take(memory->malloc_free, &left, &split->bytes[MEMORY_MALLOC]);
+	split->excess = take(objects, &left, &split->bytes[part]);
 	split->bytes[MEMORY_NATIVE] = left;
 }
 
-void memory_split(const struct heap_memory *memory, bool arenas, struct memory_split *ret)
+void memory_split(const struct heap_memory *memory, uint64_t told, struct memory_split *ret)
 {
 	size_t i;
 
 	*ret = (struct memory_split){0};
-	if (arenas)
+	if (told & HEAP_MEMORY_ARENAS)
 		split_arenas(memory, ret);
-	else
-		split_anonymous(memory, ret);
+	split_anonymous(memory, told, ret);
 	ret->bytes[MEMORY_STACKS] = memory->resident[HEAP_PLACE_STACKS];
 	ret->bytes[MEMORY_PROGRAM] = memory->resident[HEAP_PLACE_PROGRAM];
 	ret->bytes[MEMORY_FILES] = memory->resident[HEAP_PLACE_FILES];

@@ -1,5 +1,7 @@
 #include "memory.h"
 
+#include "target/malloc_heap.h"
+
 #include <string.h>
 #include <unistd.h>
 
@@ -163,7 +165,56 @@ static void move_parts(const struct memory *memory, const struct smaps *smaps, i
 	}
 }
 
-static struct error *find_resident(const struct memory *memory, const struct capture *capture)
+static const struct mapping *find_named(const struct mapping_array *maps, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < maps->count; i++) {
+		if (!strcmp(maps->items[i].path, name))
+			return &maps->items[i];
+	}
+	return NULL;
+}
+
+/* Of large free chunks some pages may never have been touched. */
+static void add_malloc_free(const struct memory *memory, const struct malloc_heap *heap,
+			    int pagemap)
+{
+	uint64_t bytes = heap->free;
+	struct residency of;
+	size_t i;
+
+	for (i = 0; i < heap->large.count; i++) {
+		const struct malloc_range *range = &heap->large.items[i];
+
+		if (!pagemap_count(pagemap, range->start, range->end, &of))
+			return;
+		if (of.resident < range->end - range->start)
+			bytes -= range->end - range->start - of.resident;
+	}
+	memory->facts->malloc_free = bytes;
+	memory->facts->known |= HEAP_MEMORY_MALLOC;
+}
+
+/* The heap as the image has it: it may have grown after the mappings were read. */
+static struct error *find_malloc_free(const struct memory *memory, struct image *image, int pagemap)
+{
+	_cleanup_(malloc_heap_deinit) struct malloc_heap heap = {0};
+	const struct mapping *mapping = find_named(&memory->native->symbols.maps.list, "[heap]");
+	struct error *err;
+
+	if (!mapping)
+		return NULL;
+	err = malloc_heap_walk(image, mapping->start, mapping->end, &heap);
+	if (error_catch(&err, ERROR_BAD_DATA))
+		return NULL;
+	try_(err);
+	add_malloc_free(memory, &heap, pagemap);
+	return NULL;
+}
+
+static struct error *find_resident(const struct memory *memory, const struct capture *capture,
+				   struct image *image)
 {
 	_cleanup_close_ int pagemap = -1;
 
@@ -171,11 +222,12 @@ static struct error *find_resident(const struct memory *memory, const struct cap
 	if (!(memory->facts->known & HEAP_MEMORY_RESIDENT))
 		return NULL;
 	pagemap = pagemap_open(capture->task);
-	if (pagemap < 0)
+	if (pagemap < 0) {
 		memory->facts->known &= ~(uint64_t)HEAP_MEMORY_ARENAS;
-	else
-		move_parts(memory, &capture->smaps, pagemap);
-	return NULL;
+		return NULL;
+	}
+	move_parts(memory, &capture->smaps, pagemap);
+	return find_malloc_free(memory, image, pagemap);
 }
 
 static struct error *find_arenas(struct memory *memory, struct py_view *view)
@@ -207,7 +259,7 @@ struct error *memory_init(struct memory *memory, const struct capture *capture,
 	memory->native = native;
 	memory->facts = facts;
 	try_(find_arenas(memory, view));
-	try_(find_resident(memory, capture));
+	try_(find_resident(memory, capture, view->image));
 	facts->known |= HEAP_MEMORY_OBJECTS;
 	return NULL;
 }

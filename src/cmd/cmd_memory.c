@@ -58,8 +58,9 @@ const struct command cmd_memory = {
 	.description =
 		"Parts that add up to what is resident: Python objects, what is free between\n"
 		"them in the arenas of CPython's allocator (fragmentation), large objects and\n"
-		"buffers, other anonymous memory (native code, or free in malloc), stacks, files,\n"
-		"shared memory. Of two snapshots the change as well: whether objects grow at "
+		"buffers, what is free in malloc, other anonymous memory (native code), stacks,\n"
+		"files, shared memory. Of two snapshots the change as well: whether objects grow "
+		"at "
 		"all, or\n"
 		"something that no search among objects will find.",
 	.options = options,

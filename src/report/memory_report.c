@@ -9,45 +9,60 @@
 static const struct {
 	const char *key;
 	const char *label;    /**< in the table */
-	const char *unsplit;  /**< where there are no arenas that are known; NULL: no row then */
 	const char *sentence; /**< "... most of all: %s" */
 } parts[MEMORY_PARTS] = {
 	[MEMORY_OBJECTS] = {"objects", "Python objects in arenas",
-			    "Python objects and their buffers, about",
 			    "Python objects, and diff and leaks say which"},
-	[MEMORY_BLOCKS] = {"blocks", "other blocks in arenas, and rounding", NULL,
+	[MEMORY_BLOCKS] = {"blocks", "other blocks in arenas, and rounding",
 			   "blocks in pymalloc's arenas in which no object was found"},
 	[MEMORY_FREE] =
-		{"free", "free in arenas (fragmentation)", NULL,
+		{"free", "free in arenas (fragmentation)",
 		 "free memory in pymalloc's arenas: objects that are gone have left it, and "
 		 "some that live keep the arenas"},
-	[MEMORY_OUTSIDE] = {"outside", "large Python objects and buffers, about", NULL,
+	[MEMORY_OUTSIDE] = {"outside", "large Python objects and buffers, about",
 			    "large Python objects and what objects own, and diff and leaks say "
 			    "which"},
+	[MEMORY_MALLOC] = {"malloc", "free in malloc (fragmentation)",
+			   "free memory in malloc: what is gone has left it, and something behind "
+			   "it keeps it"},
 	[MEMORY_NATIVE] =
-		{"native", "native code, and free in malloc", "free in allocators, and native code",
-		 "memory that is of no Python object: native code has it, or an allocator "
-		 "keeps it"},
-	[MEMORY_STACKS] = {"stacks", "stacks of threads", "stacks of threads", "stacks of threads"},
-	[MEMORY_PROGRAM] = {"program", "executable and libraries", "executable and libraries",
-			    "the executable and libraries"},
-	[MEMORY_FILES] = {"files", "other mapped files", "other mapped files",
+		{"native", "native code, and heaps of threads",
+		 "memory that is of no Python object: native code has it, or the heap of a "
+		 "thread keeps it"},
+	[MEMORY_STACKS] = {"stacks", "stacks of threads", "stacks of threads"},
+	[MEMORY_PROGRAM] = {"program", "executable and libraries", "the executable and libraries"},
+	[MEMORY_FILES] = {"files", "other mapped files",
 			  "mapped files, which can be read again when memory runs short"},
-	[MEMORY_SHARED] = {"shared", "shared memory", "shared memory", "shared memory"},
-	[MEMORY_KERNEL] = {"kernel", "of the kernel", "of the kernel", "memory of the kernel"},
+	[MEMORY_SHARED] = {"shared", "shared memory", "shared memory"},
+	[MEMORY_KERNEL] = {"kernel", "of the kernel", "memory of the kernel"},
 };
 
 struct view {
 	const struct report_style *style;
 	const struct heap *heap;
 	const struct heap *before; /**< NULL: none */
-	bool arenas;		   /**< there are parts of arenas, of both */
+	uint64_t told;		   /**< see memory_told(), of both */
 	struct memory_split now, then;
 };
 
+/* NULL: it cannot be told from others. */
 static const char *label_of(const struct view *view, size_t part)
 {
-	return view->arenas ? parts[part].label : parts[part].unsplit;
+	if (!memory_has_part((enum memory_part)part, view->told))
+		return NULL;
+	if (part == MEMORY_OBJECTS && !(view->told & HEAP_MEMORY_ARENAS))
+		return "Python objects and their buffers, about";
+	if (part != MEMORY_NATIVE || view->told == (HEAP_MEMORY_ARENAS | HEAP_MEMORY_MALLOC))
+		return parts[part].label;
+	return view->told & HEAP_MEMORY_ARENAS ? "native code, and free in malloc"
+					       : "native code, and free in allocators";
+}
+
+static const char *sentence_of(const struct view *view, enum memory_part part)
+{
+	if (part != MEMORY_NATIVE || view->told == (HEAP_MEMORY_ARENAS | HEAP_MEMORY_MALLOC))
+		return parts[part].sentence;
+	return "memory that is of no Python object: native code has it, or an allocator keeps it";
 }
 
 static int64_t change_of(uint64_t before, uint64_t after)
@@ -186,7 +201,7 @@ static struct error *make_sentence(const struct view *view, char **ret)
 		n = asprintf(
 			ret, "it grew by %s, most of all (%s) %s", change_text(growth, change) + 1,
 			change_text(change_of(view->then.bytes[most], view->now.bytes[most]), part),
-			parts[most].sentence);
+			sentence_of(view, most));
 	return n < 0 ? &error_no_memory : NULL;
 }
 
@@ -327,13 +342,14 @@ struct error *report_memory(const struct report_style *style, const struct heap 
 		.style = style,
 		.heap = heap,
 		.before = before,
-		.arenas = memory_has_arenas(&heap->facts.memory) &&
-			  (!before || memory_has_arenas(&before->facts.memory)),
+		.told = memory_told(&heap->facts.memory),
 	};
 
-	memory_split(&heap->facts.memory, view.arenas, &view.now);
 	if (before)
-		memory_split(&before->facts.memory, view.arenas, &view.then);
+		view.told &= memory_told(&before->facts.memory);
+	memory_split(&heap->facts.memory, view.told, &view.now);
+	if (before)
+		memory_split(&before->facts.memory, view.told, &view.then);
 	switch (style->format) {
 	case REPORT_JSON:
 		return memory_json(&view);

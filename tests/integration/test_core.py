@@ -89,11 +89,13 @@ def every_command_takes_a_core(build):
         check("core file of process" in text and "not known" in text and "python" in text, text)
         document = json.loads(build.ok("doctor", "--core", core, "-j"))
         check(document["core"]["absent"] == 0 and document["start_time"] is None, document)
+        said = build.fails(1, "memory", "--core", core) + build.fails(1, "memory", f"{core}.snapshot")
+        check(said.count("a core file does not say") == 2, said)
         build.fails(2, "types", "--core", core, "-p", target.pid)
         build.fails(2, "types", "--exe", core, target.pid)
         build.fails(2, "attach", "--core", core)
         build.fails(2, "watch", "--core", core, "-d", target.work)
-    return 15
+    return 17
 
 
 @test

@@ -3,12 +3,13 @@ what a process grows by is called by its name."""
 import json
 import re
 import signal
+import struct
 import subprocess
 
 from harness import Target, check, eventually, first_python, interpreters, test, wait_asleep
 
-PARTS = ["objects", "blocks", "free", "outside", "native", "stacks", "program", "files", "shared",
-         "kernel"]
+PARTS = ["objects", "blocks", "free", "outside", "malloc", "native", "stacks", "program", "files",
+         "shared", "kernel"]
 
 
 def memory(build, *args):
@@ -113,8 +114,32 @@ def other_allocators_have_no_arenas(build):
     return 3
 
 
+@test
+def what_is_free_in_malloc_is_what_glibc_says(build):
+    cases = 0
+    for interpreter in interpreters():
+        with Target(interpreter, "memory.py", "truth") as target:
+            target.ask("malloc")
+            check(target.ask("mallinfo") == "mallinfo", "no mallinfo")
+            wait_asleep(target.pid)
+            with open(target.path("truth")[1], "rb") as file:
+                text = file.read()
+            numbers = struct.unpack("10N" if len(text) == 80 else "10i", text)
+            # fordblks, without fsmblks: quick lists are not free for anybody else.
+            free = numbers[8] - numbers[6]
+            said = parts(memory(build, target.pid))["malloc"]
+            check(said is not None, f"{interpreter.name}: not known")
+            # What was never touched at the end of the heap is free, and not resident.
+            check(free > 20 << 20 and free - (256 << 10) <= said <= free,
+                  f"{interpreter.name}: {said} {free}")
+            cases += 1
+    check(cases >= 8, f"{cases} interpreters")
+    return cases
+
+
 # The part that each way to grow shows in, and bytes by which at least.
 WAYS = {"objects": 12 << 20, "outside": 23 << 20, "free": 12 << 20, "native": 23 << 20,
+        "malloc": 20 << 20,
         "shared": 23 << 20, "files": 23 << 20, "stacks": 2 << 20}
 
 

@@ -2,8 +2,9 @@
 
     memory.py truth --ready FILE
 
-What sys._debugmallocstats() says is written to the file truth whenever "stats" is asked for; it then
-sleeps, and nothing is allocated or freed any more. Every other line is a way to grow.
+What sys._debugmallocstats() says is written to the file truth when "stats" is asked for, what glibc
+says of its heap when "mallinfo" is; it then sleeps, and nothing is allocated or freed any more. Every
+other line is a way to grow.
 """
 import ctypes
 import mmap
@@ -37,6 +38,20 @@ def grow_native():
     malloc.restype = ctypes.c_void_p
     malloc.argtypes = [ctypes.c_size_t]
     ctypes.memset(malloc(24 * MEGA), 1, 24 * MEGA)
+
+
+def grow_malloc():
+    """Of every fifty blocks one stays, so that the heap cannot shrink."""
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype = ctypes.c_void_p
+    libc.malloc.argtypes = [ctypes.c_size_t]
+    libc.free.argtypes = [ctypes.c_void_p]
+    blocks = [libc.malloc(8000) for _ in range(3000)]
+    for block in blocks:
+        ctypes.memset(block, 1, 8000)
+    for number, block in enumerate(blocks):
+        if number % 50:
+            libc.free(block)
 
 
 def use_mapping(mapping):
@@ -89,12 +104,26 @@ def stats(path, write=os.write, sleep=time.sleep, tell=sys._debugmallocstats):
     sleep(3600)
 
 
+def mallinfo(path, write=os.write, sleep=time.sleep):
+    """What glibc says of its heap: ten numbers, mallinfo2(3) or mallinfo(3)."""
+    libc = ctypes.CDLL(None)
+    kind, tell = ((ctypes.c_size_t, libc.mallinfo2) if hasattr(libc, "mallinfo2") else
+                  (ctypes.c_int, libc.mallinfo))
+    tell.restype = type("Mallinfo", (ctypes.Structure,), {"_fields_": [("numbers", kind * 10)]})
+    file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    write(file, tell())
+    write(1, b"mallinfo\n")
+    sleep(3600)
+
+
 def main():
     with open(sys.argv[sys.argv.index("--ready") + 1], "w"):
         pass
     for line in sys.stdin:
         if line == "stats\n":
             stats(sys.argv[1])
+        if line == "mallinfo\n":
+            mallinfo(sys.argv[1])
         globals()["grow_" + line.strip()]()
         print(line, end="", flush=True)
 
