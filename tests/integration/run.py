@@ -20,6 +20,7 @@ import test_memory  # noqa: F401
 import test_oracle   # noqa: F401
 import test_probe   # noqa: F401
 import test_query    # noqa: F401
+import test_refusals # noqa: F401
 import test_roots    # noqa: F401
 import test_safety   # noqa: F401
 import test_snapshot # noqa: F401
