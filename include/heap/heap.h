@@ -225,6 +225,7 @@ struct heap_facts {
 	struct heap_tally readings[HEAP_READINGS];
 	uint64_t from_core; /**< boolean: the process was a core file */
 	struct heap_memory memory;
+	uint64_t run; /**< mark of the run of the program, execve() begins another; 0: not known */
 };
 
 /** Facts that are texts. */
@@ -237,6 +238,12 @@ enum heap_string {
 	HEAP_STRING_LAYOUT, /**< where the layout of the structures came from */
 	HEAP_STRINGS
 };
+
+/**
+ * What another heap is of where two are not of one run of a program: "another process". NULL: they
+ * are, as far as the facts say; a boot id says more. Static.
+ */
+const char *heap_other_run(const struct heap_facts *a, const struct heap_facts *b);
 
 /**
  * All pointers but @storage are borrowed from it. Arrays without a count of their own have a row
@@ -254,7 +261,9 @@ struct heap {
 	const uint16_t *refcount_low; /**< UINT16_MAX: see big_refcounts */
 	const struct heap_big *big_refcounts;
 	size_t big_refcount_count;
-	const uint16_t *content; /**< hash of what cannot change, 0: nothing known */
+	/** Hash of the address and what cannot change, 0: nothing known. To compare within a run.
+	 */
+	const uint16_t *content;
 
 	/* Of objects that the collector tracks: a bit for each object, and how many before. */
 	const uint64_t *tracked; /**< a word for each 64 objects */

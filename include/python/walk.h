@@ -11,6 +11,7 @@
 #ifndef REFTRACKER_PYTHON_WALK_H
 #define REFTRACKER_PYTHON_WALK_H
 
+#include "base/siphash.h"
 #include "python/view.h"
 
 enum {
@@ -51,9 +52,15 @@ struct py_object_event {
 	 * adds for deferred counting where there is no GIL.
 	 */
 	uint64_t refcount;
-	uint64_t size;	  /**< bytes, as sys.getsizeof() says */
-	uint16_t content; /**< hash of what cannot change during its life, 0: nothing known */
-	uint32_t body;	  /**< hash of its first words as they are now, 0: all zero */
+	uint64_t size; /**< bytes, as sys.getsizeof() says */
+	/**
+	 * Hash of its address and what cannot change during its life, 0: nothing known. Under the
+	 * key of the sink, so that it tells nobody what the object says.
+	 */
+	uint16_t content;
+	/** Hash of its first words as they are now, likewise, but without the address; 0: all zero
+	 */
+	uint32_t body;
 };
 
 /** What a reference is. */
@@ -147,7 +154,9 @@ struct py_frame_event {
  */
 struct py_sink {
 	void *ctx;
-	bool identity; /**< content and body of objects are wanted; they cost a read each */
+	/** Key of content and body of objects; NULL: these, which cost a read each, are not wanted.
+	 */
+	const struct siphash_key *identity;
 	struct error *(*type)(void *ctx, const struct py_type_event *event);
 	struct error *(*list)(void *ctx, const struct py_list_event *event);
 	/** In list order: objects follow the list event they belong to. */

@@ -27,6 +27,7 @@ struct core_facts {
 	int signal;	     /**< that ended the process; 0: none, it may have gone on */
 	char comm[17];	     /**< name of the program */
 	char command[81];    /**< the first 80 bytes of its command line */
+	raddr_t random;	     /**< as of proc_random(); 0: not known */
 	uint64_t time;	     /**< last change of the core file, ns since the epoch */
 	uint64_t bytes;	     /**< of memory in the core */
 	uint64_t from_files; /**< bytes of memory that are read from other files */

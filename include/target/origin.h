@@ -22,6 +22,9 @@ _must_check_ struct error *origin_maps(struct origin origin, struct proc_maps *r
 _must_check_ struct error *origin_open_mapping(struct origin origin, const struct mapping *mapping,
 					       int *ret);
 
+/** proc_random() or what the core says. */
+bool origin_random(struct origin origin, raddr_t *ret);
+
 /** Below which folders debug files are to be looked for, as objfile_open_debug() wants them. */
 struct origin_roots {
 	char own[PATH_MAX];  /**< of the process */

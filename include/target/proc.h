@@ -136,6 +136,12 @@ _must_check_ struct error *proc_descendants(pid_t pid, struct proc_relatives *re
 /** Its control group: that of systemd, else of version 2, else of its memory. Caller frees. */
 _must_check_ struct error *proc_cgroup(pid_t pid, char **ret);
 
+/**
+ * Where the 16 random bytes are that the kernel has given to the program that @pid runs (AT_RANDOM,
+ * getauxval(3)). execve() gives new ones, fork() does not. False where that is not to be had.
+ */
+bool proc_random(pid_t pid, raddr_t *ret);
+
 /** The command line, arguments joined with spaces, control characters as they are. Caller frees. */
 _must_check_ struct error *proc_cmdline(pid_t pid, char **ret);
 

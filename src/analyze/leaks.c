@@ -32,6 +32,7 @@ static void search_deinit(struct leaks_search *search)
 
 static struct error *check_heaps(const struct heap *const *heaps, size_t count)
 {
+	const char *other;
 	size_t i;
 
 	if (count < 3)
@@ -39,11 +40,10 @@ static struct error *check_heaps(const struct heap *const *heaps, size_t count)
 	for (i = 0; i < count; i++) {
 		if (!heaps[i]->facts.with_graph)
 			return error_create(ERROR_USAGE, "snapshot %zu has no references", i + 1);
-		if (heaps[i]->facts.pid != heaps[0]->facts.pid ||
-		    heaps[i]->facts.start_time != heaps[0]->facts.start_time)
-			return error_create(ERROR_OTHER,
-					    "snapshot %zu is of another process than the first",
-					    i + 1);
+		other = heap_other_run(&heaps[0]->facts, &heaps[i]->facts);
+		if (other)
+			return error_create(ERROR_OTHER, "snapshot %zu is of %s than the first",
+					    i + 1, other);
 		if (i && heaps[i]->facts.time < heaps[i - 1]->facts.time)
 			return error_create(ERROR_USAGE,
 					    "snapshot %zu is older than the one before it", i + 1);

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/hold.h"
 #include "capture/estimate.h"
+#include "program_run.h"
 #include "python/walk.h"
 #include "target/permission.h"
 
@@ -72,6 +73,7 @@ struct error *capture_open(pid_t pid, const struct capture_options *options, str
 	try_(permission_check(&capture->status));
 	try_(use_task(capture, capture->status.task));
 	try_(runtime_find((struct origin){.pid = capture->task}, capture->live, &capture->runtime));
+	program_run_find(capture);
 	*ret = steal_ptr(capture);
 	return NULL;
 }
@@ -100,6 +102,7 @@ struct error *capture_open_core(const struct core_options *core,
 	capture->live = core_image(capture->core);
 	capture->pid = core_facts(capture->core)->pid;
 	try_(error_wrap(find_runtime_in_core(capture), "%s", core->path));
+	program_run_find(capture);
 	*ret = steal_ptr(capture);
 	return NULL;
 }

@@ -5,6 +5,7 @@
 #ifndef REFTRACKER_CAPTURE_PRIVATE_H
 #define REFTRACKER_CAPTURE_PRIVATE_H
 
+#include "base/siphash.h"
 #include "capture/capture.h"
 #include "freeze.h"
 #include "target/residency.h"
@@ -17,6 +18,8 @@ struct capture {
 	struct core *core;  /**< NULL: a live process; owned */
 	struct image *live; /**< of the process, or all there is of it: the core */
 	struct py_runtime *runtime;
+	raddr_t key_at; /**< where the key is read from: see program_run.h; 0: there is none */
+	struct siphash_key key;
 	struct tracee *tracee;
 	struct tracee_thread_array threads; /**< of a job that asked for them */
 	struct smaps smaps;   /**< before the stop, of a job that asked for it; empty: not known */

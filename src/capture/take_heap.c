@@ -8,6 +8,7 @@
 #include "heap/builder.h"
 #include "memory.h"
 #include "native.h"
+#include "program_run.h"
 #include "python/frames.h"
 #include "python/walk.h"
 #include "traverse.h"
@@ -281,7 +282,7 @@ static struct error *build_heap(void *ctx, struct capture *capture, const struct
 	struct heap_facts *facts = heap_builder_facts(taking->builder);
 	struct py_sink sink = {
 		.ctx = taking,
-		.identity = taking->what != TAKEN_TOTALS,
+		.identity = taking->what == TAKEN_TOTALS ? NULL : program_run_key(capture),
 		.type = on_type,
 		.list = on_list,
 		.object = on_object,
@@ -295,6 +296,7 @@ static struct error *build_heap(void *ctx, struct capture *capture, const struct
 	struct py_view view;
 
 	forget(taking);
+	try_(program_run_check(capture, freeze->image));
 	view_init(&view, capture->runtime, freeze->image);
 	taking->view = &view;
 	if (taking->what == TAKEN_GRAPH)
@@ -308,6 +310,7 @@ static struct error *build_heap(void *ctx, struct capture *capture, const struct
 	facts->with_values = facts->with_graph && capture->options.values;
 	facts->immortal = view.traits.immortal;
 	facts->version = capture->runtime->version;
+	facts->run = program_run_mark(capture);
 	return NULL;
 }
 

@@ -47,7 +47,7 @@ static bool takes(const void *ctx, const char *type)
 
 /* A process is its PID, its start, and the boot within which these mean anything. */
 struct process {
-	uint64_t pid, start_time;
+	struct heap_facts facts;
 	char *boot_id; /**< owned; NULL: not known */
 };
 
@@ -56,20 +56,21 @@ static void process_deinit(struct process *process)
 	free(process->boot_id);
 }
 
-static bool is_process(const struct process *process, const struct heap *heap)
+/* What @heap is of instead; NULL: of @process. */
+static const char *other_than(const struct process *process, const struct heap *heap)
 {
 	const char *boot_id = heap_text(heap, heap->strings[HEAP_STRING_BOOT_ID]);
 
-	return heap->facts.pid == process->pid && heap->facts.start_time == process->start_time &&
-	       (!boot_id || !process->boot_id || !strcmp(boot_id, process->boot_id));
+	if (boot_id && process->boot_id && strcmp(boot_id, process->boot_id) != 0)
+		return "another process";
+	return heap_other_run(&process->facts, &heap->facts);
 }
 
 static struct error *note_process(struct process *process, const struct heap *heap)
 {
 	const char *boot_id = heap_text(heap, heap->strings[HEAP_STRING_BOOT_ID]);
 
-	process->pid = heap->facts.pid;
-	process->start_time = heap->facts.start_time;
+	process->facts = heap->facts;
 	process->boot_id = boot_id ? strdup(boot_id) : NULL;
 	return boot_id && !process->boot_id ? &error_no_memory : NULL;
 }
@@ -80,13 +81,15 @@ static struct error *add_file(const struct command_context *context, const char 
 	const struct diff_values *values = context->values;
 	_cleanup_heap_ struct heap *heap = NULL;
 	size_t n = diff->snapshots.count;
+	const char *other;
 
 	try_(heap_file_open(path, &heap));
 	if (!n)
 		try_(note_process(process, heap));
-	if (!values->force && !is_process(process, heap))
-		return error_hint(error_create(ERROR_OTHER, "%s is of another process than %s",
-					       path, context->arguments.items[0]),
+	other = values->force ? NULL : other_than(process, heap);
+	if (other)
+		return error_hint(error_create(ERROR_OTHER, "%s is of %s than %s", path, other,
+					       context->arguments.items[0]),
 				  "--force compares them all the same, by address and type");
 	if (n && heap->facts.time < diff->snapshots.items[n - 1].facts.time && !context->quiet)
 		(void)fprintf(stderr, "reftracker: diff: %s is older than %s, the file before it\n",

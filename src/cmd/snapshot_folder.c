@@ -152,7 +152,7 @@ void snapshot_folder_deinit(struct snapshot_folder *folder)
 	*folder = (struct snapshot_folder){0};
 }
 
-/* Whether a file is of the process that @heap is of, which a PID alone does not say. */
+/* Whether a file is of the run of a program that @heap is of, which a PID alone does not say. */
 static bool is_of_process(const struct snapshot_folder *folder, const char *name,
 			  const struct heap *heap)
 {
@@ -170,8 +170,7 @@ static bool is_of_process(const struct snapshot_folder *folder, const char *name
 	if (err)
 		return false;
 	other = info.strings[HEAP_STRING_BOOT_ID];
-	return info.facts.pid == heap->facts.pid &&
-	       info.facts.start_time == heap->facts.start_time &&
+	return !heap_other_run(&info.facts, &heap->facts) &&
 	       !strcmp(boot ? boot : "", other ? other : "");
 }
 

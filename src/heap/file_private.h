@@ -12,7 +12,7 @@
 
 enum {
 	FORMAT_MAJOR = 2,
-	FORMAT_MINOR = 1,
+	FORMAT_MINOR = 2,
 	FORMAT_BYTE_ORDER = 0x01020304, /**< as a native number: a file is read where it fits */
 	FORMAT_ALIGN = 8,
 	FORMAT_MOST_CHUNKS = 4096

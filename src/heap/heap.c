@@ -93,6 +93,16 @@ size_t heap_list_of(const struct heap *heap, size_t id)
 	return low;
 }
 
+const char *heap_other_run(const struct heap_facts *a, const struct heap_facts *b)
+{
+	if (a->pid != b->pid || a->start_time != b->start_time)
+		return "another process";
+	if (a->run == b->run)
+		return NULL;
+	return a->run && b->run ? "another program in the same process"
+				: "another or an unknown program in the same process";
+}
+
 bool heap_find(const struct heap *heap, raddr_t address, uint32_t *ret)
 {
 	uint32_t low = (uint32_t)(address >> HEAP_ALIGN_BITS);

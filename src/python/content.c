@@ -1,6 +1,7 @@
 /*
  * What cannot change while an object lives, as a hash: it tells an object from another one of
- * the same type that got the same address later.
+ * the same type that got the same address later. These hashes are not secret; walk.c makes keyed
+ * ones of them.
  *
  * To add a type: only members that no Python code and no C API can assign after the object
  * was made. Function code, defaults and attributes do not qualify; globals and closure do.
@@ -130,29 +131,30 @@ enum {
 	MANAGED_WORDS = 2
 };
 
-uint32_t body_hash(struct py_view *view, const struct sized_object *object)
+bool body_hash(struct py_view *view, const struct sized_object *object, uint64_t *ret)
 {
-	uint64_t words[BODY_WORDS + MANAGED_WORDS] = {0}, any = 0, hash = 1;
+	uint64_t words[BODY_WORDS + MANAGED_WORDS] = {0}, any = 0;
 	uint32_t head = py_at(view->layout, PY_VAR_SIZE);
 	uint64_t size = object->type->basicsize > head ? object->type->basicsize - head : 0;
 	raddr_t managed = object->address - object->type->preheader;
 	size_t i;
 
+	*ret = 1;
 	if (size > BODY_WORDS * sizeof(*words))
 		size = BODY_WORDS * sizeof(*words);
 	if (!image_read(view->image, object->address + head, words, size))
-		return 0;
+		return false;
 	if (object->type->preheader > view->traits.gc_head_size &&
 	    !image_read(view->image, managed, words + BODY_WORDS, MANAGED_WORDS * sizeof(*words)))
-		return 0;
+		return false;
 	for (i = 0; i < ARRAY_SIZE(words); i++) {
 		/* A pointer into the object itself would make every body look like no other. */
 		if (words[i] - object->address < object->type->basicsize)
 			words[i] -= object->address;
 		any |= words[i];
-		hash = mix(hash, words[i]);
+		*ret = mix(*ret, words[i]);
 	}
-	return any ? (uint32_t)(hash >> 32) | 1 : 0;
+	return any != 0;
 }
 
 static const struct {

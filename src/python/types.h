@@ -110,9 +110,9 @@ content_fn *content_find(const char *name);
 
 /**
  * A hash of the first words of an object as they are now, with the managed words before its
- * header where it has them; 0 where all are zero. Equal hashes speak for one object, different
- * ones only say that something was changed.
+ * header where it has them; false where all are zero or cannot be read. Equal hashes speak for one
+ * object, different ones only say that something was changed.
  */
-uint32_t body_hash(struct py_view *view, const struct sized_object *object);
+bool body_hash(struct py_view *view, const struct sized_object *object, uint64_t *ret);
 
 #endif

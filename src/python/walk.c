@@ -13,19 +13,20 @@ static void measure(struct walk *walk, const struct sized_object *object,
 		    struct py_object_event *event)
 {
 	const struct type_info *type = object->type;
-	uint64_t content;
+	const struct siphash_key *key = walk->sink->identity;
+	uint64_t content[2] = {object->address}, body;
 
 	if (type->sizer(walk->view, object, &event->size))
 		event->size += type->preheader;
 	else
 		walk->stats.unsized++;
 	walk->stats.own_sizes += type->own_size;
-	if (!walk->sink->identity)
+	if (!key)
 		return;
-	if (type->content && type->content(walk->view, object, &content))
-		event->content = (uint16_t)(content >> 48) | 1;
-	if (event->list != PY_UNTRACKED)
-		event->body = body_hash(walk->view, object);
+	if (type->content && type->content(walk->view, object, &content[1]))
+		event->content = (uint16_t)siphash(key, content, ARRAY_SIZE(content)) | 1;
+	if (event->list != PY_UNTRACKED && body_hash(walk->view, object, &body))
+		event->body = (uint32_t)siphash(key, &body, 1) | 1;
 }
 
 /*

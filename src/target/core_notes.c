@@ -84,6 +84,8 @@ static void take_auxiliary(struct core *core, const struct note *note)
 	for (i = 0; i + 1 < word_count(note) && word_at(note, i) != AT_NULL; i += 2) {
 		if (word_at(note, i) == AT_ENTRY)
 			core->entry = word_at(note, i + 1);
+		if (word_at(note, i) == AT_RANDOM)
+			core->facts.random = word_at(note, i + 1);
 	}
 }
 

@@ -13,6 +13,14 @@ struct error *origin_open_mapping(struct origin origin, const struct mapping *ma
 			   : proc_open_mapping(origin.pid, mapping, ret);
 }
 
+bool origin_random(struct origin origin, raddr_t *ret)
+{
+	if (!origin.core)
+		return proc_random(origin.pid, ret);
+	*ret = core_facts(origin.core)->random;
+	return *ret;
+}
+
 void origin_roots(struct origin origin, struct origin_roots *ret)
 {
 	if (origin.core)

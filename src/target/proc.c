@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -318,6 +319,28 @@ struct error *proc_check_alive(pid_t pid, const struct proc_status *known)
 int proc_open_end(pid_t pid)
 {
 	return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+bool proc_random(pid_t pid, raddr_t *ret)
+{
+	_cleanup_free_ char *bytes = NULL;
+	char path[64];
+	size_t size = 0, at;
+	uint64_t pair[2];
+	struct error *err;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/auxv", (int)pid);
+	err = file_read(path, &bytes, &size);
+	error_free(err);
+	if (err)
+		return false;
+	for (at = 0; at + sizeof(pair) <= size; at += sizeof(pair)) {
+		memcpy(pair, bytes + at, sizeof(pair));
+		*ret = pair[1];
+		if (pair[0] == AT_RANDOM)
+			return true;
+	}
+	return false;
 }
 
 static bool read_thread_stat(pid_t pid, pid_t tid, struct proc_status *ret)

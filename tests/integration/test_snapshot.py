@@ -108,6 +108,26 @@ def the_file_replaces_a_link_and_nothing_else(build):
 
 
 @test
+def another_program_in_the_process_is_another_series(build):
+    """execve() keeps PID and start time, and nothing else."""
+    with Folder() as folder, Target(first_python(), "reexec.py") as target:
+        check(target.process.stdout.readline() == "begun\n", "not begun")
+        for begin in range(2):
+            if begin:
+                check(target.ask("again") == "begun", "not begun again")
+            for _ in range(2):
+                build.ok("snapshot", target.pid, "-d", folder.path)
+        files = [folder.file(name) for name in folder.snapshots()]
+        check([NAME.match(name).group(2) for name in folder.snapshots()] == list("1122"), files)
+        build.ok("diff", files[0], files[1])
+        check("another program" in build.fails(1, "diff", *files[1:3]), "diff")
+        check("another program" in build.fails(1, "leaks", *files[:3]), "leaks")
+        build.ok("diff", "--force", *files[1:3])
+        build.ok("diff", files[2], files[3])
+    return 7
+
+
+@test
 def a_folder_keeps_the_newest(build):
     """Quiet, only our own files are counted and removed, and a restart begins a new series."""
     with Folder() as folder:

@@ -30,6 +30,9 @@ struct fake_build {
 	uint64_t size; /* of the runtime's state */
 };
 
+/** For sinks that want the hashes that identify objects. */
+extern const struct siphash_key fake_key;
+
 /** One of each minor version. */
 extern const struct fake_build fake_builds[FAKE_BUILDS];
 

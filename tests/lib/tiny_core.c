@@ -73,6 +73,8 @@ void tiny_core_init(struct tiny_core *ret, const char *path)
 	fill_note(&ret->auxiliary_note, NT_AUXV, sizeof(ret->auxiliary));
 	ret->auxiliary[0] = AT_ENTRY;
 	ret->auxiliary[1] = TINY_CORE_FILE + 16;
+	ret->auxiliary[2] = AT_RANDOM;
+	ret->auxiliary[3] = TINY_CORE_DATA + 32;
 	/* Nothing follows this one. */
 	fill_note(&ret->files_note, NT_FILE,
 		  sizeof(ret->files_head) + sizeof(ret->range) + sizeof(ret->path) -

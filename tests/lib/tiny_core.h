@@ -32,7 +32,7 @@ struct tiny_core {
 	struct tiny_note process_note;
 	struct elf_prpsinfo process;
 	struct tiny_note auxiliary_note;
-	uint64_t auxiliary[4]; /**< AT_ENTRY in the file, AT_NULL */
+	uint64_t auxiliary[6]; /**< AT_ENTRY in the file, AT_RANDOM in the data, AT_NULL */
 	struct tiny_note files_note;
 	uint64_t files_head[2]; /**< count, unit of offsets */
 	uint64_t range[3];	/**< start, end, offset */
