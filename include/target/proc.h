@@ -48,6 +48,10 @@ _must_check_ struct error *proc_maps_read(pid_t pid, struct proc_maps *ret);
 /** The mapping that holds @addr, or NULL. Borrowed from @maps. */
 const struct mapping *proc_maps_find(const struct proc_maps *maps, raddr_t addr);
 
+enum {
+	PROC_LEVELS = 33 /**< no PID namespace is deeper: MAX_PID_NS_LEVEL, linux/pid_namespace.h */
+};
+
 /**
  * Facts from /proc/PID/stat and /proc/PID/status.
  *
@@ -63,9 +67,10 @@ struct proc_status {
 	bool ended;    /**< all threads: a zombie, or on its way to be one */
 	bool kernel;   /**< a thread of the kernel: it has no memory of its own */
 	pid_t parent;
-	pid_t tracer;	     /**< PID of its tracer, 0 where there is none */
-	pid_t inner;	     /**< PID in its own PID namespace; 0: the kernel does not say */
-	unsigned int levels; /**< PID namespaces from ours to its own: 1 where it is the same */
+	pid_t tracer;		 /**< PID of its tracer, 0 where there is none */
+	pid_t inner;		 /**< PID in its own PID namespace; 0: the kernel does not say */
+	unsigned int levels;	 /**< PID namespaces from ours to its own: 1 where it is the same */
+	pid_t pids[PROC_LEVELS]; /**< its PID in each of these, ours first */
 	unsigned int threads;
 	unsigned int seccomp; /**< 0 off, 1 strict, 2 filter */
 	uid_t euid;

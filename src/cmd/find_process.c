@@ -8,11 +8,14 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <linux/nsfs.h>
 #include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -225,17 +228,26 @@ struct error *process_find(const struct process_values *values, pid_t *ret)
 /* A PID in another PID namespace. */
 struct inner {
 	pid_t pid;
-	ino_t names; /**< of that namespace; 0: any below ours */
+	unsigned int level; /**< of that namespace, ours is 0; 0: any below ours */
+	ino_t names;	    /**< which of that level */
 };
 
-/* 0 where it may not be looked at. */
-static ino_t namespace_of(pid_t pid)
+/* The namespace of a process, or the one @up levels above it; 0 where it may not be looked at. */
+static ino_t namespace_of(pid_t pid, unsigned int up)
 {
+	_cleanup_close_ int fd = -1;
 	char path[64];
 	struct stat st;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/pid", (int)pid);
-	return stat(path, &st) ? 0 : st.st_ino;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	for (; up && fd >= 0; up--) {
+		int above = ioctl(fd, NS_GET_PARENT);
+
+		(void)close(fd);
+		fd = above;
+	}
+	return fd < 0 || fstat(fd, &st) ? 0 : st.st_ino;
 }
 
 static struct error *parse_number(const char *text, char end, const char **rest, pid_t *ret)
@@ -261,19 +273,35 @@ static struct error *parse_inner(const char *text, struct inner *ret)
 		return NULL;
 	try_(parse_number(rest, '\0', &rest, &neighbour));
 	try_(proc_status_read(neighbour, &status));
-	ret->names = namespace_of(neighbour);
+	ret->level = status.levels ? status.levels - 1 : 0;
+	ret->names = namespace_of(neighbour, 0);
 	return ret->names ? NULL : permission_refused(neighbour);
 }
 
+static bool has_pid_below_ours(const struct proc_status *status, pid_t pid)
+{
+	unsigned int i;
+
+	for (i = 1; i < status->levels; i++) {
+		if (status->pids[i] == pid)
+			return true;
+	}
+	return false;
+}
+
+/* A process has a PID in its own namespace and in each above it, up to ours. */
 static bool is_inner(const struct inner *inner, pid_t pid)
 {
 	struct proc_status status;
 	struct error *err = proc_status_read(pid, &status);
 
 	error_free(err);
-	if (err || status.ended || status.inner != inner->pid)
+	if (err || status.ended)
 		return false;
-	return inner->names ? namespace_of(pid) == inner->names : status.levels > 1;
+	if (!inner->names)
+		return has_pid_below_ours(&status, inner->pid);
+	return status.levels > inner->level && status.pids[inner->level] == inner->pid &&
+	       namespace_of(pid, status.levels - 1 - inner->level) == inner->names;
 }
 
 struct error *process_find_inner(const char *text, pid_t *ret)

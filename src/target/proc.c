@@ -225,9 +225,9 @@ static void parse_inner_pid(const char *text, struct proc_status *status)
 	const char *at = strstr(text, "\nNSpid:");
 	char *rest;
 
-	for (at = at ? at + 7 : ""; *at == '\t'; at = rest) {
+	for (at = at ? at + 7 : ""; *at == '\t' && status->levels < PROC_LEVELS; at = rest) {
 		status->inner = (pid_t)strtol(at + 1, &rest, 10);
-		status->levels++;
+		status->pids[status->levels++] = status->inner;
 	}
 }
 

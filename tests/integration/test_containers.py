@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 
-from harness import PATIENCE, Skip, check, goes_on, interpreters, test
+from harness import PATIENCE, Skip, check, eventually, goes_on, interpreters, test
 
 LEAK = """
 import time
@@ -140,6 +140,28 @@ def nspid_names_the_process_in_its_container(build):
             info = json.loads(build.ok("info", f"{folder}/snap", "-j"))
             check(info["pid"] == first.pid and info["cgroup"], f"{info}")
     return 16
+
+
+@test
+def a_container_in_a_container_has_a_pid_in_each(build):
+    need_root()
+    inside = ["unshare", "--pid", "--fork", "--kill-child", sys.executable]
+    # Others before it, so that its numbers differ.
+    setup = "sleep 600 & sleep 600 &"
+    with Container(options_of("pid"), inside, setup=setup) as middle:
+        target = eventually(lambda: children_of(middle.pid)[-1:], "no child")[0]
+        with open(f"/proc/{target}/status") as file:
+            pids = next(line for line in file if line.startswith("NSpid:")).split()[1:]
+        check(len(pids) == 3 and pids[1] != pids[2] == "1", f"PIDs {pids}")
+        for n, neighbour in ((pids[2], target), (pids[1], middle.pid)):
+            doctor = json.loads(build.ok("doctor", "--nspid", f"{n}@{neighbour}", "-j"))
+            check(doctor["pid"] == target, f"{n}@{neighbour}: {doctor['pid']}, not {target}")
+        for n in (pids[1], pids[0]):
+            check("no such process" in build.fails(5, "types", "--nspid", f"{n}@{target}"), n)
+        # That number in the middle is the container's own first process, and no Python.
+        build.fails(3, "types", "--nspid", f"{pids[2]}@{middle.pid}")
+        check_seen(build, target)
+    return 6
 
 
 @test
