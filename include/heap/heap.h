@@ -200,7 +200,7 @@ struct heap_memory {
 	uint64_t objects_inside;  /**< what of them is in arenas */
 	uint64_t objects_outside; /**< what is elsewhere: large ones, and what these own */
 	uint64_t objects_program; /**< in the data of the executable and of libraries */
-	uint64_t malloc_free;	  /**< resident, in the main heap of glibc's malloc */
+	uint64_t malloc_free;	  /**< resident, in the heaps of glibc's malloc */
 };
 
 /** About the capture. Fixed width, because a file holds it as it is. */

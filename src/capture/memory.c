@@ -196,16 +196,44 @@ static void add_malloc_free(const struct memory *memory, const struct malloc_hea
 	memory->facts->known |= HEAP_MEMORY_MALLOC;
 }
 
-/* The heap as the image has it: it may have grown after the mappings were read. */
+/* Of threads: wherever one could begin. Where heaps touch, their mappings may be one. */
+static struct error *add_thread_heaps(const struct mapping_array *maps, struct image *image,
+				      struct malloc_heap *heap)
+{
+	const unsigned int needed = MAPPING_READ | MAPPING_WRITE;
+	const raddr_t step = MALLOC_THREAD_HEAP;
+	size_t i;
+
+	for (i = 0; i < maps->count; i++) {
+		const struct mapping *mapping = &maps->items[i];
+		raddr_t at;
+
+		if (mapping->inode || mapping->path[0] == '[' ||
+		    (mapping->flags & (needed | MAPPING_SHARED)) != needed)
+			continue;
+		for (at = (mapping->start + step - 1) / step * step; at < mapping->end; at += step)
+			try_(malloc_heap_add_thread(image, at, mapping->end, heap));
+	}
+	return NULL;
+}
+
+static struct error *add_heaps(const struct mapping_array *maps, struct image *image,
+			       struct malloc_heap *heap)
+{
+	const struct mapping *mapping = find_named(maps, "[heap]");
+
+	if (!mapping)
+		return error_create(ERROR_BAD_DATA, "no heap of glibc's malloc");
+	try_(malloc_heap_add_main(image, mapping->start, mapping->end, heap));
+	return add_thread_heaps(maps, image, heap);
+}
+
+/* The heaps as the image has them: they may have grown after smaps was read. */
 static struct error *find_malloc_free(const struct memory *memory, struct image *image, int pagemap)
 {
 	_cleanup_(malloc_heap_deinit) struct malloc_heap heap = {0};
-	const struct mapping *mapping = find_named(&memory->native->symbols.maps.list, "[heap]");
-	struct error *err;
+	struct error *err = add_heaps(&memory->native->symbols.maps.list, image, &heap);
 
-	if (!mapping)
-		return NULL;
-	err = malloc_heap_walk(image, mapping->start, mapping->end, &heap);
 	if (error_catch(&err, ERROR_BAD_DATA))
 		return NULL;
 	try_(err);

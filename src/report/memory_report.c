@@ -26,7 +26,7 @@ static const struct {
 			   "free memory in malloc: what is gone has left it, and something behind "
 			   "it keeps it"},
 	[MEMORY_NATIVE] =
-		{"native", "native code, and heaps of threads",
+		{"native", "native code",
 		 "memory that is of no Python object: native code has it, or the heap of a "
 		 "thread keeps it"},
 	[MEMORY_STACKS] = {"stacks", "stacks of threads", "stacks of threads"},

@@ -40,18 +40,29 @@ def grow_native():
     ctypes.memset(malloc(24 * MEGA), 1, 24 * MEGA)
 
 
-def grow_malloc():
+def fragment(count):
     """Of every fifty blocks one stays, so that the heap cannot shrink."""
     libc = ctypes.CDLL(None)
     libc.malloc.restype = ctypes.c_void_p
     libc.malloc.argtypes = [ctypes.c_size_t]
     libc.free.argtypes = [ctypes.c_void_p]
-    blocks = [libc.malloc(8000) for _ in range(3000)]
+    blocks = [libc.malloc(8000) for _ in range(count)]
     for block in blocks:
         ctypes.memset(block, 1, 8000)
     for number, block in enumerate(blocks):
         if number % 50:
             libc.free(block)
+
+
+def grow_malloc():
+    fragment(3000)
+
+
+def grow_heaps():
+    """More than fits into one heap of a thread."""
+    thread = threading.Thread(target=fragment, args=(11000,))
+    thread.start()
+    thread.join()
 
 
 def use_mapping(mapping):
