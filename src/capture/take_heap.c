@@ -10,6 +10,7 @@
 #include "native.h"
 #include "program_run.h"
 #include "python/frames.h"
+#include "python/names.h"
 #include "python/walk.h"
 #include "traverse.h"
 
@@ -22,7 +23,8 @@ enum taken {
 struct taking {
 	struct heap_builder *builder; /**< borrowed */
 	enum taken what;
-	struct py_view *view;	 /**< of this attempt; borrowed */
+	struct py_view *view; /**< of this attempt; borrowed */
+	bool names_only;
 	struct addrmap names;	 /**< address of a name, in us or in the target -> its text */
 	struct u32_array labels; /**< PY_REF_KINDS labels for each text met as a name, 0: not yet */
 	struct heap_ref_array refs; /**< scratch */
@@ -77,18 +79,21 @@ static struct error *on_object(void *ctx, const struct py_object_event *event)
 	return heap_builder_add_object(taking->builder, &object);
 }
 
-/* A name that cannot be read is none. */
-static struct error *add_name(struct taking *taking, const struct py_name *name, heap_text_t *ret)
+/* A name that cannot be read is none, and so is one that may be data, which @takes says. */
+static struct error *add_name(struct taking *taking, const struct py_name *name,
+			      bool (*takes)(const char *), heap_text_t *ret)
 {
 	char buffer[TEXT_MAX * 4 + 1];
 	const char *text = name->text;
 
 	if (!text && name->object &&
-	    view_text_start(taking->view, name->object, buffer, sizeof(buffer)))
+	    view_text_start(taking->view, name->object, buffer, sizeof(buffer)) &&
+	    (!taking->names_only || takes(buffer)))
 		text = buffer;
 	return heap_builder_add_text(taking->builder, text, ret);
 }
 
+/* Of an attribute or variable. */
 static struct error *find_name(struct taking *taking, const struct py_name *name, heap_text_t *ret)
 {
 	uint64_t key = name->text ? (uint64_t)(uintptr_t)name->text : name->object;
@@ -96,7 +101,7 @@ static struct error *find_name(struct taking *taking, const struct py_name *name
 	*ret = HEAP_NONE;
 	if (!key || addrmap_get(&taking->names, key, ret))
 		return NULL;
-	try_(add_name(taking, name, ret));
+	try_(add_name(taking, name, name_is_word, ret));
 	return addrmap_set(&taking->names, key, *ret);
 }
 
@@ -207,7 +212,10 @@ static struct error *on_root(void *ctx, const struct py_root *event)
 		.frame = event->frame,
 	};
 
-	try_(find_name(taking, &event->name, &root.name));
+	if (event->kind == PY_ROOT_MODULE)
+		try_(add_name(taking, &event->name, name_is_module, &root.name));
+	else
+		try_(find_name(taking, &event->name, &root.name));
 	return heap_builder_add_root(taking->builder, &root);
 }
 
@@ -299,6 +307,7 @@ static struct error *build_heap(void *ctx, struct capture *capture, const struct
 	try_(program_run_check(capture, freeze->image));
 	view_init(&view, capture->runtime, freeze->image);
 	taking->view = &view;
+	taking->names_only = capture->options.names_only;
 	if (taking->what == TAKEN_GRAPH)
 		try_(walk_graph(capture, freeze, &sink, &stats));
 	else

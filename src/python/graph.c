@@ -11,6 +11,7 @@
 #include "graph_private.h"
 
 #include "base/progress.h"
+#include "python/names.h"
 
 #include <stdlib.h>
 
@@ -136,6 +137,18 @@ enum {
 	LONGEST_NAME = 128 /* characters; longer keys are values, not names */
 };
 
+/*
+ * Whether a str is a name and no data. The compiler interns names and literals that look like them;
+ * what comes from outside (a socket, a file, a random number) is not interned, whatever it looks
+ * like, unless the program does so.
+ */
+static bool is_name(struct graph *graph, raddr_t name, const char *text)
+{
+	struct text_state state;
+
+	return name_is_key(text) && text_state(graph->walk.view, name, &state) && state.interned;
+}
+
 /* The text of object number @id is what the str at @name says. Told once. */
 static struct error *tell_text(struct graph *graph, uint32_t id, raddr_t name)
 {
@@ -148,7 +161,7 @@ static struct error *tell_text(struct graph *graph, uint32_t id, raddr_t name)
 	graph->named.items[id / 64] |= UINT64_C(1) << (id % 64);
 	if (!view_text(graph->walk.view, name, text, sizeof(text)))
 		return NULL;
-	if (graph->options->names_only && !graph_is_name(text))
+	if (graph->options->names_only && !is_name(graph, name, text))
 		return NULL;
 	return graph->walk.sink->text(graph->walk.sink->ctx, id, text);
 }

@@ -67,9 +67,6 @@ _must_check_ struct error *graph_root_fields(struct graph *graph, raddr_t base,
 /** All roots but static types: roots.c. */
 _must_check_ struct error *roots_add(struct graph *graph);
 
-/** Whether a key looks like a name that a programmer chose. */
-bool graph_is_name(const char *text);
-
 /** Tell previews of what has no name: graph_values.c. */
 _must_check_ struct error *graph_values(struct graph *graph);
 

@@ -1,37 +1,14 @@
 /*
- * Texts of objects: which keys are told as names, and previews of values where these are wanted.
- *
- * Without values, nothing that a program works on may be told: a key is a name where it looks like
- * one that a programmer chose. A session id or an address of a person does not.
+ * Texts of objects: previews of values, where these are wanted.
  */
 #include "graph_private.h"
 #include "python/describe.h"
 
-#include <ctype.h>
 #include <string.h>
 
 enum {
-	LONGEST_KEY = 64,
-	MOST_DIGITS = 4,
 	SHOWN = 60 /* bytes of a text */
 };
-
-bool graph_is_name(const char *text)
-{
-	unsigned int digits = 0;
-	size_t i;
-
-	if (!isalpha((unsigned char)text[0]) && text[0] != '_')
-		return false;
-	for (i = 0; text[i]; i++) {
-		unsigned char c = (unsigned char)text[i];
-
-		digits += c >= '0' && c <= '9';
-		if (c >= 0x80 || (!isalnum(c) && !strchr("_.-", c)))
-			return false;
-	}
-	return i <= LONGEST_KEY && digits <= MOST_DIGITS;
-}
 
 /* What is cut off may end within a character. */
 static void cut(char *text)

@@ -93,6 +93,7 @@ bool dict_next(struct py_view *view, struct dict_cursor *cursor, raddr_t *ret_ke
 
 /** What a str says of the form it has. */
 struct text_state {
+	bool interned;	   /**< there is no other with this text among those that are */
 	unsigned int kind; /**< bytes of each character: 1, 2 or 4; 0 where they are not ready
 			      (to 3.11) */
 	bool compact;	   /**< the characters stand behind the head */

@@ -12,12 +12,14 @@
 bool text_state(struct py_view *view, raddr_t object, struct text_state *ret)
 {
 	const struct py_layout *layout = view->layout;
-	uint32_t state;
+	uint32_t state, interned;
 
 	if (!image_read_u32(view->image, object + py_at(layout, PY_ASCII_STATE), &state))
 		return false;
+	interned = state & ((1u << view->traits.interned_bits) - 1);
 	state >>= view->traits.interned_bits;
 	*ret = (struct text_state){
+		.interned = interned,
 		.kind = state & 7,
 		.compact = state >> 3 & 1,
 		.ascii = state >> 4 & 1,

@@ -339,10 +339,12 @@ def the_manual_describes_the_file(build):
 
 @test
 def values_are_not_written_unless_asked_for(build):
-    """Keys that look like names are; no str, no number, no other key, in the whole file."""
-    names = [b"customers", b"sessions", b"colour", b"max_age", b"content-type"]
+    """Names of the program's are; no str, no number, no other key or attribute, in the whole file."""
+    names = [b"customers", b"sessions", b"colour", b"max_age", "grün_1".encode(),
+             b"some_package.part"]
     secrets = [b"anna.berg@example.com", b"tulips-and-roses", b"Oslo street 5", b"9f86d081884c7d65",
-               b"granted-token", b"a3f5c9b2e17d4", b"ultramarine", b"8675309123", b"123456789012345"]
+               b"granted-token", b"a3f5c9b2e17d4", b"ultramarine", b"8675309123", b"123456789012345",
+               b"tokenQ_abc", b"john.smith", b"not an@attribute", b"number123456", b"no module@all"]
     cases = 0
     for interpreter in interpreters():
         with Folder() as folder:
