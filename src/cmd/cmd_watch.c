@@ -63,6 +63,7 @@ struct watch {
 	struct proc_status known; /**< of the process when it was found */
 	int end;		  /**< proc_open_end(); -1: none */
 	bool begun;		  /**< there is a snapshot of this process */
+	bool waited;		  /**< for one that was not there */
 	uint64_t base;		  /**< resident bytes at the last snapshot */
 	uint64_t last;		  /**< clock_now() then */
 	uint64_t count;		  /**< snapshots taken, of all processes */
@@ -215,7 +216,7 @@ static struct error *take(struct watch *watch, enum watch_reason reason, uint64_
 			     watch->pid, &file);
 	if (!err)
 		return finish(watch, &file, reason, rss);
-	if (!watch->count || error_code(err) == ERROR_GONE)
+	if (!watch->count || error_code(err) == ERROR_GONE || error_code(err) == ERROR_NOT_PYTHON)
 		return err;
 	complain(watch, err);
 	put_off(watch);
@@ -283,6 +284,14 @@ static bool may_appear(struct watch *watch, struct error *err)
 	return watch->count && error_code(err) == ERROR_USAGE;
 }
 
+/* Takes @err. Until the next look for the process. */
+static void await(struct watch *watch, struct error *err)
+{
+	watch->waited = true;
+	complain(watch, error_wrap(err, "waiting"));
+	(void)signals_poll(watch->values->poll, -1);
+}
+
 /* The process that is described; pid 0 where it was over before one was there. */
 static struct error *find(struct watch *watch, pid_t *ret)
 {
@@ -294,8 +303,7 @@ static struct error *find(struct watch *watch, pid_t *ret)
 			return NULL;
 		if (!may_appear(watch, err))
 			return err;
-		complain(watch, error_wrap(err, "waiting"));
-		(void)signals_poll(watch->values->poll, -1);
+		await(watch, err);
 	}
 	return NULL;
 }
@@ -318,6 +326,28 @@ static struct error *watch_one(struct watch *watch, pid_t pid)
 	return follow(watch);
 }
 
+/*
+ * Takes @err, by which the watch of one process ended; NULL: look for the next one. While a service
+ * is restarted its wrapper may be all that fits the description, and is no CPython, or its
+ * interpreter has only begun.
+ */
+static struct error *end_one(struct watch *watch, struct error *err)
+{
+	enum error_code code = error_code(err);
+
+	if ((code == ERROR_NOT_PYTHON || code == ERROR_INCONSISTENT) &&
+	    (watch->waited || watch->count)) {
+		await(watch, err);
+		return NULL;
+	}
+	if (code != ERROR_GONE)
+		return err;
+	note(watch, error_message(err));
+	error_free(err);
+	(void)signals_poll(watch->values->poll, -1);
+	return NULL;
+}
+
 /* One process after the other, each a series of its own. */
 static struct error *watch_all(struct watch *watch)
 {
@@ -327,13 +357,8 @@ static struct error *watch_all(struct watch *watch)
 
 		try_(find(watch, &pid));
 		err = pid ? watch_one(watch, pid) : NULL;
-		if (err && error_code(err) != ERROR_GONE)
-			return err;
-		if (err) {
-			note(watch, error_message(err));
-			(void)signals_poll(watch->values->poll, -1);
-		}
-		error_free(err);
+		if (err)
+			try_(end_one(watch, err));
 	}
 	return NULL;
 }

@@ -187,6 +187,48 @@ def watch_survives_a_restart(build):
     check("waiting: " in err and "has ended" in err, err)
 
 
+# Restarts the program whenever somebody says so; its own command line has the same words.
+WRAPPER = """
+while :; do
+    while ! [ -e "$1/go" ]; do sleep 0.05; done
+    rm "$1/go"
+    "$2" -c 'import time; time.sleep(600)' "$1"
+done
+"""
+
+
+@test
+def watch_waits_beside_a_wrapper(build):
+    """A shell that starts the service again fits the description alone while there is none."""
+    with tempfile.TemporaryDirectory() as folder:
+        def go():
+            with open(os.path.join(folder, "go"), "w", encoding="ascii"):
+                pass
+
+        with Watch(build, "--match", folder, "--every", "1h") as watch:
+            def wait_for(words):
+                while words not in (line := watch.process.stderr.readline()):
+                    check(line, f"it has ended without '{words}'")
+
+            wait_for("waiting: no such process")
+            with subprocess.Popen(["sh", "-c", WRAPPER, "sh", folder, first_python().path],
+                                  start_new_session=True, stderr=subprocess.DEVNULL) as wrapper:
+                try:
+                    wait_for("waiting: not a CPython")
+                    go()
+                    first = watch.next()
+                    os.kill(first["pid"], signal.SIGKILL)
+                    wait_for("has ended")
+                    wait_for("waiting: not a CPython")
+                    go()
+                    second = watch.next()
+                    check(second["pid"] != first["pid"] and wrapper.pid not in
+                          (first["pid"], second["pid"]) and second["series"] == 2, second)
+                finally:
+                    os.killpg(wrapper.pid, signal.SIGKILL)
+    return 2
+
+
 @test
 def watch_goes_on_when_a_snapshot_fails(build):
     """The first is needed; later a folder that is away is said once, and tried again."""
