@@ -11,12 +11,18 @@ struct candidate {
 
 DEFINE_ARRAY(candidate_array, struct candidate)
 
+enum claim {
+	CLAIM_NONE,
+	CLAIM_TAKEN, /**< on the chain of an independent one */
+	CLAIM_SHARED /**< may be on any number of them */
+};
+
 struct search {
 	const struct heap *heap;
 	uint32_t object;
 	struct reach reach; /**< of all but the object */
 	struct candidate_array candidates;
-	bool *used; /**< objects on the chains of independent ones */
+	uint8_t *claims; /**< enum claim of each object */
 	struct retainers result;
 };
 
@@ -24,7 +30,7 @@ static void search_deinit(struct search *search)
 {
 	reach_deinit(&search->reach);
 	candidate_array_deinit(&search->candidates);
-	free(search->used);
+	free(search->claims);
 	retainers_deinit(&search->result);
 }
 
@@ -115,29 +121,47 @@ static struct error *make_path(struct search *search, const struct candidate *ca
 	return u32_array_append(&ret->refs, candidate->via);
 }
 
-/* How many objects at the beginning of a chain belong to all: a module and its namespace. */
-static size_t shared_by_all(const struct heap *heap, const struct path *path)
+/* Modules and their namespaces belong to everybody, by whatever root a chain begins at them. */
+static void share_modules(struct search *search)
 {
-	if (path->root == HEAP_NONE || heap->roots[path->root].kind != HEAP_ROOT_MODULE)
-		return 0;
-	return path->refs.count && path_is_namespace(heap, path->refs.items[0]) ? 2 : 1;
+	const struct heap *heap = search->heap;
+	size_t i, ref;
+
+	for (i = 0; i < heap->root_count; i++) {
+		uint32_t module = heap->roots[i].target;
+
+		if (heap->roots[i].kind != HEAP_ROOT_MODULE)
+			continue;
+		search->claims[module] = CLAIM_SHARED;
+		for (ref = heap_refs_begin(heap, module); ref < heap_refs_end(heap, module);
+		     ref++) {
+			if (path_is_namespace(heap, ref))
+				search->claims[heap->ref_target[ref]] = CLAIM_SHARED;
+		}
+	}
+}
+
+/* Object number @i of a chain: its start, or the target of reference i - 1. */
+static uint32_t nth_object(const struct heap *heap, const struct path *path, size_t i)
+{
+	return i ? heap->ref_target[path->refs.items[i - 1]] : path->start;
 }
 
 /* Whether no object of this chain is on an earlier one; then all of them are from now on. */
 static bool claim(struct search *search, const struct path *path)
 {
-	size_t i, first = shared_by_all(search->heap, path);
+	size_t i;
 
-	/* Object number i of a chain is its start, or the target of reference i - 1; the last is
-	 * the object itself. */
-	for (i = first; i < path->refs.count; i++) {
-		if (search->used[i ? search->heap->ref_target[path->refs.items[i - 1]]
-				   : path->start])
+	/* The last is the object itself. */
+	for (i = 0; i < path->refs.count; i++) {
+		if (search->claims[nth_object(search->heap, path, i)] == CLAIM_TAKEN)
 			return false;
 	}
-	for (i = first; i < path->refs.count; i++)
-		search->used[i ? search->heap->ref_target[path->refs.items[i - 1]] : path->start] =
-			true;
+	for (i = 0; i < path->refs.count; i++) {
+		uint8_t *claim = &search->claims[nth_object(search->heap, path, i)];
+
+		*claim = *claim == CLAIM_SHARED ? CLAIM_SHARED : CLAIM_TAKEN;
+	}
 	return true;
 }
 
@@ -146,9 +170,10 @@ static struct error *make_retainers(struct search *search)
 	size_t i, n = search->candidates.count;
 
 	search->result.count = n;
-	search->used = calloc(search->heap->count + 1, sizeof(*search->used));
-	if (!search->used)
+	search->claims = calloc(search->heap->count + 1, sizeof(*search->claims));
+	if (!search->claims)
 		return &error_no_memory;
+	share_modules(search);
 	for (i = 0; i < n && i < RETAINERS_MOST; i++) {
 		struct retainer retainer = {.source = search->candidates.items[i].source};
 		struct error *err;
