@@ -381,6 +381,10 @@ static void empty_bucket(struct flow *flow, uint32_t parent, uint32_t w)
 	flow->bucket[parent] = 0;
 }
 
+enum {
+	TICK = 1 << 16 /* vertices from one sign of progress to the next */
+};
+
 static struct error *find_dominators(struct flow *flow)
 {
 	uint32_t w;
@@ -392,6 +396,8 @@ static struct error *find_dominators(struct flow *flow)
 	for (w = flow->used - 1; w >= 1; w--) {
 		uint32_t parent = flow->ancestor[w];
 
+		if (w % TICK == 0)
+			progress_tick(flow->used - w, flow->used);
 		find_semidominator(flow, w);
 		flow->dom[w] = flow->bucket[flow->semi[w]];
 		flow->bucket[flow->semi[w]] = w;

@@ -106,6 +106,12 @@ static void replace(struct u32_array *array, struct u32_array *by)
 	*by = (struct u32_array){0};
 }
 
+/* Of each heap the objects are matched, and put to their places. */
+static void tick(const struct leaks_search *search, size_t done)
+{
+	progress_tick(done, 2 * search->heap_count);
+}
+
 static struct error *find_births(struct leaks_search *search)
 {
 	const struct heap *const *heaps = search->heaps;
@@ -117,6 +123,7 @@ static struct error *find_births(struct leaks_search *search)
 		_cleanup_(identity_deinit) struct identity identity = {0};
 		_cleanup_(u32_array_deinit) struct u32_array loose = {0};
 
+		tick(search, k);
 		try_(identity_match(heaps[k - 1], heaps[k], &identity));
 		inherit(&identity.earlier, &search->born, k);
 		replace(&search->born, &identity.earlier);
@@ -274,6 +281,7 @@ static struct error *count_places(struct leaks_search *search)
 	for (k = 0; k + 1 < search->heap_count; k++) {
 		_cleanup_(reach_deinit) struct reach reach = {0};
 
+		tick(search, search->heap_count + k);
 		try_(reach_make(search->heaps[k], NULL, &reach));
 		try_(count_heap(search, k, &reach, NULL));
 	}

@@ -1,5 +1,7 @@
 #include "analyze/reach.h"
 
+#include "base/progress.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,11 +112,17 @@ static void follow(struct search *search, uint32_t object, enum worth worth)
 	}
 }
 
+enum {
+	TICK = 1 << 16 /* objects from one sign of progress to the next */
+};
+
 static void drain(struct search *search)
 {
 	struct reach *reach = search->reach;
 
 	while (search->finished < reach->count) {
+		if (search->finished % TICK == 0)
+			progress_tick(search->finished, reach->heap->count);
 		while (search->expanded < reach->count)
 			follow(search, reach->order[search->expanded++], WORTH_MUCH);
 		follow(search, reach->order[search->finished++], WORTH_LITTLE);
@@ -231,6 +239,7 @@ struct error *reach_make(const struct heap *heap, const struct reach_without *wi
 		.reach = &reach,
 		.without = without ? without : &nothing,
 	};
+	_progress_ const char *before = progress_begin("following references");
 	unsigned int rank;
 
 	if (heap->ref_count + heap->root_count >= REACH_NOTHING)

@@ -312,8 +312,10 @@ struct error *heap_file_parse(const void *bytes, size_t size, bool checksums, st
 	try_(check_unknown(&view));
 	try_(read_facts(&view, &heap->facts));
 	try_(read_strings(&view, heap->strings));
-	for (i = 0; i < file_column_count; i++)
+	for (i = 0; i < file_column_count; i++) {
+		progress_tick(i, file_column_count);
 		try_(load_column(&view, &file_columns[i], heap));
+	}
 	try_(heap_check(heap));
 	try_(check_words(&view, heap));
 	*ret = steal_ptr(heap);
