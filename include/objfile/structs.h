@@ -20,7 +20,8 @@ enum {
 struct struct_query {
 	const char *type;
 	const char *member;
-	const char *unit; /**< name of the only source file that defines it, NULL: a header */
+	const char *unit; /**< the only source file that defines it, or its names separated by '|';
+			       NULL: a header */
 	int64_t offset;	  /**< answer: bytes from the start, or STRUCTS_ABSENT */
 	int64_t size;	  /**< answer: bytes of the member or structure, or STRUCTS_ABSENT */
 	bool type_found;  /**< answer: the structure itself was found */

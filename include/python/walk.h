@@ -212,12 +212,15 @@ struct py_native_area {
 
 /**
  * What native code may hold. Words there that are addresses of objects are told as roots, of
- * objects whose counts nothing else explains and no more than that. They are guesses.
+ * objects whose counts nothing else explains and no more than that. They are guesses. Objects that
+ * nothing else leads to are found by the words of data.
  */
 struct py_native {
 	void *ctx;
 	const struct py_native_area *areas; /**< first those of data, ascending, then stacks */
 	size_t count;
+	/** Whether @address lies where an allocator may have put an object. */
+	bool (*allocated)(void *ctx, raddr_t address);
 	/** What the word at @address in area number @area belongs to; stays until the walk ends. */
 	struct error *(*name)(void *ctx, size_t area, raddr_t address, const char **ret);
 };

@@ -185,6 +185,15 @@ static struct error *on_name(void *ctx, size_t area, raddr_t address, const char
 			      : name_stack(native, area, address, ret);
 }
 
+static bool on_allocated(void *ctx, raddr_t address)
+{
+	struct native *native = ctx;
+	const struct mapping *mapping = proc_maps_find(&native->symbols.maps, address);
+
+	return mapping && !mapping->inode && (mapping->flags & MAPPING_WRITE) &&
+	       !(mapping->flags & MAPPING_SHARED);
+}
+
 struct error *native_init(struct native *native, const struct capture *capture,
 			  const struct freeze *freeze)
 {
@@ -204,6 +213,7 @@ struct error *native_init(struct native *native, const struct capture *capture,
 		.ctx = native,
 		.areas = native->areas.items,
 		.count = native->areas.count,
+		.allocated = on_allocated,
 		.name = on_name,
 	};
 	return NULL;

@@ -286,6 +286,19 @@ static void scan_unit(struct search *search, Dwarf_Die *unit)
 	} while (search->missing && !dwarf_siblingof(&die, &die));
 }
 
+/* Whether @name is one of the names in @list, which are separated by '|'. */
+static bool is_listed(const char *list, const char *name)
+{
+	size_t length;
+
+	for (; *list; list += length + (list[length] == '|')) {
+		length = strcspn(list, "|");
+		if (!strncmp(list, name, length) && !name[length])
+			return true;
+	}
+	return false;
+}
+
 /* Whether a query names this unit: "odictobject.c" for ".../Objects/odictobject.c". */
 static bool is_named(const struct search *search, Dwarf_Die *unit)
 {
@@ -299,7 +312,7 @@ static bool is_named(const struct search *search, Dwarf_Die *unit)
 	for (i = 0; i < search->count; i++) {
 		const struct wanted_type *type = &search->types[i];
 
-		if (type->unit && !type->found && !strcmp(type->unit, name))
+		if (type->unit && !type->found && is_listed(type->unit, name))
 			return true;
 	}
 	return false;

@@ -146,6 +146,25 @@ bool frame_read(struct py_view *view, raddr_t address, struct raw_frame *ret)
 	return true;
 }
 
+/* To 3.9 its top, NULL while the frame runs; 3.10 its depth, -1 while the frame runs. */
+static bool eager_stack_depth(struct py_view *view, raddr_t frame, raddr_t stack, uint64_t slots,
+			      uint64_t *ret)
+{
+	uint64_t top;
+
+	if (py_has(view->layout, PY_FRAME_STACKDEPTH)) {
+		if (!view_field(view, frame, PY_FRAME_STACKDEPTH, ret))
+			return false;
+		return (int32_t)*ret >= 0 && *ret <= slots;
+	}
+	if (!py_has(view->layout, PY_FRAME_STACKTOP) ||
+	    !view_word(view, frame, PY_FRAME_STACKTOP, &top) || top < stack ||
+	    top % sizeof(raddr_t))
+		return false;
+	*ret = (top - stack) / sizeof(raddr_t);
+	return *ret <= slots;
+}
+
 /*
  * How much of the stack is in use: to 3.10 nobody knows while the frame runs, 3.11 to 3.13 only of
  * frames that called others without leaving the evaluator, from 3.14 on it is kept.
@@ -156,7 +175,7 @@ static bool stack_depth(struct py_view *view, const struct raw_frame *frame, rad
 	uint64_t top;
 
 	if (!view->traits.frames_lazy)
-		return false;
+		return eager_stack_depth(view, frame->address, stack, slots, ret);
 	if (view->traits.refs_tagged) {
 		if (!view_word(view, frame->address, PY_IFRAME_STACKPOINTER, &top) || top < stack ||
 		    top % sizeof(raddr_t))

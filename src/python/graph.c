@@ -16,11 +16,10 @@
 #include <stdlib.h>
 
 enum {
-	BATCH = 65536,	       /* objects that are traversed at once */
-	FETCHED = 48,	       /* bytes of an object that are fetched: the head of most kinds */
-	AHEAD = 16,	       /* objects from the one that is read to the one that is fetched */
-	OBJECT_ALIGNMENT = 16, /* of what an allocator of CPython has given */
-	LONGEST_HEADER = 128   /* bytes; walk_init() has checked that the header fits */
+	BATCH = 65536,	     /* objects that are traversed at once */
+	FETCHED = 48,	     /* bytes of an object that are fetched: the head of most kinds */
+	AHEAD = 16,	     /* objects from the one that is read to the one that is fetched */
+	LONGEST_HEADER = 128 /* bytes; walk_init() has checked that the header fits */
 };
 
 static void graph_deinit(struct graph *graph)
@@ -244,7 +243,17 @@ static struct error *take_of_many(struct addrmap *told, raddr_t visited, bool *r
 	return *ret ? addrmap_set(told, visited, count - 1) : NULL;
 }
 
-static struct error *add_unnamed_of_many(struct graph *graph, const raddr_t *visited, size_t count)
+/* What only the traversal tells. Of a module that is in its state; all else is told otherwise. */
+static struct error *add_native(struct graph *graph, const struct type_info *type, raddr_t target)
+{
+	if (type->decoder && type->decoder->partial)
+		return ref_add(&graph->reader, target, PY_REF_INTERNAL,
+			       (struct py_name){.text = "state"});
+	return ref_add(&graph->reader, target, PY_REF_NATIVE, (struct py_name){0});
+}
+
+static struct error *add_unnamed_of_many(struct graph *graph, const struct type_info *type,
+					 const raddr_t *visited, size_t count)
 {
 	_cleanup_(addrmap_deinit) struct addrmap told = {0};
 	bool known;
@@ -254,8 +263,7 @@ static struct error *add_unnamed_of_many(struct graph *graph, const raddr_t *vis
 	for (i = 0; i < count; i++) {
 		try_(take_of_many(&told, visited[i], &known));
 		if (!known)
-			try_(ref_add(&graph->reader, visited[i], PY_REF_NATIVE,
-				     (struct py_name){0}));
+			try_(add_native(graph, type, visited[i]));
 	}
 	return NULL;
 }
@@ -264,14 +272,15 @@ static struct error *add_unnamed_of_many(struct graph *graph, const raddr_t *vis
  * Add to what the decoder found the visits that it did not tell. A borrowed reference that is
  * visited stays what it is.
  */
-static struct error *add_unnamed(struct graph *graph, const raddr_t *visited, size_t count)
+static struct error *add_unnamed(struct graph *graph, const struct type_info *type,
+				 const raddr_t *visited, size_t count)
 {
 	const struct found_ref_array *found = &graph->reader.found;
 	size_t told = found->count, i, at;
 	uint64_t taken = 0;
 
 	if (told > FEW)
-		return add_unnamed_of_many(graph, visited, count);
+		return add_unnamed_of_many(graph, type, visited, count);
 	for (i = 0; i < count; i++) {
 		for (at = 0; at < told; at++) {
 			if (found->items[at].target == visited[i] && !(taken >> at & 1))
@@ -280,28 +289,46 @@ static struct error *add_unnamed(struct graph *graph, const raddr_t *visited, si
 		if (at < told)
 			taken |= UINT64_C(1) << at;
 		else
-			try_(ref_add(&graph->reader, visited[i], PY_REF_NATIVE,
-				     (struct py_name){0}));
+			try_(add_native(graph, type, visited[i]));
 	}
 	return NULL;
 }
 
-/* Only its own traversal knows what instances hold. */
-static bool is_guessed(const struct type_info *type)
+/* Where nobody but their own traversal knows what instances hold. */
+static bool is_guessed(const struct type_info *type, bool traversed)
 {
-	return type->traverse && !type->accounted && (!type->decoder || type->decoder->partial);
+	if (type->decoder)
+		return type->decoder->partial;
+	return type->opaque || (!traversed && type->traverse && !type->accounted);
 }
 
-/* Of a type that is known and at an address at which an object can be. */
 static bool looks_like_object(void *ctx, raddr_t address)
 {
 	struct graph *graph = ctx;
-	struct object_header header;
 	uint32_t id;
 
-	return pagemap_get(&graph->ids, address, &id) ||
-	       (!(address % OBJECT_ALIGNMENT) && graph_header(graph, address, &header) &&
-		header.refcount && type_table_get(&graph->walk.types, header.type));
+	return pagemap_get(&graph->ids, address, &id) || graph_hidden_type(graph, address);
+}
+
+/* An object that nobody has to visit because it is in no cycle. */
+static bool is_leaf(void *ctx, raddr_t address)
+{
+	struct graph *graph = ctx;
+	const struct type_info *type;
+	uint32_t id;
+
+	if (pagemap_get(&graph->ids, address, &id))
+		type = type_of(graph, id);
+	else
+		type = graph_hidden_type(graph, address);
+	return type && !(type->flags & TPFLAGS_HAVE_GC);
+}
+
+/* What was @traversed may hold more that need not be visited. */
+static struct error *add_guesses(struct graph *graph, const struct sized_object *object,
+				 bool traversed)
+{
+	return refs_guess(&graph->reader, object, traversed ? is_leaf : looks_like_object, graph);
 }
 
 static enum py_reading reading_of(const struct graph *graph, const struct type_info *type,
@@ -311,7 +338,7 @@ static enum py_reading reading_of(const struct graph *graph, const struct type_i
 		return PY_READ_FAILED;
 	if (traversed)
 		return PY_READ_EXACT;
-	if (is_guessed(type))
+	if (graph->reader.guessed || (type->traverse && is_guessed(type, false)))
 		return PY_READ_CONSERVATIVE;
 	return type->traverse || type->decoder ? PY_READ_DECODED : PY_READ_LEAF;
 }
@@ -352,9 +379,9 @@ static struct error *tell_refs(struct graph *graph, uint32_t id, const raddr_t *
 	if (type->flags & TPFLAGS_DICT_SUBCLASS && is_interned_table(graph, object.address))
 		lend_found(&graph->reader);
 	if (visited)
-		try_(add_unnamed(graph, visited, count));
-	else if (is_guessed(type))
-		try_(refs_guess(&graph->reader, &object, looks_like_object, graph));
+		try_(add_unnamed(graph, type, visited, count));
+	if (is_guessed(type, visited != NULL))
+		try_(add_guesses(graph, &object, visited != NULL));
 	event.reading = reading_of(graph, type, visited != NULL);
 	graph->refs.count = 0;
 	for (i = 0; i < graph->reader.found.count; i++)
@@ -485,17 +512,24 @@ static struct error *add_types(struct graph *graph, size_t *next)
 	return NULL;
 }
 
+static struct error *read_reachable(struct graph *graph, uint32_t *next, size_t *next_type)
+{
+	do {
+		try_(add_types(graph, next_type));
+		try_(read_all(graph, next));
+	} while (*next_type < graph->walk.types.list.count);
+	return NULL;
+}
+
 static struct error *read_references(struct graph *graph)
 {
 	_progress_ const char *before = progress_begin("reading references");
 	uint32_t next = 0;
 	size_t next_type = 0;
 
-	do {
-		try_(add_types(graph, &next_type));
-		try_(read_all(graph, &next));
-	} while (next_type < graph->walk.types.list.count);
-	return NULL;
+	try_(read_reachable(graph, &next, &next_type));
+	try_(roots_hidden(graph));
+	return read_reachable(graph, &next, &next_type);
 }
 
 static struct error *walk_graph(struct graph *graph)

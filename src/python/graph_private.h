@@ -21,6 +21,10 @@ struct frame_words {
 
 DEFINE_ARRAY(frame_words_array, struct frame_words)
 
+enum {
+	OBJECT_ALIGNMENT = 16 /* of what an allocator of CPython has given */
+};
+
 struct graph {
 	struct walk walk;
 	const struct py_graph_options *options; /**< borrowed */
@@ -72,6 +76,15 @@ _must_check_ struct error *graph_values(struct graph *graph);
 
 /** Whether @address lies in the data of a mapped file: nobody allocated what is there. */
 bool graph_is_static(const struct graph *graph, raddr_t address);
+
+/**
+ * The type of an object at @address that is not known yet and that nobody vouches for: NULL unless
+ * it is where an allocator may have put one, of a type that was met, and alive.
+ */
+const struct type_info *graph_hidden_type(struct graph *graph, raddr_t address);
+
+/** Objects that only data of mapped files leads to: roots_native.c. */
+_must_check_ struct error *roots_hidden(struct graph *graph);
 
 /** Guesses, when all references have been told: roots_native.c. */
 _must_check_ struct error *roots_native(struct graph *graph);

@@ -80,7 +80,7 @@ static struct error *add(struct member_table *table, size_t first, const struct 
 }
 
 static struct error *add_rows(struct member_table *table, struct py_view *view, raddr_t class,
-			      size_t first)
+			      size_t first, bool *known)
 {
 	char name[TYPE_NAME_MAX];
 	size_t i;
@@ -92,6 +92,7 @@ static struct error *add_rows(struct member_table *table, struct py_view *view, 
 
 		if (strcmp(rows[i].type, name) != 0 || !py_has(view->layout, rows[i].field))
 			continue;
+		*known = true;
 		member.offset = py_at(view->layout, rows[i].field);
 		try_(add(table, first, &member));
 	}
@@ -155,7 +156,7 @@ static void leave_out(struct member_array *list, size_t first, int64_t offset)
 
 struct error *member_table_add(struct member_table *table, struct py_view *view, raddr_t type,
 			       uint64_t basicsize, int64_t dictoffset, uint32_t *ret_first,
-			       uint32_t *ret_count)
+			       uint32_t *ret_count, bool *ret_known)
 {
 	size_t first = table->list.count;
 	raddr_t class = type, definitions, last = 0;
@@ -163,10 +164,11 @@ struct error *member_table_add(struct member_table *table, struct py_view *view,
 
 	*ret_first = (uint32_t)first;
 	*ret_count = 0;
+	*ret_known = false;
 	if (basicsize < sizeof(raddr_t) || basicsize > UINT32_MAX)
 		return NULL;
 	for (depth = 0; class && depth < MOST_BASES; depth++) {
-		try_(add_rows(table, view, class, first));
+		try_(add_rows(table, view, class, first, ret_known));
 		if (!view_word(view, class, PY_TYPE_MEMBERS, &definitions))
 			break;
 		if (definitions && definitions != last)

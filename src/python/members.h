@@ -33,10 +33,12 @@ void member_table_deinit(struct member_table *table);
 /**
  * Add the members of instances of the type at @type, @basicsize bytes long, sorted by offset;
  * *@ret_first and *@ret_count say where they are. A type that is damaged has none. What is at
- * @dictoffset is left out: it is told with the attributes.
+ * @dictoffset is left out: it is told with the attributes. *@ret_known: our table has the type, or
+ * one of its bases, and with it all that it owns.
  */
 _must_check_ struct error *member_table_add(struct member_table *table, struct py_view *view,
 					    raddr_t type, uint64_t basicsize, int64_t dictoffset,
-					    uint32_t *ret_first, uint32_t *ret_count);
+					    uint32_t *ret_first, uint32_t *ret_count,
+					    bool *ret_known);
 
 #endif

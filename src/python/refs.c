@@ -5,25 +5,45 @@
 
 /* clang-format off */
 static const struct ref_decoder decoders[] = {
-	{ "builtins.async_generator", refs_generator, false, false },
-	{ "builtins.cell",            refs_cell,      true, false },
-	{ "builtins.coroutine",       refs_generator, false, false },
-	{ "builtins.dict",            refs_dict,      true, false },
-	{ "builtins.frame",           refs_frame,     false, false },
-	{ "builtins.frozendict",      refs_dict,      true, false },
-	{ "builtins.frozenset",       refs_set,       true, false },
-	{ "builtins.function",        refs_function,  false, false },
-	{ "builtins.generator",       refs_generator, false, false },
-	{ "builtins.list",            refs_list,      true, false },
-	{ "builtins.module",          refs_module,    false, true },
-	{ "builtins.set",             refs_set,       true, false },
-	{ "builtins.tuple",           refs_tuple,     true, false },
-	{ "builtins.type",            refs_type,      false, false },
-	{ "collections.OrderedDict",  refs_odict,     false, false },
-	{ "collections.deque",        refs_deque,     false, false },
-	{ "functools._lru_cache_wrapper", refs_lru_cache, false, false },
-	{ "numpy.ndarray", refs_ndarray, false, false },
-	{ "xml.etree.ElementTree.Element", refs_element, false, false },
+	{ "_contextvars.ContextVar",       NULL,                false, false },
+	{ "_ctypes.CType_Type",            refs_ctype,          false, false },
+	{ "_queue.SimpleQueue",            refs_simple_queue,   false, false },
+	{ "_thread._localdummy",           NULL,                false, false },
+	{ "builtins.ContextVar",           NULL,                false, false },
+	{ "builtins.async_generator",      refs_generator,      false, false },
+	{ "builtins.cell",                 refs_cell,           true,  false },
+	{ "builtins.coroutine",            refs_generator,      false, false },
+	{ "builtins.dict",                 refs_dict,           true,  false },
+	{ "builtins.frame",                refs_frame,          false, false },
+	{ "builtins.frozendict",           refs_dict,           true,  false },
+	{ "builtins.frozenset",            refs_set,            true,  false },
+	{ "builtins.function",             refs_function,       false, false },
+	{ "builtins.generator",            refs_generator,      false, false },
+	{ "builtins.hamt_array_node",      refs_hamt_array,     false, false },
+	{ "builtins.hamt_bitmap_node",     refs_hamt_bitmap,    false, false },
+	{ "builtins.hamt_collision_node",  refs_hamt_collision, false, false },
+	{ "builtins.list",                 refs_list,           true,  false },
+	{ "builtins.memoryview",           NULL,                false, false },
+	{ "builtins.module",               refs_module,         false, true },
+	{ "builtins.set",                  refs_set,            true,  false },
+	{ "builtins.tuple",                refs_tuple,          true,  false },
+	{ "builtins.type",                 refs_type,           false, false },
+	{ "builtins.weakcallableproxy",    NULL,                false, false },
+	{ "builtins.weakproxy",            NULL,                false, false },
+	{ "builtins.weakref",              NULL,                false, false },
+	{ "collections.OrderedDict",       refs_odict,          false, false },
+	{ "collections.deque",             refs_deque,          false, false },
+	{ "datetime.datetime",             refs_datetime,       false, false },
+	{ "datetime.time",                 refs_time,           false, false },
+	{ "decimal.Decimal",               NULL,                false, false },
+	{ "functools._lru_cache_wrapper",  refs_lru_cache,      false, false },
+	{ "functools._lru_list_elem",      NULL,                false, false },
+	{ "itertools._tee_dataobject",     refs_tee_data,       false, false },
+	{ "numpy.ndarray",                 refs_ndarray,        false, false },
+	{ "weakref.CallableProxyType",     NULL,                false, false },
+	{ "weakref.ProxyType",             NULL,                false, false },
+	{ "weakref.ReferenceType",         NULL,                false, false },
+	{ "xml.etree.ElementTree.Element", refs_element,        false, false },
 };
 /* clang-format on */
 
@@ -148,6 +168,7 @@ bool ref_circle_closed(struct ref_circle *circle, raddr_t at)
 
 enum {
 	MOST_STATE = 1 << 20, /* bytes of a module's state; more is damage */
+	MOST_GUESSED = 4096,  /* bytes of an object that are looked at for guesses */
 	LONGEST_READ = 512    /* words; members further on are read one by one */
 };
 
@@ -187,6 +208,7 @@ struct error *refs_read(struct ref_reader *reader, const struct sized_object *ob
 	reader->titles.count = 0;
 	reader->limit = 0;
 	reader->damaged = false;
+	reader->guessed = false;
 	if (object->type->member_count)
 		try_(add_members(reader, object));
 	if (decoder && decoder->refs)
@@ -199,40 +221,64 @@ struct error *refs_read(struct ref_reader *reader, const struct sized_object *ob
 	return NULL;
 }
 
-static bool is_found(const struct ref_reader *reader, raddr_t target)
-{
-	size_t i;
-
-	for (i = 0; i < reader->found.count; i++) {
-		if (reader->found.items[i].target == target)
-			return true;
-	}
-	return false;
-}
-
 struct guess {
 	struct ref_reader *reader;
 	ref_is_object_fn *is_object;
 	void *ctx;
-	raddr_t passed_over; /* the word here is no reference */
+	const char *name;     /* of what is found; NULL: none */
+	raddr_t passed_over;  /* the word here is no reference */
+	size_t told;	      /* references that were found before */
+	struct addrmap found; /* how often each of them, once it is needed */
+	bool noted;
 };
 
-static struct error *guess_words(const struct guess *guess, raddr_t address, uint64_t size)
+static void guess_deinit(struct guess *guess)
 {
-	struct ref_reader *reader = guess->reader;
-	uint64_t words[LONGEST_READ];
-	size_t count = (size_t)(size / sizeof(*words)), i;
+	addrmap_deinit(&guess->found);
+}
 
-	if (count > LONGEST_READ)
-		count = LONGEST_READ;
-	if (!image_read(reader->view->image, address, words, count * sizeof(*words))) {
-		reader->damaged = true;
-		return NULL;
+static struct error *note_found(struct guess *guess)
+{
+	const struct found_ref *found = guess->reader->found.items;
+	uint32_t count;
+	size_t i;
+
+	for (i = 0; i < guess->told && !guess->noted; i++) {
+		count = 0;
+		(void)addrmap_get(&guess->found, found[i].target, &count);
+		try_(addrmap_set(&guess->found, found[i].target, count + 1));
 	}
-	for (i = 0; i < count; i++) {
-		if (address + i * sizeof(*words) != guess->passed_over &&
-		    guess->is_object(guess->ctx, words[i]) && !is_found(reader, words[i]))
-			try_(ref_add(reader, words[i], PY_REF_GUESS, (struct py_name){0}));
+	guess->noted = true;
+	return NULL;
+}
+
+/* A word whose target was told is taken for what was told. */
+static struct error *guess_word(struct guess *guess, raddr_t address, raddr_t word)
+{
+	uint32_t count;
+
+	if (address == guess->passed_over || !word || !guess->is_object(guess->ctx, word))
+		return NULL;
+	try_(note_found(guess));
+	if (addrmap_get(&guess->found, word, &count) && count)
+		return addrmap_set(&guess->found, word, count - 1);
+	guess->reader->guessed = true;
+	return ref_add(guess->reader, word, PY_REF_GUESS, (struct py_name){.text = guess->name});
+}
+
+static struct error *guess_words(struct guess *guess, raddr_t address, uint64_t size)
+{
+	uint64_t words[LONGEST_READ], count = size / sizeof(*words), done, n, i;
+
+	for (done = 0; done < count; done += n) {
+		n = count - done < LONGEST_READ ? count - done : LONGEST_READ;
+		if (!image_read(guess->reader->view->image, address + done * sizeof(*words), words,
+				(size_t)n * sizeof(*words))) {
+			guess->reader->damaged = true;
+			return NULL;
+		}
+		for (i = 0; i < n; i++)
+			try_(guess_word(guess, address + (done + i) * sizeof(*words), words[i]));
 	}
 	return NULL;
 }
@@ -253,24 +299,34 @@ static bool find_state(struct py_view *view, raddr_t module, raddr_t *ret, uint6
 	       view_word(view, definition, PY_MODULEDEF_SIZE, ret_size);
 }
 
+static struct error *guess_state(struct guess *guess, const struct sized_object *object)
+{
+	uint64_t size;
+	raddr_t state;
+
+	if (!object->type->decoder || object->type->decoder->refs != refs_module ||
+	    !find_state(guess->reader->view, object->address, &state, &size) || size > MOST_STATE)
+		return NULL;
+	guess->name = "state";
+	return guess_words(guess, state, size);
+}
+
 struct error *refs_guess(struct ref_reader *reader, const struct sized_object *object,
 			 ref_is_object_fn *is_object, void *ctx)
 {
 	uint32_t head = py_at(reader->view->layout, PY_VAR_SIZE);
-	const struct guess guess = {
+	uint64_t size = object->type->basicsize;
+	_cleanup_(guess_deinit) struct guess guess = {
 		.reader = reader,
 		.is_object = is_object,
 		.ctx = ctx,
+		.told = reader->found.count,
 		/* The list of weak references to it is none of its own. */
 		.passed_over = object->address + (raddr_t)object->type->weaklistoffset,
 	};
-	uint64_t size;
-	raddr_t state;
 
-	if (object->type->basicsize > head)
-		try_(guess_words(&guess, object->address + head, object->type->basicsize - head));
-	if (!object->type->decoder || object->type->decoder->refs != refs_module ||
-	    !find_state(reader->view, object->address, &state, &size) || size > MOST_STATE)
-		return NULL;
-	return guess_words(&guess, state, size);
+	if (size > head)
+		try_(guess_words(&guess, object->address + head,
+				 size - head < MOST_GUESSED ? size - head : MOST_GUESSED));
+	return guess_state(&guess, object);
 }

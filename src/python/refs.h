@@ -38,6 +38,7 @@ struct ref_reader {
 	struct u64_array words;	       /**< scratch: what was read in one go */
 	uint64_t limit;		       /**< that the object has set itself; 0: none */
 	bool damaged;		       /**< not all could be read */
+	bool guessed;		       /**< some of what was found is a guess */
 };
 
 void ref_reader_deinit(struct ref_reader *reader);
@@ -62,8 +63,8 @@ _must_check_ struct error *refs_read(struct ref_reader *reader, const struct siz
 typedef bool ref_is_object_fn(void *ctx, raddr_t address);
 
 /**
- * Add as guesses the words of @object that point at objects and that were not found yet: for types
- * of which nothing but their size is known, where their own traversal cannot be run.
+ * Add as guesses the words of @object that point at objects, as far as they were not found yet; of
+ * a module those of its state as well.
  */
 _must_check_ struct error *refs_guess(struct ref_reader *reader, const struct sized_object *object,
 				      ref_is_object_fn *is_object, void *ctx);
@@ -110,7 +111,8 @@ refs_fn refs_cell, refs_function, refs_module, refs_type;
 /* refs_frame.c */
 refs_fn refs_frame, refs_generator;
 /* refs_modules.c */
-refs_fn refs_element, refs_lru_cache;
+refs_fn refs_element, refs_lru_cache, refs_datetime, refs_time, refs_tee_data, refs_simple_queue;
+refs_fn refs_ctype, refs_hamt_bitmap, refs_hamt_collision, refs_hamt_array;
 /* refs_numpy.c */
 refs_fn refs_ndarray;
 

@@ -5,6 +5,8 @@
  */
 #include "refs.h"
 
+#include <string.h>
+
 static struct error *add_variable(struct ref_reader *reader, const struct py_local *local)
 {
 	struct py_name name = {.object = local->name_object};
@@ -60,20 +62,44 @@ static struct error *add_part(struct ref_reader *reader, raddr_t target, bool bo
 		       (struct py_name){.text = name});
 }
 
-/* A frame of 3.11+ that this object owns. @reader's object is its holder. */
-static struct error *add_interpreter_frame(struct ref_reader *reader, raddr_t address,
-					   raddr_t holder)
+/* What Python calls the parts of a frame by the type that has it. */
+struct part_names {
+	const char *type, *frame, *code;
+};
+
+static const struct part_names part_names[] = {
+	{"builtins.generator", "gi_frame", "gi_code"},
+	{"builtins.coroutine", "cr_frame", "cr_code"},
+	{"builtins.async_generator", "ag_frame", "ag_code"},
+	{"builtins.frame", "frame", "f_code"}, /* last: for all others */
+};
+
+static const struct part_names *names_for(const struct type_info *type)
 {
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(part_names) - 1; i++) {
+		if (!strcmp(part_names[i].type, type->decoder->type))
+			break;
+	}
+	return &part_names[i];
+}
+
+/* A frame of 3.11+ that @holder owns. */
+static struct error *add_interpreter_frame(struct ref_reader *reader, raddr_t address,
+					   const struct sized_object *holder)
+{
+	const struct part_names *names = names_for(holder->type);
 	struct raw_frame frame;
 
 	if (!frame_read(reader->view, address, &frame)) {
 		reader->damaged = true;
 		return NULL;
 	}
-	if (frame.parts.object != holder)
-		try_(add_part(reader, frame.parts.object, false, "frame"));
+	if (frame.parts.object != holder->address)
+		try_(add_part(reader, frame.parts.object, false, names->frame));
 	try_(add_part(reader, frame.parts.function, frame.parts.function_borrowed, "function"));
-	try_(add_part(reader, frame.code, frame.parts.code_borrowed, "code"));
+	try_(add_part(reader, frame.code, frame.parts.code_borrowed, names->code));
 	try_(add_part(reader, frame.names, false, "f_locals"));
 	if (!frame.code)
 		return NULL;
@@ -108,7 +134,7 @@ struct error *refs_frame(struct ref_reader *reader, const struct sized_object *o
 	/* The frame of a call that runs belongs to its thread, that of a generator to that. */
 	if (frame != object->address + py_at(view->layout, PY_FRAME_DATA))
 		return NULL;
-	return add_interpreter_frame(reader, frame, object->address);
+	return add_interpreter_frame(reader, frame, object);
 }
 
 /* Whether the frame in a generator has been cleared: FRAME_CLEARED,
@@ -132,10 +158,10 @@ struct error *refs_generator(struct ref_reader *reader, const struct sized_objec
 		return NULL;
 	}
 	if (!is_cleared(view, state))
-		return add_interpreter_frame(reader, frame, object->address);
+		return add_interpreter_frame(reader, frame, object);
 	/* 3.12+: the code stays; 3.11 has it as a member. */
 	if (py_has(view->layout, PY_GEN_CODE) || !view_word(view, frame, PY_IFRAME_CODE, &code))
 		return NULL;
 	return add_part(reader, view->traits.refs_tagged ? code & STACKREF_MASK : code,
-			view->traits.refs_tagged && code & 1, "code");
+			view->traits.refs_tagged && code & 1, names_for(object->type)->code);
 }

@@ -1,9 +1,13 @@
 /*
- * numpy.ndarray, which the collector does not know: the objects in it, and its data. NumPy's C ABI
- * (PyArrayObject_fields and PyArray_Descr in numpy/ndarraytypes.h) has been the same in what is
- * read here from 1.7 to 2.x, since modules that were compiled for one version run with the next.
+ * numpy.ndarray, which the collector does not know: the objects in it, and its data. Wheels have no
+ * debug information; the offsets are those of NumPy's C ABI: PyArrayObject_fields and PyArray_Descr
+ * in numpy/ndarraytypes.h, which modules have compiled in. They have been the same in what is read
+ * here from 1.7 to 2.x. Still nothing of an array is believed unless all of it makes sense.
  */
 #include "refs.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 enum {
 	ARRAY_DATA = 16, /* bytes from the start of the array object */
@@ -13,6 +17,7 @@ enum {
 	ARRAY_BASE = 48,
 	ARRAY_DESCR = 56,
 	ARRAY_FLAGS = 64,
+	ARRAY_SIZE = 80, /* with the list of weak references */
 	DESCR_KIND = 24, /* a character, as dtype.kind */
 	KIND_OBJECT = 'O',
 	C_CONTIGUOUS = 1,
@@ -22,7 +27,7 @@ enum {
 };
 
 struct array {
-	raddr_t data, descr;
+	raddr_t data, base, descr;
 	uint32_t nd, flags;
 	uint64_t bytes; /* of the data, where it lies in one piece, else 0 */
 };
@@ -43,14 +48,37 @@ static bool read_extent(struct py_view *view, raddr_t address, struct array *arr
 	       !__builtin_mul_overflow(length, stride, &array->bytes);
 }
 
-static bool read_array(struct py_view *view, raddr_t address, struct array *ret)
+static bool is_object(struct py_view *view, raddr_t address)
 {
+	raddr_t type;
+
+	return view_type_of(view, address, &type) && type_is_at(view, type);
+}
+
+/* Lengths and strides are in one block: PyArray_NewFromDescr_int(), array_shape_set(). */
+static bool has_one_block(struct py_view *view, raddr_t address, uint32_t nd)
+{
+	raddr_t dimensions, strides;
+
+	return image_read_u64(view->image, address + ARRAY_DIMENSIONS, &dimensions) &&
+	       image_read_u64(view->image, address + ARRAY_STRIDES, &strides) &&
+	       (!nd || strides == dimensions + nd * sizeof(uint64_t));
+}
+
+static bool read_array(struct py_view *view, const struct sized_object *object, struct array *ret)
+{
+	raddr_t address = object->address;
+
 	*ret = (struct array){0};
-	return image_read_u64(view->image, address + ARRAY_DATA, &ret->data) &&
+	return object->type->basicsize >= ARRAY_SIZE &&
+	       image_read_u64(view->image, address + ARRAY_DATA, &ret->data) &&
+	       image_read_u64(view->image, address + ARRAY_BASE, &ret->base) &&
 	       image_read_u64(view->image, address + ARRAY_DESCR, &ret->descr) &&
 	       image_read_u32(view->image, address + ARRAY_ND, &ret->nd) &&
 	       image_read_u32(view->image, address + ARRAY_FLAGS, &ret->flags) &&
-	       ret->nd <= MOST_DIMENSIONS && read_extent(view, address, ret);
+	       ret->nd <= MOST_DIMENSIONS && is_object(view, ret->descr) &&
+	       (!ret->base || is_object(view, ret->base)) &&
+	       has_one_block(view, address, ret->nd) && read_extent(view, address, ret);
 }
 
 static bool holds_objects(struct py_view *view, const struct array *array)
@@ -66,15 +94,15 @@ struct error *refs_ndarray(struct ref_reader *reader, const struct sized_object 
 {
 	struct array array;
 
-	if (!read_array(reader->view, object->address, &array)) {
+	if (!read_array(reader->view, object, &array)) {
 		reader->damaged = true;
 		return NULL;
 	}
-	try_(ref_add_at(reader, object->address + ARRAY_BASE, PY_REF_SLOT, "base"));
+	try_(ref_add(reader, array.base, PY_REF_SLOT, (struct py_name){.text = "base"}));
 	try_(ref_add(reader, array.descr, PY_REF_SLOT, (struct py_name){.text = "dtype"}));
 	if (!(array.flags & OWNS_DATA) || !holds_objects(reader->view, &array))
 		return NULL;
-	return ref_add_items(reader, array.data, array.bytes / sizeof(raddr_t));
+	return ref_add_items(reader, array.data, array.nd ? array.bytes / sizeof(raddr_t) : 1);
 }
 
 /* numpy/_core/src/multiarray/methods.c: array_sizeof(). An array without dimensions has one item,
@@ -83,10 +111,44 @@ bool sizer_ndarray(struct py_view *view, const struct sized_object *object, uint
 {
 	struct array array;
 
-	if (!read_array(view, object->address, &array))
+	if (!read_array(view, object, &array))
 		return false;
 	*ret = object->type->basicsize + array.nd * UINT64_C(2) * sizeof(uint64_t);
 	if (array.flags & OWNS_DATA)
 		return !__builtin_add_overflow(*ret, array.bytes, ret);
+	return true;
+}
+
+/*
+ * numpy/_core/src/multiarray/scalartypes.c.src: gentype_sizeof(): the value is counted besides the
+ * object in which it is. Its bits are in the name of the type, but for these; what has no fixed
+ * size is told without.
+ */
+static uint64_t scalar_bytes(const char *name)
+{
+	static const struct {
+		const char *name;
+		uint64_t bytes;
+	} others[] = {
+		{"numpy.bool", 1},	{"numpy.bool_", 1},	  {"numpy.longlong", 8},
+		{"numpy.ulonglong", 8}, {"numpy.longdouble", 16}, {"numpy.clongdouble", 32},
+	};
+	const char *digits = strpbrk(name, "0123456789");
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(others); i++) {
+		if (!strcmp(others[i].name, name))
+			return others[i].bytes;
+	}
+	return digits ? strtoull(digits, NULL, 10) / 8 : 0;
+}
+
+bool sizer_numpy_scalar(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+{
+	char name[TYPE_NAME_MAX];
+
+	if (!type_name(view, object->type->address, name, sizeof(name)))
+		return false;
+	*ret = object->type->basicsize + scalar_bytes(name);
 	return true;
 }

@@ -7,6 +7,11 @@
  * is known count, and only as many of them as the object's count still lacks: the likeliest first.
  * Data comes before stacks, because what is in a variable was put there to stay. Linear in what
  * is looked at.
+ *
+ * Before that, the words of data are looked at for objects that nothing on the heap leads to: what
+ * a module of C code keeps in variables, such as the code objects of functions that Cython has
+ * compiled. Only what is of a type that was met and is alive counts, since a variable may still
+ * point at what was freed.
  */
 #include "graph_private.h"
 
@@ -56,14 +61,91 @@ enum {
 	BLOCK = 4096 /* bytes that are read at once; a page, because the next may be missing */
 };
 
+struct scan;
+
+/* What is to be done with a word and where it is. */
+typedef struct error *take_fn(struct scan *scan, raddr_t address, uint64_t word);
+
 struct scan {
 	struct graph *graph;
+	take_fn *take;
 	struct py_root root;
 	size_t area;  /* whose names are to be asked for; SIZE_MAX: the root has one */
 	bool objects; /* there may be objects among the words */
 };
 
-static struct error *take_word(struct scan *scan, raddr_t address, uint64_t word)
+enum {
+	MOST_HOLDERS =
+		1 << 24 /* of an object that nobody vouches for; more are some other number */
+};
+
+/*
+ * The first word of what has been freed is the address of another free block, or 0; where the
+ * count takes only half of it (3.14+), the upper half of an address would be its overflow.
+ */
+static bool is_alive(struct graph *graph, raddr_t address, const struct object_header *header)
+{
+	uint64_t immortal = graph->walk.view->traits.immortal, first;
+
+	if (!header->refcount ||
+	    (header->refcount > MOST_HOLDERS && (!immortal || header->refcount < immortal)))
+		return false;
+	return graph->walk.view->traits.free_threaded ||
+	       (image_read_u64(graph->walk.view->image, address, &first) &&
+		!(first >> 32 & UINT16_MAX));
+}
+
+const struct type_info *graph_hidden_type(struct graph *graph, raddr_t address)
+{
+	const struct py_native *native = graph->options->native;
+	struct object_header header;
+
+	if (!native || address % OBJECT_ALIGNMENT || !native->allocated(native->ctx, address) ||
+	    !graph_header(graph, address, &header) || !is_alive(graph, address, &header))
+		return NULL;
+	return type_table_get(&graph->walk.types, header.type);
+}
+
+/*
+ * To 3.11 the table of interned strings is a variable of Objects/unicodeobject.c: a dict that the
+ * collector does not know and that has each text under itself.
+ */
+static bool is_interned_table(struct graph *graph, raddr_t address, const struct type_info *type)
+{
+	struct py_view *view = graph->walk.view;
+	struct dict_cursor cursor;
+	raddr_t key, value;
+
+	return type->flags & TPFLAGS_DICT_SUBCLASS && !py_has(view->layout, PY_INTERP_INTERNED) &&
+	       dict_open(view, address, &cursor) && dict_next(view, &cursor, &key, &value) &&
+	       key == value;
+}
+
+static struct error *take_hidden(struct scan *scan, raddr_t address, uint64_t word)
+{
+	struct py_root root = {.kind = PY_ROOT_INTERNED,
+			       .counted = true,
+			       .name.text = "interned strings",
+			       .thread = PY_NONE,
+			       .frame = PY_NONE};
+	struct graph *graph = scan->graph;
+	const struct type_info *type;
+	uint32_t id;
+
+	(void)address;
+	if (pagemap_get(&graph->ids, word, &id))
+		return NULL;
+	type = graph_hidden_type(graph, word);
+	if (!type)
+		return NULL;
+	if (!is_interned_table(graph, word, type))
+		return graph_find(graph, word, &id);
+	try_(u64_array_append(&graph->interned, word));
+	return graph_root(graph, root, word);
+}
+
+/* Take it for a root where the count of what it points to lacks one. */
+static struct error *take_wanted(struct scan *scan, raddr_t address, uint64_t word)
 {
 	const struct py_native *native = scan->graph->options->native;
 	struct py_root root = scan->root;
@@ -92,7 +174,7 @@ static struct error *scan_block(struct scan *scan, raddr_t start, size_t size, r
 		if (scan->objects && pagemap_get(&scan->graph->ids, address, &id))
 			*next = address + size_of(scan->graph, id);
 		else
-			try_(take_word(scan, address, words[i]));
+			try_(scan->take(scan, address, words[i]));
 	}
 	return NULL;
 }
@@ -114,6 +196,7 @@ static struct error *scan_frames(struct graph *graph)
 {
 	struct scan scan = {
 		.graph = graph,
+		.take = take_wanted,
 		.root = {.kind = PY_ROOT_FRAME, .counted = true, .name.text = "value stack"},
 		.area = SIZE_MAX,
 	};
@@ -136,6 +219,7 @@ static struct error *scan_interps(struct graph *graph)
 	_cleanup_(py_interp_array_deinit) struct py_interp_array interps = {0};
 	struct scan scan = {
 		.graph = graph,
+		.take = take_wanted,
 		.root = {.kind = PY_ROOT_DATA,
 			 .counted = true,
 			 .name.text = "interpreter state",
@@ -162,6 +246,7 @@ static struct error *scan_area(struct graph *graph, size_t index)
 	const struct py_native_area *area = &graph->options->native->areas[index];
 	struct scan scan = {
 		.graph = graph,
+		.take = take_wanted,
 		.root = {.kind = area->kind, .counted = true, .thread = PY_NONE, .frame = PY_NONE},
 		.area = index,
 		.objects = area->kind == PY_ROOT_DATA,
@@ -171,8 +256,23 @@ static struct error *scan_area(struct graph *graph, size_t index)
 	if (area->ident)
 		(void)addrmap_get(&graph->idents, area->ident, &scan.root.thread);
 	for (i = 0; i < area->register_count; i++)
-		try_(take_word(&scan, area->start, area->registers[i]));
+		try_(take_wanted(&scan, area->start, area->registers[i]));
 	return scan_range(&scan, area->start, area->end);
+}
+
+struct error *roots_hidden(struct graph *graph)
+{
+	const struct py_native *native = graph->options->native;
+	struct scan scan = {.graph = graph, .take = take_hidden, .objects = true};
+	size_t i;
+
+	for (i = 0; native && i < native->count; i++) {
+		const struct py_native_area *area = &native->areas[i];
+
+		if (area->kind == PY_ROOT_DATA)
+			try_(scan_range(&scan, area->start, area->end));
+	}
+	return NULL;
 }
 
 struct error *roots_native(struct graph *graph)

@@ -410,6 +410,11 @@ static const struct {
 	{ "builtins.type",                 size_type,       false },
 	{ "collections.OrderedDict",       size_odict,      false },
 	{ "collections.deque",             size_deque,      false },
+	{ "itertools.combinations",        sizer_combinations, false },
+	{ "itertools.combinations_with_replacement", sizer_cwr, false },
+	{ "itertools.permutations",        sizer_permutations, false },
+	{ "itertools.product",             sizer_product,   false },
+	{ "numpy.generic",                 sizer_numpy_scalar, false },
 	{ "numpy.ndarray",                 sizer_ndarray,   false },
 	{ "xml.etree.ElementTree.Element", size_element,    false },
 };

@@ -1,7 +1,7 @@
 /*
  * sys.getsizeof() of types of the standard library's extension modules that have buffers: _struct,
- * _pickle, _queue, _ctypes. Where the layout of such a module is not known, what the type itself
- * says is all that is told.
+ * _pickle, _queue, _ctypes, itertools. Where the layout of such a module is not known, what the
+ * type itself says is all that is told.
  */
 #include "types.h"
 
@@ -111,18 +111,25 @@ bool sizer_unpickler(struct py_view *view, const struct sized_object *object, ui
 	       add_text(view, address, PY_UNPICKLER_ERRORS, ret);
 }
 
+/* Whether a type that has had a __sizeof__ in some versions only has one in this. */
+static bool has_sizeof(struct py_view *view, raddr_t type)
+{
+	raddr_t dict, method;
+
+	return view_word(view, type, PY_TYPE_DICT, &dict) &&
+	       view_dict_find(view, dict, "__sizeof__", &method);
+}
+
 /* Modules/_queuemodule.c: _queue_SimpleQueue___sizeof___impl(), which came later than the ring of
  * items did. */
 bool sizer_simple_queue(struct py_view *view, const struct sized_object *object, uint64_t *ret)
 {
-	raddr_t dict, method;
 	uint64_t capacity;
 
 	if (!sizer_default(view, object, ret))
 		return false;
 	if (!py_has(view->layout, PY_SIMPLEQUEUE_CAPACITY) ||
-	    !view_word(view, object->type->address, PY_TYPE_DICT, &dict) ||
-	    !view_dict_find(view, dict, "__sizeof__", &method))
+	    !has_sizeof(view, object->type->address))
 		return true;
 	return view_word(view, object->address, PY_SIMPLEQUEUE_CAPACITY, &capacity) &&
 	       add_items(capacity, sizeof(raddr_t), ret);
@@ -165,20 +172,74 @@ bool sizer_stgdict(struct py_view *view, const struct sized_object *object, uint
 	return add_ctype(view, object->address, &fields, ret);
 }
 
-/* Modules/_ctypes/_ctypes.c: _ctypes_CType_Type___sizeof___impl(). What it knows of the type lies
- * behind the type object (Objects/typeobject.c: PyObject_GetTypeData()). */
+/* Objects/typeobject.c: PyObject_GetTypeData(). */
+raddr_t ctype_info(const struct py_layout *layout, raddr_t type)
+{
+	const uint64_t alignment = 16; /* of max_align_t */
+
+	return type + ((py_size(layout, PY_HEAPTYPE) + alignment - 1) & ~(alignment - 1));
+}
+
+/* Modules/_ctypes/_ctypes.c: _ctypes_CType_Type___sizeof___impl(). */
 bool sizer_ctype(struct py_view *view, const struct sized_object *object, uint64_t *ret)
 {
 	static const struct ctype_fields fields = {PY_STGINFO_FORMAT, PY_STGINFO_NDIM,
 						   PY_STGINFO_LENGTH, PY_STGINFO_ELEMENTS};
-	const uint64_t alignment = 16; /* of max_align_t */
 	const struct py_layout *layout = view->layout;
-	raddr_t info = object->address +
-		       ((py_size(layout, PY_HEAPTYPE) + alignment - 1) & ~(alignment - 1));
 
 	if (!sizer_default(view, object, ret))
 		return false;
 	if (!py_has(layout, PY_STGINFO_FORMAT))
 		return true;
-	return add_ctype(view, info, &fields, ret);
+	return add_ctype(view, ctype_info(layout, object->address), &fields, ret);
+}
+
+/* A word for each item of the tuple that is the member @field, where there is a __sizeof__. */
+static bool add_indices_of(struct py_view *view, const struct sized_object *object,
+			   enum py_field field, uint64_t *ret)
+{
+	raddr_t tuple;
+	uint64_t length;
+
+	if (!sizer_default(view, object, ret))
+		return false;
+	if (!py_has(view->layout, field) || !has_sizeof(view, object->type->address))
+		return true;
+	return view_word(view, object->address, field, &tuple) &&
+	       view_word(view, tuple, PY_VAR_SIZE, &length) &&
+	       add_items(length, sizeof(uint64_t), ret);
+}
+
+/* A word for each of the items that are chosen, where there is a __sizeof__. */
+static bool add_chosen(struct py_view *view, const struct sized_object *object, enum py_field field,
+		       uint64_t *ret)
+{
+	uint64_t chosen;
+
+	if (!py_has(view->layout, field) || !has_sizeof(view, object->type->address))
+		return true;
+	return view_word(view, object->address, field, &chosen) &&
+	       add_items(chosen, sizeof(uint64_t), ret);
+}
+
+/* Modules/itertoolsmodule.c: product_sizeof() and those of its like. */
+bool sizer_product(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+{
+	return add_indices_of(view, object, PY_PRODUCT_POOLS, ret);
+}
+
+bool sizer_permutations(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+{
+	return add_indices_of(view, object, PY_PERMUTATIONS_POOL, ret) &&
+	       add_chosen(view, object, PY_PERMUTATIONS_R, ret);
+}
+
+bool sizer_combinations(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+{
+	return sizer_default(view, object, ret) && add_chosen(view, object, PY_COMBINATIONS_R, ret);
+}
+
+bool sizer_cwr(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+{
+	return sizer_default(view, object, ret) && add_chosen(view, object, PY_CWR_R, ret);
 }

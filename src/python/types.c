@@ -49,8 +49,37 @@ static bool module_of_spec(struct py_view *view, raddr_t type, char *buffer, siz
 	return dot != NULL;
 }
 
-/* Heap types: '__module__' of the class's dict (any object, where it is no str: '?'), ht_qualname.
+static bool is_function(struct py_view *view, raddr_t object)
+{
+	char name[TYPE_NAME_MAX];
+	raddr_t type;
+
+	return view_type_of(view, object, &type) &&
+	       static_type_name(view, type, name, sizeof(name)) &&
+	       !strcmp(name, "builtins.function");
+}
+
+/*
+ * The module of a class whose __module__ is computed, as by a property of its metaclass
+ * (zope.interface): that of the first function in its body, which is where the class statement is.
  */
+static bool module_of_body(struct py_view *view, raddr_t dict, char *buffer, size_t size)
+{
+	struct dict_cursor cursor;
+	raddr_t key, value, module;
+
+	if (!py_has(view->layout, PY_FUNCTION_MODULE) || !dict_open(view, dict, &cursor))
+		return false;
+	while (dict_next(view, &cursor, &key, &value)) {
+		if (is_function(view, value))
+			return view_word(view, value, PY_FUNCTION_MODULE, &module) &&
+			       view_text(view, module, buffer, size);
+	}
+	return false;
+}
+
+/* Heap types: '__module__' of the class's dict, which may be any object (nothing known: '?'), and
+ * ht_qualname. */
 static bool heap_type_name(struct py_view *view, raddr_t type, char *buffer, size_t size)
 {
 	raddr_t dict, module, qualname;
@@ -61,7 +90,8 @@ static bool heap_type_name(struct py_view *view, raddr_t type, char *buffer, siz
 		return false;
 	if (!view_dict_find(view, dict, "__module__", &module) ||
 	    (!view_text(view, module, buffer, size - 1) &&
-	     !module_of_spec(view, type, buffer, size - 1)))
+	     !module_of_spec(view, type, buffer, size - 1) &&
+	     !module_of_body(view, dict, buffer, size - 1)))
 		(void)strcpy(buffer, "?");
 	used = strlen(buffer);
 	buffer[used++] = '.';
@@ -164,11 +194,28 @@ static bool is_accounted(const struct py_view *view, const struct type_info *inf
 	       info->basicsize == py_size(view->layout, PY_OBJECT) + words * sizeof(raddr_t);
 }
 
+/*
+ * Nobody tells all that instances own, not even the type's own traversal, which passes over what
+ * cannot be in a cycle. Those of the interpreter itself are in our tables, or hold bytes and
+ * numbers only.
+ */
+static bool is_opaque(const struct py_view *view, const struct type_info *info, const char *name,
+		      bool known)
+{
+	static const char builtins[] = "builtins.";
+
+	return !known && !info->decoder && !info->accounted &&
+	       !(info->flags &
+		 (TPFLAGS_LONG_SUBCLASS | TPFLAGS_BYTES_SUBCLASS | TPFLAGS_UNICODE_SUBCLASS)) &&
+	       info->basicsize > py_size(view->layout, PY_OBJECT) &&
+	       strncmp(name, builtins, strlen(builtins)) != 0;
+}
+
 /* What refs_read() would find nothing for: its own type is counted by instances of a heap type. */
 static bool is_leaf(const struct type_info *info)
 {
-	return !info->traverse && !info->decoder && !info->member_count && !info->dictoffset &&
-	       !(info->flags & (TPFLAGS_HEAPTYPE | TPFLAGS_MANAGED_DICT));
+	return !info->traverse && !info->opaque && !info->decoder && !info->member_count &&
+	       !info->dictoffset && !(info->flags & (TPFLAGS_HEAPTYPE | TPFLAGS_MANAGED_DICT));
 }
 
 bool type_is_at(struct py_view *view, raddr_t address)
@@ -187,6 +234,7 @@ struct error *type_table_add(struct type_table *table, raddr_t address,
 	char name[TYPE_NAME_MAX];
 	struct type_info info;
 	struct py_type_event event;
+	bool in_table;
 
 	if (known) {
 		*ret = known;
@@ -202,8 +250,9 @@ struct error *type_table_add(struct type_table *table, raddr_t address,
 	info.exact = info.decoder && !strcmp(info.decoder->type, name);
 	choose_sizer(table->view, &info);
 	try_(member_table_add(&table->members, table->view, address, info.basicsize,
-			      info.dictoffset, &info.first_member, &info.member_count));
+			      info.dictoffset, &info.first_member, &info.member_count, &in_table));
 	info.accounted = is_accounted(table->view, &info);
+	info.opaque = is_opaque(table->view, &info, name, in_table);
 	info.leaf = is_leaf(&info);
 	event = (struct py_type_event){.id = info.id, .address = address, .name = name};
 	try_(type_info_array_append(&table->list, info));

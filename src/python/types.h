@@ -46,6 +46,7 @@ struct type_info {
 	 * written in Python whose bases are. */
 	bool accounted;
 	bool leaf;     /**< instances hold no references, whatever is in them */
+	bool opaque;   /**< nobody tells all that instances own */
 	bool exact;    /**< it is the very type that the decoder is for */
 	bool own_size; /**< a Python-level __sizeof__ would say something else */
 };
@@ -102,8 +103,11 @@ sizer_fn sizer_default, sizer_dict;
 /** Types of extension modules: size_modules.c. */
 sizer_fn sizer_struct, sizer_pickler, sizer_unpickler, sizer_simple_queue;
 sizer_fn sizer_stgdict, sizer_ctype;
+sizer_fn sizer_product, sizer_permutations, sizer_combinations, sizer_cwr;
+/** Where the ctypes type at @type keeps what it knows of its instances (3.13+). */
+raddr_t ctype_info(const struct py_layout *layout, raddr_t type);
 /** refs_numpy.c */
-sizer_fn sizer_ndarray;
+sizer_fn sizer_ndarray, sizer_numpy_scalar;
 
 /** What identifies instances of a class called @name, or NULL. content.c. */
 content_fn *content_find(const char *name);

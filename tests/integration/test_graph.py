@@ -153,6 +153,8 @@ class Names:
         keys = [self.graph.objects[ref[0]][4] for ref in refs if ref[1] == "key"]
         values = [ref[0] for ref in refs if ref[1] == "value"]
         found.update(("value", *pair) for pair in zip(keys, values))
+        found.update(("member", "", ref[0]) for ref in refs if ref[1] == "key")
+        found.update(("named", ref[2], ref[0]) for ref in refs)
         return found
 
     def has(self, holder, kind, name, target):
@@ -166,9 +168,10 @@ class Names:
             return ("attribute", name, target) in self.of(holder) or \
                 ("weak", name, target) in self.of(holder)
         if kind == "local":
-            # To 3.10 a generator has a frame object.
+            # To 3.10 generators and their like have a frame object.
             return any(self.has(ref[0], kind, name, target)
-                       for ref in self.graph.refs[holder] if ref[2] == "gi_frame")
+                       for ref in self.graph.refs[holder]
+                       if ref[2] in ("gi_frame", "cr_frame", "ag_frame"))
         if kind == "attribute":
             # In the instance's dict.
             return any(self.has(ref[0], "value", name, target)
@@ -178,10 +181,11 @@ class Names:
 
 def compare_names(truth, graph):
     names = Names(graph)
-    wrong = [name for name in truth.names if not names.has(*name)]
-    check(not wrong, f"{len(wrong)} of {len(truth.names)} names are missing: {wrong[:5]}")
+    wrong = [name for name in truth.names if not names.has(*name[:4])]
+    check(not wrong, f"{len(wrong)} of {len(truth.names)} names are missing: " + str(
+        collections.Counter((name[4], *name[1:3]) for name in wrong).most_common(12)))
     kinds = collections.Counter(name[1] for name in truth.names)
-    for kind in ("item", "value", "slot", "cell", "attribute", "local"):
+    for kind in ("item", "member", "value", "named", "cell", "attribute", "local"):
         check(kinds[kind], f"no name of kind {kind} was tried")
     return len(truth.names)
 

@@ -15,12 +15,16 @@ BUFFER = 4096  # bytes that a target asks for while it idles
 OWN_REFERENCES = 0  # see own_references()
 
 
-def describe(item, generation):
-    kind = type(item)
+def name_of(kind):
     try:
         name = "%s.%s" % (kind.__module__, kind.__qualname__)
     except Exception:
-        name = "!"
+        return "!"
+    return "!" if name[0] == "<" else name  # of a class, what is under __module__ for its instances
+
+
+def describe(item, generation):
+    name = name_of(type(item))
     try:
         size = sys.getsizeof(item)
     except Exception:
@@ -68,11 +72,9 @@ def write_file(path, data):
 
 
 def describe_referents(item):
+    name = name_of(type(item))
     try:
-        name = "%s.%s" % (type(item).__module__, type(item).__qualname__)
         size = sys.getsizeof(item)
-        if name[0] == "<":  # not a name: a descriptor that is for instances of the class
-            name = "!"
     except Exception:
         name = size = "!"
     return "0x%x\t%s\t%s\t%d\t%d\t%s\n" % (
@@ -82,10 +84,10 @@ def describe_referents(item):
 
 def held_while_dumping(caller):
     """What runs while the lines are written, and what is called when the target idles."""
-    running = [dump_graph, describe_referents, gc.is_tracked, gc.get_referents, sys.getrefcount,
+    running = [dump_graph, describe_referents, name_of, gc.is_tracked, gc.get_referents, sys.getrefcount,
                sys.getsizeof, str.join, list.append, os.read, caller, caller.f_code,
                caller.f_globals, caller.f_builtins, globals(), BUFFER, None, False, True]
-    for function in running[:2]:
+    for function in running[:3]:
         running += [function.__code__, *function.__code__.co_consts]
     return running
 

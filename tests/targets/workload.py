@@ -55,6 +55,23 @@ class Meta(type):
         return super().__new__(mcs, name, bases, body)
 
 
+class Computing(type):
+    """Classes whose dict has something else under __module__, for their instances: zope.interface."""
+    def __new__(mcs, name, bases, body):
+        body["made_in"] = body["__module__"]
+        body["__module__"] = property(lambda self: "of an instance")
+        return super().__new__(mcs, name, bases, body)
+
+    @property
+    def __module__(cls):
+        return cls.made_in
+
+
+class Computed(metaclass=Computing):
+    def method(self):
+        return self
+
+
 class WithMeta(metaclass=Meta):
     class Nested:
         class Deeper:
@@ -163,7 +180,7 @@ def dynamic_classes():
     odd = type("Odd", (), {})
     odd.__qualname__ = "outer.<locals>.\u00d6dd \u4e2d"
     odd.__module__ = "\u00e4.b-c"
-    keep(odd, odd())
+    keep(odd, odd(), Computed, Computed(), Computing)
 
 
 def numbers_up_to(n):
@@ -258,6 +275,25 @@ def modules():
     optional("pickle", lambda m: keep(m.Pickler(io.BytesIO())))
     optional("selectors", lambda m: keep(m.DefaultSelector()))
     optional("unittest", lambda m: keep(m.TestSuite()))
+    optional("csv", lambda m: keep(m.reader(["a,b"]), m.writer(io.StringIO()), m.get_dialect("excel")))
+    optional("ssl", lambda m: keep(m.create_default_context()))
+    queued = optional("queue", lambda m: m.SimpleQueue())
+    for n in range(20 if queued else 0):
+        queued.put([n])
+        if n % 3 == 0:
+            queued.get()
+    keep(queued, itertools.product("ab", "cd"), itertools.permutations("abc"),
+         itertools.combinations("abc", 2), itertools.combinations_with_replacement("abc", 2),
+         io.BufferedRWPair(io.BytesIO(), io.BytesIO()), io.IncrementalNewlineDecoder(None, False))
+    optional("datetime", lambda m: keep([m.datetime.now(m.timezone(m.timedelta(hours=n), "zone"))
+                                         for n in range(5)], m.time(1, tzinfo=m.timezone.utc)))
+    optional("xml.etree.ElementTree", lambda m: keep(m.XMLParser(), m.TreeBuilder(),
+                                                     m.fromstring("<a><b/></a>").iter("b")))
+    optional("zlib", lambda m: keep(m.compressobj(), m.decompressobj(zdict=b"x" * 100)))
+    variables = [contextvars.ContextVar("variable_%d" % n) for n in range(60)]
+    context = contextvars.copy_context()
+    context.run(lambda: [variable.set([n]) for n, variable in enumerate(variables)])
+    keep(variables, context)
 
 
 def use_asyncio(asyncio):
@@ -278,8 +314,8 @@ def optional(name, use):
         module = importlib.import_module(name)
     except ImportError:
         print("no module", name, file=sys.stderr)
-        return
-    use(module)
+        return None
+    return use(module)
 
 
 def subinterpreter():
@@ -296,39 +332,81 @@ def subinterpreter():
     raise SystemExit("no sub-interpreters here")
 
 
-def names_of(item):
-    """(holder, kind, name, object) as Python itself can tell them."""
-    if type(item) in (list, tuple):
+LOCALS = ((types.GeneratorType, "gi_frame"), (types.CoroutineType, "cr_frame"),
+          (types.AsyncGeneratorType, "ag_frame"))
+MEMBERS = (types.MemberDescriptorType, types.GetSetDescriptorType)
+# What a getter says that is not what the object itself holds under that name, or that it makes anew.
+NOT_HELD = {"__class__", "__dict__", "__weakref__", "__annotations__", "f_locals", "gi_yieldfrom",
+            "cr_await", "ag_await", "__annotate__", "__type_params__", "__wrapped__",
+            "isolation_level"}
+MOST_OF_A_TYPE = 100
+
+
+def container_names(item):
+    if isinstance(item, (list, tuple, collections.deque)):
         for index, value in enumerate(item):
             yield item, "item", str(index), value
-    elif type(item) is dict:
+    elif isinstance(item, (set, frozenset)):
+        for value in item:
+            yield item, "member", "", value
+    elif isinstance(item, dict):
         for key, value in item.items():
             if type(key) is str and key.isidentifier() and len(key) < 50:
                 yield item, "value", key, value
-    elif type(item) is types.FunctionType:
-        for name in ("__code__", "__globals__", "__defaults__", "__closure__"):
-            if getattr(item, name) is not None:
-                yield item, "slot", name, getattr(item, name)
+
+
+def local_names(item):
+    if type(item) is types.FunctionType:
         for name, cell in zip(item.__code__.co_freevars, item.__closure__ or ()):
             yield cell, "cell", name, cell
-    elif type(item) is Slots:
-        for name in ("a", "b"):
-            if hasattr(item, name):
-                yield item, "slot", name, getattr(item, name)
-    elif type(item) is Plain:
+    elif type(item) is types.FrameType:
+        for name, value in dict(item.f_locals).items():
+            if name in item.f_code.co_varnames:
+                yield item, "local", name, value
+    for kind, attribute in LOCALS:
+        frame = getattr(item, attribute) if type(item) is kind else None
+        for name in frame.f_code.co_varnames if frame else ():
+            if name in frame.f_locals:
+                yield item, "local", name, frame.f_locals[name]
+
+
+def instance_names(item):
+    if type(item) is Plain:
         for name in ("n", "text", "items"):
             if hasattr(item, name):
                 yield item, "attribute", name, getattr(item, name)
-    elif type(item) is types.GeneratorType and item.gi_frame is not None:
-        for name in item.gi_code.co_varnames:
-            if name in item.gi_frame.f_locals:
-                yield item, "local", name, item.gi_frame.f_locals[name]
+
+
+def member_names(item):
+    """What the type's own descriptors say, where that is what the collector says the object holds."""
+    held = {id(other) for other in gc.get_referents(item)} - {id(None)}
+    for kind in type(item).__mro__:
+        for name, descriptor in list(vars(kind).items()):
+            if not isinstance(descriptor, MEMBERS) or name in NOT_HELD:
+                continue
+            try:
+                value = descriptor.__get__(item, type(item))
+            except Exception:
+                continue
+            if id(value) in held and type(value) is not int:  # the small ones are shared
+                yield item, "named", name, value
+
+
+def names_of(item):
+    """(holder, kind, name, object) as Python itself can tell them."""
+    for tell in (container_names, local_names, instance_names, member_names):
+        yield from tell(item)
 
 
 def known_names():
-    for item in KEEP:
+    counts = collections.Counter()
+    for item in KEEP + [other for other in gc.get_objects() if type(other) is not dict]:
+        counts[type(item)] += 1
+        if counts[type(item)] > MOST_OF_A_TYPE:
+            continue
         for holder, kind, name, value in names_of(item):
-            yield "name\t0x%x\t%s\t%s\t0x%x\n" % (id(holder), kind, name, id(value))
+            yield "name\t0x%x\t%s\t%s\t0x%x\t%s\n" % (id(holder), kind, name, id(value),
+                                                      type(holder).__name__)
 
 
 def answer(words):
