@@ -175,9 +175,12 @@ def a_file_says_what_the_process_said(build):
         live = memory(build, target.pid)
         build.ok("snapshot", target.pid, "-o", file)
         saved = memory(build, file)
-        check(live["snapshots"][0]["arenas"] == saved["snapshots"][0]["arenas"], f"{live} {saved}")
-        check(near(live["snapshots"][0]["resident"], saved["snapshots"][0]["resident"], 64 << 10),
-              f"{live} {saved}")
+        check(live["snapshots"][0]["arenas"] == saved["snapshots"][0]["arenas"],
+              f"{live['snapshots']} {saved['snapshots']}")
+        # The first capture has made pages of the interpreter's files resident.
+        for part, value in parts(live).items():
+            check(near(value, parts(saved)[part], 2 << 20 if part == "program" else 64 << 10),
+                  f"{part}: {live['parts']} {saved['parts']}")
         said = build.fails(2, "memory", target.pid, file)
         check("two FILEs" in said, said)
         build.fails(2, "memory", file, file, file)
