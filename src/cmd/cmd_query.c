@@ -120,13 +120,17 @@ static struct error *run_text(struct query *query, const char *text)
 
 static struct error *read_all(char **ret)
 {
+	_cleanup_free_ char *text = NULL;
 	size_t size = 0;
 
 	*ret = NULL;
 	errno = 0;
-	if (getdelim(ret, &size, '\0', stdin) >= 0 || !errno)
-		return NULL;
-	return error_from_errno(errno, "cannot read standard input");
+	/* At the end of the input there is a buffer, and nothing in it. */
+	if (getdelim(&text, &size, '\0', stdin) >= 0)
+		*ret = steal_ptr(text);
+	else if (errno)
+		return error_from_errno(errno, "cannot read standard input");
+	return NULL;
 }
 
 static struct error *run_input(struct query *query)

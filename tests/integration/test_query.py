@@ -111,6 +111,9 @@ def query_formats_and_input(build):
         check("a.objects" in build.ok("query", pid, pid, ".tables"), ".tables")
         check("b.objects" in build.ok("query", pid, pid, ".tables"), ".tables")
         check(build.ok("query", pid, "SELECT 1 WHERE 0") == "no rows\n", "no rows")
+        # No statement is none, whatever is in the memory that a line would have got.
+        environment = dict(os.environ, MALLOC_PERTURB_="165")
+        check(build.ok("query", pid, input="", env=environment) == "", "an empty input")
         build.fails(1, "query", pid, "SELECT nonsense FROM objects")
         build.fails(1, "query", pid, "DELETE FROM objects")
         build.fails(1, "query", pid, "ATTACH '/tmp/x' AS x")
@@ -118,7 +121,7 @@ def query_formats_and_input(build):
     build.fails(2, "query")
     build.fails(2, "query", "SELECT 1 ")
     check("cannot open" in build.fails(1, "query", "/nonexistent", "SELECT 1"), "no file")
-    return 15
+    return 16
 
 
 @test
