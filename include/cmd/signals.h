@@ -7,7 +7,7 @@
 
 #include "base/compiler.h"
 
-/** A closed pipe is an error of write() and not a death. */
+/** A closed pipe or a file that is too large is an error of write() and not a death. */
 void signals_init(void);
 
 /**

@@ -28,6 +28,7 @@ static int spawn(const char *command, pid_t *ret)
 		return errnum;
 	(void)sigemptyset(&usual);
 	(void)sigaddset(&usual, SIGPIPE);
+	(void)sigaddset(&usual, SIGXFSZ);
 	(void)posix_spawnattr_setsigdefault(&attributes, &usual);
 	(void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
 	errnum = posix_spawn(ret, "/bin/sh", NULL, &attributes, argv, environ);

@@ -11,6 +11,8 @@ static volatile sig_atomic_t interrupted;
 void signals_init(void)
 {
 	(void)signal(SIGPIPE, SIG_IGN);
+	/* Writing fails with EFBIG then, which can be told. */
+	(void)signal(SIGXFSZ, SIG_IGN);
 }
 
 static void on_signal(int number)

@@ -2,6 +2,7 @@
 import contextlib
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -198,6 +199,10 @@ def full_disk_and_closed_pipe_are_status_1(build):
             build.fails(5, "types", 999999999, "-o", file.name)
             file.seek(0)
             check(file.read() == "yesterday's report", "an earlier report is lost")
+        with tempfile.TemporaryDirectory() as folder:
+            said = build.fails(1, "snapshot", "-q", process.pid, "-o", f"{folder}/a", preexec_fn=lambda:
+                               resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000)))
+            check("too large" in said and not os.listdir(folder), said)
         read_end, write_end = os.pipe()
         os.close(read_end)
         result = subprocess.run([build.program("reftracker"), "attach", str(process.pid), "--every",
@@ -206,7 +211,7 @@ def full_disk_and_closed_pipe_are_status_1(build):
         os.close(write_end)
         check(result.returncode == 1 and "Broken pipe" in result.stderr, result.stderr)
         check(process.poll() is None and goes_on(process.pid), "the target is harmed")
-    return 4
+    return 5
 
 
 @test
