@@ -19,7 +19,8 @@
 enum {
 	/* Seconds after which a file that is not finished is nobody's any more. */
 	STALE_AFTER = 3600,
-	NAME_TRIES = 1000
+	NAME_TRIES = 1000,
+	MOST_SERIES = 999999999 /* that a name is read with */
 };
 
 static struct error *cannot(const char *verb, const struct snapshot_folder *folder,
@@ -28,17 +29,44 @@ static struct error *cannot(const char *verb, const struct snapshot_folder *fold
 	return error_from_errno(errno, "cannot %s %s/%s", verb, folder->path, name);
 }
 
+static void format_name(uint64_t ns, uint64_t pid, uint32_t series, char *ret)
+{
+	time_t seconds = (time_t)(ns / NSEC_PER_SEC);
+	char text[32];
+	struct tm parts;
+
+	(void)strftime(text, sizeof(text), "%Y%m%dT%H%M%S", gmtime_r(&seconds, &parts));
+	(void)snprintf(ret, SNAPSHOT_NAME, "%s.%03uZ-%ju-s%u.rtsnap", text,
+		       (unsigned int)(ns / NSEC_PER_MSEC % 1000), (uintmax_t)pid, series);
+}
+
+/* 20261125T212130 and 123: a time there is, ns since the epoch. */
+static bool parse_time(const char *text, const char *milli, uint64_t *ret)
+{
+	struct tm parts = {0};
+	const char *end = strptime(text, "%Y%m%dT%H%M%S", &parts);
+	time_t seconds;
+
+	if (!end || *end)
+		return false;
+	seconds = timegm(&parts);
+	if (seconds < 0)
+		return false;
+	*ret = (uint64_t)seconds * NSEC_PER_SEC + strtoull(milli, NULL, 10) * NSEC_PER_MSEC;
+	return true;
+}
+
 bool snapshot_name_parse(const char *name, struct snapshot_entry *ret)
 {
-	char day[9], second[7], milli[4];
+	char text[16], milli[4], again[SNAPSHOT_NAME];
 	unsigned int pid, series;
-	int end = 0;
 
-	if (sscanf(name, "%8[0-9]T%6[0-9].%3[0-9]Z-%9u-s%9u.rtsnap%n", day, second, milli, &pid,
-		   &series, &end) != 5 ||
-	    !end || name[end] || end >= SNAPSHOT_NAME)
+	if (sscanf(name, "%15[0-9T].%3[0-9]Z-%9u-s%9u.rtsnap", text, milli, &pid, &series) != 4 ||
+	    !series || !parse_time(text, milli, &ret->time))
 		return false;
-	if (strlen(day) != 8 || strlen(second) != 6 || strlen(milli) != 3)
+	/* What we would not have written so is not ours. */
+	format_name(ret->time, pid, series, again);
+	if (strcmp(again, name) != 0)
 		return false;
 	(void)snprintf(ret->name, sizeof(ret->name), "%s", name);
 	ret->pid = pid;
@@ -88,6 +116,13 @@ static int compare_names(const void *left, const void *right)
 	const struct snapshot_entry *a = left, *b = right;
 
 	return strcmp(a->name, b->name);
+}
+
+static int compare_ages(const void *left, const void *right)
+{
+	const struct snapshot_entry *a = left, *b = right;
+
+	return a->ahead != b->ahead ? b->ahead - a->ahead : strcmp(a->name, b->name);
 }
 
 static void cleanup_dir(DIR **dir)
@@ -190,23 +225,16 @@ static uint32_t series_of(const struct snapshot_folder *folder, const struct hea
 	return last + 1;
 }
 
-static void format_name(uint64_t ns, uint64_t pid, uint32_t series, char *ret)
-{
-	time_t seconds = (time_t)(ns / NSEC_PER_SEC);
-	char text[32];
-	struct tm parts;
-
-	(void)strftime(text, sizeof(text), "%Y%m%dT%H%M%S", gmtime_r(&seconds, &parts));
-	(void)snprintf(ret, SNAPSHOT_NAME, "%s.%03uZ-%ju-s%u.rtsnap", text,
-		       (unsigned int)(ns / NSEC_PER_MSEC % 1000), (uintmax_t)pid, series);
-}
-
 struct error *snapshot_folder_name(const struct snapshot_folder *folder, const struct heap *heap,
 				   char *ret)
 {
 	uint32_t series = series_of(folder, heap);
 	struct stat status;
 	uint64_t i;
+
+	if (series > MOST_SERIES)
+		return error_create(ERROR_OTHER, "%s: there is no number left for a new series",
+				    folder->path);
 
 	/* Two captures within a millisecond: the name of neither may be taken away. */
 	for (i = 0; i < NAME_TRIES; i++) {
@@ -216,6 +244,21 @@ struct error *snapshot_folder_name(const struct snapshot_folder *folder, const s
 	}
 	errno = EEXIST;
 	return cannot("write", folder, ret);
+}
+
+/*
+ * The order in which files go. Names sort by time, and what has a later one than the file just
+ * written is older all the same: it was written by a clock that went ahead. It goes first, or each
+ * new file would.
+ */
+static void sort_by_age(struct snapshot_folder *folder, uint64_t now)
+{
+	struct snapshot_entry *items = folder->entries.items;
+	size_t i;
+
+	for (i = 0; i < folder->entries.count; i++)
+		items[i].ahead = items[i].time > now;
+	qsort(items, folder->entries.count, sizeof(*items), compare_ages);
 }
 
 static struct error *remove_oldest(struct snapshot_folder *folder, const char *kept,
@@ -245,8 +288,12 @@ static struct error *remove_oldest(struct snapshot_folder *folder, const char *k
 struct error *snapshot_folder_add(struct snapshot_folder *folder, const char *name,
 				  const struct snapshot_limits *limits)
 {
+	struct snapshot_entry entry;
+
+	if (!snapshot_name_parse(name, &entry))
+		return error_create(ERROR_OTHER, "%s: %s is no name of a snapshot", folder->path,
+				    name);
 	try_(consider(folder, name));
-	qsort(folder->entries.items, folder->entries.count, sizeof(*folder->entries.items),
-	      compare_names);
+	sort_by_age(folder, entry.time);
 	return remove_oldest(folder, name, limits);
 }

@@ -20,7 +20,9 @@ enum {
 struct snapshot_entry {
 	char name[SNAPSHOT_NAME];
 	uint64_t bytes;
+	uint64_t time; /**< ns since the epoch */
 	uint32_t pid, series;
+	bool ahead; /**< of the time of the newest file */
 };
 
 DEFINE_ARRAY(snapshot_entries, struct snapshot_entry)
@@ -28,7 +30,7 @@ DEFINE_ARRAY(snapshot_entries, struct snapshot_entry)
 struct snapshot_folder {
 	const char *path;		 /**< borrowed */
 	int fd, lock;			 /**< owned */
-	struct snapshot_entries entries; /**< sorted by name, and so by time */
+	struct snapshot_entries entries; /**< sorted by name, and so by time, until one is added */
 };
 
 /** Whether a name is that of one of our files; fills in all of @ret but the bytes. */
@@ -51,7 +53,10 @@ struct snapshot_limits {
 	uint64_t bytes; /**< of all files */
 };
 
-/** Count @name, which has just been written, and remove the oldest others until it fits. */
+/**
+ * Count @name, which has just been written, and remove others until it fits: those whose time is
+ * later than its own, then the oldest. Entries are in this order then.
+ */
 _must_check_ struct error *snapshot_folder_add(struct snapshot_folder *folder, const char *name,
 					       const struct snapshot_limits *limits);
 
