@@ -1,7 +1,6 @@
 #include "find_process.h"
 
 #include "base/array.h"
-#include "base/file.h"
 #include "capture/capture.h"
 #include "target/permission.h"
 #include "target/proc.h"
@@ -42,19 +41,39 @@ bool process_values_given(const struct process_values *values)
 	return values->name || values->match || values->pidfile || values->unit;
 }
 
-static struct error *read_pidfile(const char *path, pid_t *ret)
+/* As much as a PID and some blanks can be of a regular file, which can be read to its end. */
+static struct error *read_start(const char *path, char *text, size_t size)
 {
-	_cleanup_free_ char *text = NULL;
-	char *end;
-	long pid;
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat status;
+	ssize_t n;
 
 	/* A service that is not running has none. */
-	if (access(path, F_OK) && errno == ENOENT)
+	if (fd < 0 && errno == ENOENT)
 		return error_create(ERROR_GONE, "there is no %s", path);
-	try_(file_read(path, &text, NULL));
+	if (fd < 0)
+		return error_from_errno(errno, "cannot open %s", path);
+	if (fstat(fd, &status))
+		return error_from_errno(errno, "cannot read %s", path);
+	if (!S_ISREG(status.st_mode))
+		return error_create(ERROR_OTHER, "%s is no regular file", path);
+	n = read(fd, text, size - 1);
+	if (n < 0)
+		return error_from_errno(errno, "cannot read %s", path);
+	text[n] = '\0';
+	return NULL;
+}
+
+static struct error *read_pidfile(const char *path, pid_t *ret)
+{
+	char text[64], *end;
+	long pid;
+
+	try_(read_start(path, text, sizeof(text)));
 	errno = 0;
 	pid = strtol(text, &end, 10);
-	if (errno || pid <= 0 || pid > INT_MAX || end[strspn(end, " \t\r\n")])
+	if (errno || pid <= 0 || pid > INT_MAX || end[strspn(end, " \t\r\n")] ||
+	    strlen(text) == sizeof(text) - 1)
 		return error_create(ERROR_GONE, "there is no PID in %s", path);
 	*ret = (pid_t)pid;
 	return NULL;
@@ -105,20 +124,60 @@ static bool has_name(const char *command, const char *name)
 	return *word && is_called(word, name);
 }
 
-/* Whether a control group is that unit's or below it. */
+static bool is_slice(const char *name, size_t length)
+{
+	static const char ending[] = ".slice";
+	size_t n = sizeof(ending) - 1;
+
+	return length > n && !strncmp(name + length - n, ending, n);
+}
+
+bool cgroup_is_of_unit(const char *path, const char *root, const char *unit)
+{
+	size_t skipped = strlen(root), length;
+
+	if (!strncmp(path, root, skipped) && (path[skipped] == '/' || !path[skipped]))
+		path += skipped;
+	while (*path == '/') {
+		path++;
+		length = strcspn(path, "/");
+		if (length == strlen(unit) && !strncmp(path, unit, length))
+			return true;
+		/* What is below a service or scope is its own affair. */
+		if (!is_slice(path, length))
+			return false;
+		path += length;
+	}
+	return false;
+}
+
+/* The control group below which systemd has its units: where it is itself, in init.scope. */
+static void find_root(char *ret, size_t size)
+{
+	static const char own[] = "/init.scope";
+	_cleanup_free_ char *path = NULL;
+	struct error *err = proc_cgroup(1, &path);
+	size_t length = err ? 0 : strlen(path);
+
+	error_free(err);
+	if (length >= sizeof(own) - 1 && !strcmp(path + length - (sizeof(own) - 1), own))
+		length -= sizeof(own) - 1;
+	if (length == 1 || length >= size)
+		length = 0;
+	(void)snprintf(ret, size, "%.*s", (int)length, length ? path : "");
+}
+
 static bool in_unit(pid_t pid, const char *unit)
 {
 	_cleanup_free_ char *path = NULL;
+	char root[PATH_MAX];
 	struct error *err = proc_cgroup(pid, &path);
-	size_t length = strlen(unit);
-	const char *at;
 
 	error_free(err);
-	for (at = err ? NULL : strchr(path, '/'); at; at = strchr(at + 1, '/')) {
-		if (!strncmp(at + 1, unit, length) && (!at[1 + length] || at[1 + length] == '/'))
-			return true;
-	}
-	return false;
+	if (err)
+		return false;
+	find_root(root, sizeof(root));
+	return cgroup_is_of_unit(path, root, unit);
 }
 
 static bool is_wanted(const struct wanted *wanted, pid_t pid)

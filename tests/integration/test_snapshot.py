@@ -196,7 +196,15 @@ def the_process_is_found_without_its_pid(build):
         build.fails(5, "snapshot", "--match", f"{folder_name}/scripted_leak", "-o", out)
         build.fails(5, "snapshot", "--pidfile", folder.file("pid"), "-o", out)
         build.fails(5, "snapshot", "--unit", "no-such-unit", "-o", out)
-    return 10
+        # What never ends, or is never there to be read, is no file with a PID.
+        os.mkfifo(folder.file("fifo"))
+        for path in (folder.file("fifo"), "/dev/zero"):
+            check("no regular file" in build.fails(1, "snapshot", "--pidfile", path, "-o", out,
+                                                   timeout=60), path)
+        with open(folder.file("pid"), "w") as file:
+            file.write("1" + " " * 1000 + "2")
+        build.fails(5, "snapshot", "--pidfile", folder.file("pid"), "-o", out)
+    return 13
 
 
 @test
