@@ -7,8 +7,11 @@
 
 #include "base/compiler.h"
 
-/** A closed pipe or a file that is too large is an error of write() and not a death. */
-void signals_init(void);
+/**
+ * A closed pipe or a file that is too large is an error of write() and not a death, and where a
+ * mapped file is truncated while it is read the program ends with @status and says so.
+ */
+void signals_init(int status);
 
 /**
  * From now on SIGINT and SIGTERM only set what signals_interrupted() tells; a second one ends.

@@ -7,9 +7,32 @@
 #include <unistd.h>
 
 static volatile sig_atomic_t interrupted;
+static int lost_page_status;
 
-void signals_init(void)
+/*
+ * A mapped file has become shorter, or cannot be read: no page is there. Nothing is left in a
+ * target by ending here that is not left when this process is killed.
+ */
+static void on_lost_page(int number, siginfo_t *info, void *context)
 {
+	static const char text[] = "reftracker: a file was truncated while it was read, or cannot "
+				   "be read\n";
+
+	(void)context;
+	if (info->si_code == BUS_ADRERR) {
+		(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+		_exit(lost_page_status);
+	}
+	/* A fault of our own comes again when this returns. */
+	(void)signal(number, SIG_DFL);
+}
+
+void signals_init(int status)
+{
+	struct sigaction action = {.sa_sigaction = on_lost_page, .sa_flags = SA_SIGINFO};
+
+	lost_page_status = status;
+	(void)sigaction(SIGBUS, &action, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 	/* Writing fails with EFBIG then, which can be told. */
 	(void)signal(SIGXFSZ, SIG_IGN);

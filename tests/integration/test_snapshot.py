@@ -10,7 +10,7 @@ import struct
 import tempfile
 import time
 
-from harness import TOP, Skip, Target, check, first_python, interpreters, test
+from harness import TOP, Skip, Target, check, eventually, first_python, interpreters, test
 
 NAME = re.compile(r"^\d{8}T\d{6}\.\d{3}Z-(\d+)-s(\d+)\.rtsnap$")
 
@@ -30,6 +30,11 @@ class Folder:
 
     def snapshots(self):
         return sorted(name for name in os.listdir(self.path) if NAME.match(name))
+
+
+def waits_for_input(pid):
+    with open(f"/proc/{pid}/wchan") as file:
+        return "pipe" in file.read()
 
 
 def histogram(text):
@@ -343,6 +348,25 @@ def the_manual_describes_the_file(build):
     check(found == ours, "not the same types")
     facts = struct.unpack_from("<QQ", data, chunks["facts"][1])
     check(facts[0] == pid and info["references"] == len(rows(data, chunks, "reftarg", "I")), facts)
+
+
+@test
+def a_file_that_shrinks_is_status_7(build):
+    """Truncated when it has been checked and is being asked: the program waits for its SQL then."""
+    with Folder() as folder, Target(first_python(), "scripted_leak.py", "--gc", "off") as target:
+        path = folder.file("a")
+        build.ok("snapshot", target.pid, "-o", path)
+        query = subprocess.Popen([build.program("reftracker"), "query", path], text=True,
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE)
+        eventually(lambda: os.readlink(f"/proc/{query.pid}/exe").endswith("reftracker") and
+                   path in open(f"/proc/{query.pid}/maps").read() and
+                   waits_for_input(query.pid), "it never asks")
+        os.truncate(path, 4096)
+        said = query.communicate("SELECT sum(size), sum(refcount) FROM objects;")
+        check(query.returncode == 7 and said[1].startswith("reftracker: a file was truncated") and
+              said[1].count("\n") == 1, said)
+    return 1
 
 
 @test
