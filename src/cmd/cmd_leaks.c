@@ -64,8 +64,8 @@ const struct command cmd_leaks = {
 		"created after the first and is in every later one. It is put together by the\n"
 		"place that holds it, such as app.SESSIONS[*].history[*]. A place is a suspect\n"
 		"where it grew from each snapshot to the next and what came stayed. Set-up,\n"
-		"full caches, work in progress and garbage are none; with more snapshots the\n"
-		"answer is surer.",
+		"full caches, those that fill up to a limit of their own (deque, lru_cache), work\n"
+		"in progress and garbage are none; with more snapshots the answer is surer.",
 	.flags = COMMAND_REPORT | COMMAND_ARGUMENTS,
 	.run = run,
 };
