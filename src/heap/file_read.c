@@ -76,7 +76,7 @@ static struct error *check_places(const struct file_view *view)
 		}
 		if (chunk->offset != end || chunk->stored > view->size - end)
 			return bad_snapshot("chunks that are not side by side");
-		if (!chunk->row_size || chunk->codec >= CODECS || chunk->raw % chunk->row_size ||
+		if (!chunk->row_size || chunk->raw % chunk->row_size ||
 		    (chunk->codec == CODEC_RAW && chunk->raw != chunk->stored))
 			return bad_snapshot("a chunk of an odd size");
 		end += chunk->stored;
@@ -86,6 +86,31 @@ static struct error *check_places(const struct file_view *view)
 			return bad_snapshot("something behind the last chunk");
 	}
 	return end == view->size ? NULL : bad_snapshot("something behind the last chunk");
+}
+
+static int compare_names(const void *left, const void *right)
+{
+	const struct file_chunk *const *a = left, *const *b = right;
+
+	return strncmp((*a)->id, (*b)->id, sizeof((*a)->id));
+}
+
+static struct error *check_names(const struct file_view *view)
+{
+	uint32_t count = view->header->chunks, i;
+	_cleanup_free_ const struct file_chunk **sorted = calloc(count + (size_t)1,
+								 sizeof(*sorted));
+
+	if (!sorted)
+		return &error_no_memory;
+	for (i = 0; i < count; i++)
+		sorted[i] = &view->chunks[i];
+	qsort(sorted, count, sizeof(*sorted), compare_names);
+	for (i = 1; i < count; i++) {
+		if (!compare_names(&sorted[i - 1], &sorted[i]))
+			return bad_snapshot("two chunks %.8s", sorted[i]->id);
+	}
+	return NULL;
 }
 
 static struct error *check_table(struct file_view *view)
@@ -99,7 +124,8 @@ static struct error *check_table(struct file_view *view)
 	view->chunks = (const void *)(view->bytes + header->table);
 	if (view->checksums && header->table_checksum != XXH3_64bits(view->chunks, size))
 		return bad_snapshot("its table of contents has a wrong checksum");
-	return check_places(view);
+	try_(check_places(view));
+	return check_names(view);
 }
 
 static struct error *view_init(struct file_view *view, const void *bytes, size_t size,
@@ -110,7 +136,7 @@ static struct error *view_init(struct file_view *view, const void *bytes, size_t
 	return check_table(view);
 }
 
-/* NULL where there is none. The first one counts. */
+/* NULL where there is none. */
 static const struct file_chunk *find_chunk(const struct file_view *view, const char *id)
 {
 	uint32_t i;
@@ -246,7 +272,7 @@ static struct error *load_column(const struct file_view *view, const struct colu
 
 	if (!chunk && column->optional)
 		return NULL;
-	if (!chunk || chunk->row_size != column->row_size)
+	if (!chunk || chunk->row_size != column->row_size || chunk->codec >= CODECS)
 		return bad_snapshot("chunk %.8s is missing", column->id);
 	rows = (size_t)(chunk->raw / chunk->row_size);
 	if (rows > UINT32_MAX)
@@ -287,10 +313,10 @@ static struct error *check_unknown(const struct file_view *view)
 		size_t k;
 
 		for (k = 0; k < file_column_count; k++) {
-			if (!memcmp(chunk->id, file_columns[k].id, sizeof(chunk->id)))
+			if (!strncmp(chunk->id, file_columns[k].id, sizeof(chunk->id)))
 				break;
 		}
-		if (k == file_column_count || chunk != find_chunk(view, chunk->id))
+		if (k == file_column_count)
 			try_(check_bytes(view, chunk));
 	}
 	return NULL;

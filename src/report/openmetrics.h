@@ -1,8 +1,8 @@
 /*
  * OpenMetrics, for the textfile collector of Prometheus' node_exporter (which reads what this and
  * the older text format have in common): gauges by group, of a bounded number. What is beyond
- * style->rows goes into one group "other", so that a process with many types does not flood a
- * monitoring system; 0 rows is all.
+ * style->rows goes into one group "(other)", as no module or class is called, so that a process
+ * with many types does not flood a monitoring system; 0 rows is all.
  */
 #ifndef REFTRACKER_REPORT_OPENMETRICS_H
 #define REFTRACKER_REPORT_OPENMETRICS_H
@@ -32,7 +32,7 @@ _must_check_ struct error *metrics_histogram(const struct report_style *style, c
 /** Whether group number @i, called @group, has a sample of its own. */
 bool metrics_has_own(const struct report_style *style, size_t i, const char *group);
 
-#define METRICS_OTHER "other"
+#define METRICS_OTHER "(other)"
 
 /** The end of the document. */
 void metrics_end(const struct report_style *style);

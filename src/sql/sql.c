@@ -67,6 +67,13 @@ static bool harmless_pragma(const char *name)
 	return false;
 }
 
+/* These take code, by name and by address. */
+static bool harmless_function(const char *name)
+{
+	return !name || (sqlite3_stricmp(name, "load_extension") != 0 &&
+			 sqlite3_stricmp(name, "fts3_tokenizer") != 0);
+}
+
 static int authorize(void *ctx, int action, const char *first, const char *second,
 		     const char *schema, const char *trigger)
 {
@@ -79,8 +86,7 @@ static int authorize(void *ctx, int action, const char *first, const char *secon
 	case SQLITE_RECURSIVE:
 		return SQLITE_OK;
 	case SQLITE_FUNCTION:
-		return second && !sqlite3_stricmp(second, "load_extension") ? SQLITE_DENY
-									    : SQLITE_OK;
+		return harmless_function(second) ? SQLITE_OK : SQLITE_DENY;
 	case SQLITE_PRAGMA:
 		return harmless_pragma(first) ? SQLITE_OK : SQLITE_DENY;
 	default:
@@ -161,6 +167,7 @@ static void restrict_to_reading(struct sql *sql)
 {
 	(void)sqlite3_db_config(sql->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	(void)sqlite3_db_config(sql->db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
+	(void)sqlite3_db_config(sql->db, SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0, NULL);
 	(void)sqlite3_limit(sql->db, SQLITE_LIMIT_LENGTH, LONGEST_VALUE);
 	(void)sqlite3_set_authorizer(sql->db, authorize, sql);
 	sqlite3_progress_handler(sql->db, STEPS_BETWEEN_LOOKS, on_progress, sql);
@@ -210,8 +217,31 @@ struct error *sql_open(const struct sql_heap *heaps, size_t count, bool (*interr
 	return NULL;
 }
 
-static void read_cell(sqlite3_stmt *statement, int column, struct cell *cell)
+/* As SQL writes it: x'0aff'. Caller frees. NULL: no memory. */
+static char *blob_text(const unsigned char *bytes, size_t size)
 {
+	static const char digits[] = "0123456789abcdef";
+	char *text = malloc(2 * size + sizeof("x''")), *to = text;
+	size_t i;
+
+	if (!text)
+		return NULL;
+	*to++ = 'x';
+	*to++ = '\'';
+	for (i = 0; i < size; i++) {
+		*to++ = digits[bytes[i] >> 4];
+		*to++ = digits[bytes[i] & 15];
+	}
+	*to++ = '\'';
+	*to = '\0';
+	return text;
+}
+
+/* *@owned: what the cell's text is in, freed before the next one. */
+static void read_cell(sqlite3_stmt *statement, int column, struct cell *cell, char **owned)
+{
+	free(*owned);
+	*owned = NULL;
 	*cell = (struct cell){.kind = CELL_NULL};
 	switch (sqlite3_column_type(statement, column)) {
 	case SQLITE_INTEGER:
@@ -223,9 +253,14 @@ static void read_cell(sqlite3_stmt *statement, int column, struct cell *cell)
 		cell->real = sqlite3_column_double(statement, column);
 		break;
 	case SQLITE_TEXT:
-	case SQLITE_BLOB:
 		cell->kind = CELL_TEXT;
 		cell->text = (const char *)sqlite3_column_text(statement, column);
+		break;
+	case SQLITE_BLOB:
+		*owned = blob_text(sqlite3_column_blob(statement, column),
+				   (size_t)sqlite3_column_bytes(statement, column));
+		cell->kind = CELL_TEXT;
+		cell->text = *owned;
 		break;
 	default:
 		break;
@@ -247,35 +282,54 @@ static struct error *tell_columns(sqlite3_stmt *statement, int count, const stru
 	return sink->begin(sink->ctx, names, (size_t)count);
 }
 
-static struct error *tell_row(sqlite3_stmt *statement, int count, struct cell *cells,
+/* A row in which each column has a cell. */
+struct row {
+	int count;
+	struct cell *cells;
+	char **owned; /**< for each; see read_cell() */
+};
+
+static void row_deinit(struct row *row)
+{
+	int i;
+
+	for (i = 0; row->owned && i < row->count; i++)
+		free(row->owned[i]);
+	free(row->owned);
+	free(row->cells);
+}
+
+static struct error *tell_row(sqlite3_stmt *statement, struct row *row,
 			      const struct cell_sink *sink, bool *ret_stop)
 {
 	int i;
 
-	for (i = 0; i < count; i++) {
-		read_cell(statement, i, &cells[i]);
-		if (cells[i].kind == CELL_TEXT && !cells[i].text)
+	for (i = 0; i < row->count; i++) {
+		read_cell(statement, i, &row->cells[i], &row->owned[i]);
+		if (row->cells[i].kind == CELL_TEXT && !row->cells[i].text)
 			return &error_no_memory;
 	}
-	return sink->row(sink->ctx, cells, ret_stop);
+	return sink->row(sink->ctx, row->cells, ret_stop);
 }
 
 static struct error *run_statement(struct sql *sql, sqlite3_stmt *statement,
 				   const struct cell_sink *sink)
 {
-	int count = sqlite3_column_count(statement), code;
-	_cleanup_free_ struct cell *cells = calloc((size_t)count + 1, sizeof(*cells));
+	_cleanup_(row_deinit) struct row row = {.count = sqlite3_column_count(statement)};
 	bool stop = false;
+	int code;
 
-	if (!cells)
+	row.cells = calloc((size_t)row.count + 1, sizeof(*row.cells));
+	row.owned = calloc((size_t)row.count + 1, sizeof(*row.owned));
+	if (!row.cells || !row.owned)
 		return &error_no_memory;
 	/* The first step compiles indexes: an error there comes before any output. */
 	code = sqlite3_step(statement);
 	if (code != SQLITE_ROW && code != SQLITE_DONE)
 		return sql_error(sql->db);
-	try_(tell_columns(statement, count, sink));
+	try_(tell_columns(statement, row.count, sink));
 	while (code == SQLITE_ROW && !stop) {
-		try_(tell_row(statement, count, cells, sink, &stop));
+		try_(tell_row(statement, &row, sink, &stop));
 		code = stop ? SQLITE_DONE : sqlite3_step(statement);
 	}
 	if (code != SQLITE_DONE)
