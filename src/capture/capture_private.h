@@ -43,6 +43,19 @@ struct capture_job {
 /** What capture_take_note() will tell, in place of what it would have told. */
 void capture_set_note(struct capture *capture, const char *prefix, const char *text);
 
+/**
+ * Whether a thread is the one whose pthread_t is @ident. With glibc and musl that is the address of
+ * the descriptor, or little above what we know.
+ */
+static inline bool capture_is_thread(const struct tracee_thread *kernel, uint64_t ident)
+{
+	enum {
+		MOST_APART = 4096
+	};
+
+	return kernel->descriptor && ident - kernel->descriptor < MOST_APART;
+}
+
 /** Do it, as often as it takes: capture_take() says which errors there are. */
 _must_check_ struct error *capture_run(struct capture *capture, const struct capture_job *job);
 

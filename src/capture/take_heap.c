@@ -25,6 +25,7 @@ struct taking {
 	enum taken what;
 	struct py_view *view; /**< of this attempt; borrowed */
 	bool names_only;
+	const struct tracee_thread_array *threads; /**< of the capture; borrowed */
 	struct addrmap names;	 /**< address of a name, in us or in the target -> its text */
 	struct u32_array labels; /**< PY_REF_KINDS labels for each text met as a name, 0: not yet */
 	struct heap_ref_array refs; /**< scratch */
@@ -219,11 +220,23 @@ static struct error *on_root(void *ctx, const struct py_root *event)
 	return heap_builder_add_root(taking->builder, &root);
 }
 
+/* What the kernel calls a thread where CPython does not say (before 3.11); 0: not known. */
+static uint64_t kernel_id(const struct taking *taking, uint64_t ident)
+{
+	size_t i;
+
+	for (i = 0; i < taking->threads->count; i++) {
+		if (capture_is_thread(&taking->threads->items[i], ident))
+			return (uint64_t)taking->threads->items[i].tid;
+	}
+	return 0;
+}
+
 static struct error *on_thread(void *ctx, const struct py_thread_event *event)
 {
 	struct taking *taking = ctx;
 	struct heap_thread thread = {
-		.native_id = event->native_id,
+		.native_id = event->native_id ? event->native_id : kernel_id(taking, event->ident),
 		.ident = event->ident,
 		.interp = event->interp,
 		.name = HEAP_NONE,
@@ -307,6 +320,7 @@ static struct error *build_heap(void *ctx, struct capture *capture, const struct
 	try_(program_run_check(capture, freeze->image));
 	view_init(&view, capture->runtime, freeze->image);
 	taking->view = &view;
+	taking->threads = &capture->threads;
 	taking->names_only = capture->options.names_only;
 	if (taking->what == TAKEN_GRAPH)
 		try_(walk_graph(capture, freeze, &sink, &stats));

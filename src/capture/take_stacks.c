@@ -145,16 +145,6 @@ static bool is_evaluator(const char *function)
 	return false;
 }
 
-/* glibc and musl: the pthread_t is the address of the descriptor, or little above what we know. */
-static bool is_thread(const struct tracee_thread *kernel, const struct stack_thread *thread)
-{
-	enum {
-		MOST_APART = 4096
-	};
-
-	return kernel->descriptor && thread->ident - kernel->descriptor < MOST_APART;
-}
-
 static int compare_threads(const void *a, const void *b)
 {
 	const struct stack_thread *left = a, *right = b;
@@ -245,7 +235,7 @@ static struct error *place_thread(struct builder *builder, struct unwinder *unwi
 	for (i = 0; i < python_threads; i++) {
 		struct stack_thread *thread = &stacks->threads.items[i];
 
-		if (!is_thread(kernel, thread))
+		if (!capture_is_thread(kernel, thread->ident))
 			continue;
 		thread->tid = kernel->tid;
 		if (unwinder)

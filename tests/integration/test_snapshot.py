@@ -351,6 +351,24 @@ def the_manual_describes_the_file(build):
 
 
 @test
+def frames_are_of_threads_that_the_kernel_knows(build):
+    """Also where CPython does not keep their ids, before 3.11."""
+    cases = 0
+    for interpreter in interpreters():
+        with Folder() as folder, Target(interpreter, "roots.py", "--dump",
+                                          "truth") as target:
+            build.ok("snapshot", target.pid, "-o", folder.file("a"))
+            said = build.ok("query", folder.file("a"), "--format", "csv",
+                            "SELECT DISTINCT thread FROM frames ORDER BY 1")
+            tasks = set(os.listdir(f"/proc/{target.pid}/task"))
+            threads = said.splitlines()[1:]
+            check(len(threads) > 1 and str(target.pid) in threads and tasks.issuperset(threads),
+                  f"{interpreter.name}: {said} {tasks}")
+            cases += 1
+    return cases
+
+
+@test
 def a_file_that_shrinks_is_status_7(build):
     """Truncated when it has been checked and is being asked: the program waits for its SQL then."""
     with Folder() as folder, Target(first_python(), "scripted_leak.py", "--gc", "off") as target:
