@@ -15,8 +15,9 @@ enum {
 bool python_describe_type(struct py_view *view, raddr_t object, char *type, size_t size);
 
 /**
- * The value of a number, a str or None as Python writes it, long texts cut off with "...".
- * @type: of the object, as python_describe_type() says. False for all other types.
+ * The value of a number, a str, bytes, a bytearray or None as Python writes it, what is longer than
+ * 60 bytes cut off with "...". @type: of the object, as python_describe_type() says. False for all
+ * other types, and for whole numbers of more than some 1,400 digits.
  */
 bool python_describe_value(struct py_view *view, raddr_t object, const char *type, char *value,
 			   size_t size);

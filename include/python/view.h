@@ -54,6 +54,10 @@ bool view_dict_find(struct py_view *view, raddr_t dict, const char *key, raddr_t
 /** The value of an int object that fits 63 bits. */
 bool view_int(struct py_view *view, raddr_t object, int64_t *ret);
 
+/** Its digits of 30 bits, the lowest first. False where there are more than @most. */
+bool view_int_digits(struct py_view *view, raddr_t object, uint32_t *digits, size_t most,
+		     size_t *ret_count, bool *ret_negative);
+
 /** The type of an object. */
 bool view_type_of(struct py_view *view, raddr_t object, raddr_t *ret);
 

@@ -28,13 +28,22 @@ enum shown {
 	SHOWN_NOT,
 	SHOWN_TEXT,
 	SHOWN_INT,
-	SHOWN_BOOL
+	SHOWN_BOOL,
+	SHOWN_FLOAT,
+	SHOWN_COMPLEX,
+	SHOWN_BYTES,
+	SHOWN_BYTEARRAY,
+	SHOWN_KINDS
 };
 
 static const char *const shown_types[] = {
 	[SHOWN_TEXT] = "builtins.str",
 	[SHOWN_INT] = "builtins.int",
 	[SHOWN_BOOL] = "builtins.bool",
+	[SHOWN_FLOAT] = "builtins.float",
+	[SHOWN_COMPLEX] = "builtins.complex",
+	[SHOWN_BYTES] = "builtins.bytes",
+	[SHOWN_BYTEARRAY] = "builtins.bytearray",
 };
 
 static uint32_t shown_of(struct graph *graph, const struct type_info *type)
@@ -43,7 +52,7 @@ static uint32_t shown_of(struct graph *graph, const struct type_info *type)
 	uint32_t i;
 
 	if (type_name(graph->walk.view, type->address, name, sizeof(name))) {
-		for (i = SHOWN_TEXT; i <= SHOWN_BOOL; i++) {
+		for (i = SHOWN_TEXT; i < SHOWN_KINDS; i++) {
 			if (!strcmp(name, shown_types[i]))
 				return i;
 		}
@@ -62,7 +71,9 @@ static struct error *tell_value(struct graph *graph, uint32_t id, uint32_t shown
 
 	if (!read)
 		return NULL;
-	cut(text);
+	/* Others are short already. */
+	if (shown == SHOWN_TEXT)
+		cut(text);
 	return graph->walk.sink->text(graph->walk.sink->ctx, id, text);
 }
 

@@ -69,28 +69,35 @@ bool view_type_of(struct py_view *view, raddr_t object, raddr_t *ret)
 	return view_word(view, object, PY_OBJECT_TYPE, ret) && *ret;
 }
 
-bool view_int(struct py_view *view, raddr_t object, int64_t *ret)
+bool view_int_digits(struct py_view *view, raddr_t object, uint32_t *digits, size_t most,
+		     size_t *ret_count, bool *ret_negative)
 {
-	const struct py_layout *layout = view->layout;
-	uint64_t tag, digits, value = 0;
-	bool negative;
-	uint64_t i;
+	bool tagged = view->traits.int_tagged;
+	uint64_t tag, count;
 
 	/* Include/cpython/longintrepr.h: 30-bit digits, least significant first. */
-	if (!view_word(view, object, view->traits.int_tagged ? PY_LONG_TAG : PY_VAR_SIZE, &tag))
+	if (!view_word(view, object, tagged ? PY_LONG_TAG : PY_VAR_SIZE, &tag))
 		return false;
-	negative = view->traits.int_tagged ? (tag & 3) == 2 : (int64_t)tag < 0;
-	digits = view->traits.int_tagged ? tag >> 3 : (negative ? -tag : tag);
-	if (digits > 2)
+	*ret_negative = tagged ? (tag & 3) == 2 : (int64_t)tag < 0;
+	count = tagged ? tag >> 3 : (*ret_negative ? -tag : tag);
+	if (count > most)
 		return false;
-	for (i = 0; i < digits; i++) {
-		uint32_t digit;
+	*ret_count = (size_t)count;
+	return !count || image_read(view->image, object + py_at(view->layout, PY_LONG_DIGIT),
+				    digits, *ret_count * sizeof(*digits));
+}
 
-		if (!image_read_u32(view->image, object + py_at(layout, PY_LONG_DIGIT) + i * 4,
-				    &digit))
-			return false;
-		value |= (uint64_t)digit << (30 * i);
-	}
+bool view_int(struct py_view *view, raddr_t object, int64_t *ret)
+{
+	uint32_t digits[2];
+	uint64_t value = 0;
+	size_t count, i;
+	bool negative;
+
+	if (!view_int_digits(view, object, digits, ARRAY_SIZE(digits), &count, &negative))
+		return false;
+	for (i = 0; i < count; i++)
+		value |= (uint64_t)digits[i] << (30 * i);
 	*ret = negative ? -(int64_t)value : (int64_t)value;
 	return true;
 }

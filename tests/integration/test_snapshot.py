@@ -369,6 +369,29 @@ def frames_are_of_threads_that_the_kernel_knows(build):
 
 
 @test
+def previews_are_what_python_writes(build):
+    """Whole where they are short; else as they begin."""
+    cases = 0
+    for interpreter in interpreters():
+        with Folder() as folder, Target(interpreter, "previews.py", "--dump", "truth") as target:
+            build.ok("snapshot", target.pid, "-o", folder.file("a"), "--values")
+            with open(target.path("truth")[1]) as file:
+                truth = json.load(file)
+            rows = json.loads(build.ok("query", folder.file("a"), "-j",
+                                       "SELECT address, text FROM objects WHERE type IN ("
+                                       "'builtins.float', 'builtins.complex', 'builtins.int', "
+                                       "'builtins.bytes', 'builtins.bytearray')"))["rows"]
+            texts = dict(rows)
+            for address, wanted in truth:
+                text = texts[address]
+                check(text == wanted or len(wanted) > 60 and len(text) > 55 and
+                      text.endswith("...") and wanted.startswith(text[:-3]),
+                      f"{interpreter.name}: {text} and not {wanted}")
+                cases += 1
+    return cases
+
+
+@test
 def a_file_that_shrinks_is_status_7(build):
     """Truncated when it has been checked and is being asked: the program waits for its SQL then."""
     with Folder() as folder, Target(first_python(), "scripted_leak.py", "--gc", "off") as target:
