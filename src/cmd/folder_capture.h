@@ -29,7 +29,7 @@ struct folder_values {
 	{0, "compress", OPTION_FLAG, offsetof(type, compress), NULL,                               \
 	 "a smaller file, slower to open", NULL},                                                  \
 	{0, "values", OPTION_FLAG, offsetof(type, capture.values), NULL,                           \
-	 "previews of strings and whole numbers, and all keys, not names only", NULL}
+	 "previews of strings, bytes and numbers, and all keys, not names only", NULL}
 /* clang-format on */
 
 /**
