@@ -593,6 +593,8 @@ static struct error *reorder_targets(struct columns *columns, const struct order
 
 	if (!columns->ref_target.count)
 		return NULL;
+	if (!columns->ref_target.count)
+		return NULL;
 	try_(u32_array_reserve(&targets, columns->ref_target.count));
 	if (!move_targets(columns, order, starts, targets.items))
 		return bad_target();
@@ -611,6 +613,8 @@ static struct error *reorder_labels(struct columns *columns, const struct order 
 	size_t i;
 	uint32_t k;
 
+	if (!columns->ref_label.count)
+		return NULL;
 	try_(u16_array_reserve(&labels, columns->ref_label.count));
 	for (i = 0; i < order->count; i++) {
 		uint16_t *to = labels.items + starts->items[order->new_of[i]];
