@@ -593,8 +593,6 @@ static struct error *reorder_targets(struct columns *columns, const struct order
 
 	if (!columns->ref_target.count)
 		return NULL;
-	if (!columns->ref_target.count)
-		return NULL;
 	try_(u32_array_reserve(&targets, columns->ref_target.count));
 	if (!move_targets(columns, order, starts, targets.items))
 		return bad_target();
