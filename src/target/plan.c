@@ -1,8 +1,7 @@
 #include "plan.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
+#include "residency_private.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,11 +9,6 @@
 enum {
 	ENTRIES_AT_ONCE = 65536
 };
-
-/* Documentation/admin-guide/mm/pagemap.rst */
-#define PAGEMAP_PRESENT	  (UINT64_C(1) << 63)
-#define PAGEMAP_SWAPPED	  (UINT64_C(1) << 62)
-#define PAGEMAP_EXCLUSIVE (UINT64_C(1) << 56)
 
 static bool exists(uint64_t entry)
 {
@@ -24,12 +18,6 @@ static bool exists(uint64_t entry)
 static bool is_shared(uint64_t entry)
 {
 	return !(entry & PAGEMAP_EXCLUSIVE);
-}
-
-/* Of the kernel's: an entry of pagemap stands for one. */
-static raddr_t page_size(void)
-{
-	return (raddr_t)sysconf(_SC_PAGESIZE);
 }
 
 void plan_deinit(struct plan *plan)
@@ -67,7 +55,7 @@ static struct error *add_pages(struct plan *plan, struct plan_mapping *mapping, 
 static struct error *add_entries(struct plan *plan, struct plan_mapping *mapping, raddr_t start,
 				 const uint64_t *entries, size_t count)
 {
-	const raddr_t page = page_size();
+	const raddr_t page = pagemap_page_size();
 	size_t i = 0;
 
 	while (i < count) {
@@ -90,22 +78,18 @@ static struct error *add_entries(struct plan *plan, struct plan_mapping *mapping
 static struct error *add_resident(struct plan *plan, struct plan_mapping *mapping, int pagemap,
 				  uint64_t *entries)
 {
-	const raddr_t page = page_size();
+	const raddr_t page = pagemap_page_size();
 	raddr_t at = mapping->start;
 
 	while (at < mapping->end) {
-		size_t want = (size_t)((mapping->end - at) / page);
-		ssize_t n;
+		size_t want = (size_t)((mapping->end - at) / page), n;
 
-		if (want > ENTRIES_AT_ONCE)
-			want = ENTRIES_AT_ONCE;
-		n = pread(pagemap, entries, want * sizeof(*entries),
-			  (off_t)(at / page * sizeof(*entries)));
-		if (n < (ssize_t)sizeof(*entries))
+		n = pagemap_read(pagemap, at / page,
+				 want < ENTRIES_AT_ONCE ? want : ENTRIES_AT_ONCE, entries);
+		if (!n)
 			return add_pages(plan, mapping, at, mapping->end, true);
-		want = (size_t)n / sizeof(*entries);
-		try_(add_entries(plan, mapping, at, entries, want));
-		at += want * page;
+		try_(add_entries(plan, mapping, at, entries, n));
+		at += n * page;
 	}
 	return NULL;
 }
@@ -133,13 +117,11 @@ struct error *plan_make(pid_t pid, struct plan *ret)
 	_cleanup_(plan_deinit) struct plan plan = {0};
 	_cleanup_free_ uint64_t *entries = malloc(ENTRIES_AT_ONCE * sizeof(*entries));
 	_cleanup_close_ int pagemap = -1;
-	char path[64];
 	size_t i;
 
 	if (!entries)
 		return &error_no_memory;
-	(void)snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)pid);
-	pagemap = open(path, O_RDONLY | O_CLOEXEC);
+	pagemap = pagemap_open(pid);
 	try_(proc_maps_read(pid, &plan.maps));
 	for (i = 0; i < plan.maps.list.count; i++) {
 		if (is_wanted(&plan.maps.list.items[i]))

@@ -1,4 +1,4 @@
-#include "target/residency.h"
+#include "residency_private.h"
 
 #include "base/file.h"
 
@@ -13,10 +13,6 @@
 enum {
 	ENTRIES_AT_ONCE = 4096
 };
-
-/* Documentation/admin-guide/mm/pagemap.rst */
-#define PAGEMAP_PRESENT (UINT64_C(1) << 63)
-#define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
 
 void smaps_deinit(struct smaps *smaps)
 {
@@ -105,32 +101,34 @@ int pagemap_open(pid_t pid)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-/* Of the kernel's: an entry of pagemap stands for one. */
-static raddr_t page_size(void)
+raddr_t pagemap_page_size(void)
 {
 	return (raddr_t)sysconf(_SC_PAGESIZE);
 }
 
-/* Entries of the pages from number @first on, at most @count. How many there are; 0: none. */
-static size_t read_entries(int pagemap, raddr_t first, size_t count, uint64_t *entries)
+size_t pagemap_read(int pagemap, raddr_t first, size_t count, uint64_t *entries)
 {
-	ssize_t n;
+	ssize_t n = pread(pagemap, entries, count * sizeof(*entries),
+			  (off_t)(first * sizeof(*entries)));
 
-	if (count > ENTRIES_AT_ONCE)
-		count = ENTRIES_AT_ONCE;
-	n = pread(pagemap, entries, count * sizeof(*entries), (off_t)(first * sizeof(*entries)));
 	return n < 0 ? 0 : (size_t)n / sizeof(*entries);
+}
+
+/* How many entries are read at once where @count are wanted. */
+static size_t some_of(raddr_t count)
+{
+	return count < ENTRIES_AT_ONCE ? (size_t)count : ENTRIES_AT_ONCE;
 }
 
 bool pagemap_count(int pagemap, raddr_t start, raddr_t end, struct residency *ret)
 {
 	uint64_t entries[ENTRIES_AT_ONCE];
-	const raddr_t page = page_size();
+	const raddr_t page = pagemap_page_size();
 	raddr_t at = start / page, last = (end + page - 1) / page;
 	struct residency sum = {0};
 
 	while (at < last) {
-		size_t n = read_entries(pagemap, at, (size_t)(last - at), entries), i;
+		size_t n = pagemap_read(pagemap, at, some_of(last - at), entries), i;
 
 		if (!n)
 			return false;
@@ -149,13 +147,13 @@ bool pagemap_count(int pagemap, raddr_t start, raddr_t end, struct residency *re
 uint64_t pagemap_run_below(int pagemap, raddr_t least, raddr_t address)
 {
 	uint64_t entries[ENTRIES_AT_ONCE];
-	const raddr_t page = page_size();
+	const raddr_t page = pagemap_page_size();
 	raddr_t at = address / page, first = (least + page - 1) / page;
 	uint64_t run = 0;
 
 	while (at > first) {
-		size_t want = at - first < ENTRIES_AT_ONCE ? (size_t)(at - first) : ENTRIES_AT_ONCE;
-		size_t n = read_entries(pagemap, at - want, want, entries), i;
+		size_t want = some_of(at - first);
+		size_t n = pagemap_read(pagemap, at - want, want, entries), i;
 
 		if (n != want)
 			break;
