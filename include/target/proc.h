@@ -67,9 +67,10 @@ struct proc_status {
 	bool ended;    /**< all threads: a zombie, or on its way to be one */
 	bool kernel;   /**< a thread of the kernel: it has no memory of its own */
 	pid_t parent;
-	pid_t tracer;		 /**< PID of its tracer, 0 where there is none */
-	pid_t inner;		 /**< PID in its own PID namespace; 0: the kernel does not say */
-	unsigned int levels;	 /**< PID namespaces from ours to its own: 1 where it is the same */
+	pid_t tracer; /**< PID of its tracer, 0 where there is none */
+	/** PID namespaces from ours to its own: 1 where it is the same, 0: the kernel does not say.
+	 */
+	unsigned int levels;
 	pid_t pids[PROC_LEVELS]; /**< its PID in each of these, ours first */
 	unsigned int threads;
 	unsigned int seccomp; /**< 0 off, 1 strict, 2 filter */
@@ -78,6 +79,12 @@ struct proc_status {
 	uint64_t start_stack; /**< address; another one after execve(), 0 without permission */
 	uint64_t rss;	      /**< resident bytes */
 };
+
+/** Its PID in its own PID namespace; 0: the kernel does not say. */
+static inline pid_t proc_inner_pid(const struct proc_status *status)
+{
+	return status->levels ? status->pids[status->levels - 1] : 0;
+}
 
 /**
  * ERROR_GONE where the process does not exist, ERROR_DENIED where /proc hides it; a zombie is not
@@ -140,6 +147,12 @@ _must_check_ struct error *proc_descendants(pid_t pid, struct proc_relatives *re
 
 /** Its control group: that of systemd, else of version 2, else of its memory. Caller frees. */
 _must_check_ struct error *proc_cgroup(pid_t pid, char **ret);
+
+/**
+ * The value of @key in the @size bytes of an auxiliary vector (getauxval(3)), the last where there
+ * are several. False: there is none.
+ */
+bool proc_auxiliary(const void *vector, size_t size, uint64_t key, uint64_t *ret);
 
 /**
  * Where the 16 random bytes are that the kernel has given to the program that @pid runs (AT_RANDOM,

@@ -157,7 +157,7 @@ static void print_live(const struct report_style *style, const struct findings *
 
 	if (findings->status.levels > 1)
 		(void)fprintf(style->stream, "container    PID %d in its own PID namespace\n",
-			      (int)findings->status.inner);
+			      (int)proc_inner_pid(&findings->status));
 	(void)fprintf(style->stream, "permission   memory can be read, threads can be stopped; "
 				     "nobody traces it\n");
 	(void)fprintf(style->stream, "threads      %u, state %c\n", findings->status.threads,
@@ -259,11 +259,12 @@ static json_t *live_json(const struct findings *findings)
 	const struct capture_estimate *estimate = &findings->estimate;
 
 	return json_pack("{s:i, s:i, s:I, s:I, s:s?, s:f, s:f}", "nspid",
-			 (int)findings->status.inner, "threads", (int)findings->status.threads,
-			 "resident", (json_int_t)estimate->resident, "bytes",
-			 (json_int_t)estimate->bytes, "not_clonable", estimate->not_clonable,
-			 "clone_pause_ms", (double)estimate->clone_ns / (double)NSEC_PER_MSEC,
-			 "copy_pause_ms", (double)estimate->copy_ns / (double)NSEC_PER_MSEC);
+			 (int)proc_inner_pid(&findings->status), "threads",
+			 (int)findings->status.threads, "resident", (json_int_t)estimate->resident,
+			 "bytes", (json_int_t)estimate->bytes, "not_clonable",
+			 estimate->not_clonable, "clone_pause_ms",
+			 (double)estimate->clone_ns / (double)NSEC_PER_MSEC, "copy_pause_ms",
+			 (double)estimate->copy_ns / (double)NSEC_PER_MSEC);
 }
 
 static struct error *print_json(const struct command_context *context,

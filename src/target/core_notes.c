@@ -79,14 +79,8 @@ static struct error *take_process(struct core *core, const struct note *note)
 
 static void take_auxiliary(struct core *core, const struct note *note)
 {
-	size_t i;
-
-	for (i = 0; i + 1 < word_count(note) && word_at(note, i) != AT_NULL; i += 2) {
-		if (word_at(note, i) == AT_ENTRY)
-			core->entry = word_at(note, i + 1);
-		if (word_at(note, i) == AT_RANDOM)
-			core->facts.random = word_at(note, i + 1);
-	}
+	(void)proc_auxiliary(note->bytes, note->size, AT_ENTRY, &core->entry);
+	(void)proc_auxiliary(note->bytes, note->size, AT_RANDOM, &core->facts.random);
 }
 
 enum {

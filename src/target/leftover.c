@@ -47,7 +47,7 @@ pid_t leftover_inner_pid(pid_t pid)
 	struct proc_status status = {0};
 
 	error_free(proc_status_read(pid, &status));
-	return status.inner;
+	return proc_inner_pid(&status);
 }
 
 static struct error *consider(struct pid_array *found, pid_t child)

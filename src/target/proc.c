@@ -225,10 +225,8 @@ static void parse_inner_pid(const char *text, struct proc_status *status)
 	const char *at = strstr(text, "\nNSpid:");
 	char *rest;
 
-	for (at = at ? at + 7 : ""; *at == '\t' && status->levels < PROC_LEVELS; at = rest) {
-		status->inner = (pid_t)strtol(at + 1, &rest, 10);
-		status->pids[status->levels++] = status->inner;
-	}
+	for (at = at ? at + 7 : ""; *at == '\t' && status->levels < PROC_LEVELS; at = rest)
+		status->pids[status->levels++] = (pid_t)strtol(at + 1, &rest, 10);
 }
 
 static void parse_status(const char *text, pid_t id, struct proc_status *status)
@@ -321,26 +319,34 @@ int proc_open_end(pid_t pid)
 	return (int)syscall(SYS_pidfd_open, pid, 0);
 }
 
+bool proc_auxiliary(const void *vector, size_t size, uint64_t key, uint64_t *ret)
+{
+	const unsigned char *bytes = vector;
+	uint64_t pair[2];
+	bool found = false;
+	size_t at;
+
+	for (at = 0; at + sizeof(pair) <= size; at += sizeof(pair)) {
+		memcpy(pair, bytes + at, sizeof(pair));
+		if (pair[0] == AT_NULL)
+			break;
+		if (pair[0] != key)
+			continue;
+		*ret = pair[1];
+		found = true;
+	}
+	return found;
+}
+
 bool proc_random(pid_t pid, raddr_t *ret)
 {
 	_cleanup_free_ char *bytes = NULL;
 	char path[64];
-	size_t size = 0, at;
-	uint64_t pair[2];
-	struct error *err;
+	size_t size = 0;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/auxv", (int)pid);
-	err = file_read(path, &bytes, &size);
-	error_free(err);
-	if (err)
-		return false;
-	for (at = 0; at + sizeof(pair) <= size; at += sizeof(pair)) {
-		memcpy(pair, bytes + at, sizeof(pair));
-		*ret = pair[1];
-		if (pair[0] == AT_RANDOM)
-			return true;
-	}
-	return false;
+	error_free(file_read(path, &bytes, &size));
+	return bytes && proc_auxiliary(bytes, size, AT_RANDOM, ret);
 }
 
 static bool read_thread_stat(pid_t pid, pid_t tid, struct proc_status *ret)
