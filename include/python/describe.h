@@ -14,6 +14,11 @@ enum {
 /** module.qualname of the object's type. False where it cannot be read. */
 bool python_describe_type(struct py_view *view, raddr_t object, char *type, size_t size);
 
+typedef bool python_describe_fn(struct py_view *view, raddr_t object, char *value, size_t size);
+
+/** What python_describe_value() does for all objects of @type; NULL: nothing, or it is None. */
+python_describe_fn *python_describer(const char *type);
+
 /**
  * The value of a number, a str, bytes, a bytearray or None as Python writes it, what is longer than
  * 60 bytes cut off with "...". @type: of the object, as python_describe_type() says. False for all

@@ -230,7 +230,7 @@ static bool describe_bytearray(struct py_view *view, raddr_t object, char *value
 
 static const struct {
 	const char *type;
-	bool (*describe)(struct py_view *view, raddr_t object, char *value, size_t size);
+	python_describe_fn *describe;
 } describers[] = {
 	{"builtins.int", describe_int},		{"builtins.bool", describe_bool},
 	{"builtins.str", describe_text},	{"builtins.float", describe_float},
@@ -238,18 +238,25 @@ static const struct {
 	{"builtins.complex", describe_complex},
 };
 
+python_describe_fn *python_describer(const char *type)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(describers); i++) {
+		if (!strcmp(type, describers[i].type))
+			return describers[i].describe;
+	}
+	return NULL;
+}
+
 bool python_describe_value(struct py_view *view, raddr_t object, const char *type, char *value,
 			   size_t size)
 {
-	size_t i;
+	python_describe_fn *describe = python_describer(type);
 
 	if (!strcmp(type, "builtins.NoneType")) {
 		(void)snprintf(value, size, "None");
 		return true;
 	}
-	for (i = 0; i < ARRAY_SIZE(describers); i++) {
-		if (!strcmp(type, describers[i].type))
-			return describers[i].describe(view, object, value, size);
-	}
-	return false;
+	return describe && describe(view, object, value, size);
 }

@@ -4,6 +4,7 @@
 #include "graph_private.h"
 #include "python/describe.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -22,58 +23,36 @@ static void cut(char *text)
 	(void)strcpy(text + end, "...");
 }
 
-/* What of a type can be shown. */
-enum shown {
-	SHOWN_UNKNOWN,
-	SHOWN_NOT,
-	SHOWN_TEXT,
-	SHOWN_INT,
-	SHOWN_BOOL,
-	SHOWN_FLOAT,
-	SHOWN_COMPLEX,
-	SHOWN_BYTES,
-	SHOWN_BYTEARRAY,
-	SHOWN_KINDS
+/* What shows the objects of a type; NULL: nothing does. */
+struct preview {
+	bool known;
+	python_describe_fn *show;
 };
 
-static const char *const shown_types[] = {
-	[SHOWN_TEXT] = "builtins.str",
-	[SHOWN_INT] = "builtins.int",
-	[SHOWN_BOOL] = "builtins.bool",
-	[SHOWN_FLOAT] = "builtins.float",
-	[SHOWN_COMPLEX] = "builtins.complex",
-	[SHOWN_BYTES] = "builtins.bytes",
-	[SHOWN_BYTEARRAY] = "builtins.bytearray",
-};
-
-static uint32_t shown_of(struct graph *graph, const struct type_info *type)
+/* A text stands for itself, without quotes; all else is as Python writes it. */
+static bool show_text(struct py_view *view, raddr_t object, char *text, size_t size)
 {
-	char name[DESCRIBE_TYPE];
-	uint32_t i;
-
-	if (type_name(graph->walk.view, type->address, name, sizeof(name))) {
-		for (i = SHOWN_TEXT; i < SHOWN_KINDS; i++) {
-			if (!strcmp(name, shown_types[i]))
-				return i;
-		}
-	}
-	return SHOWN_NOT;
+	if (!view_text_start(view, object, text, size))
+		return false;
+	cut(text);
+	return true;
 }
 
-static struct error *tell_value(struct graph *graph, uint32_t id, uint32_t shown)
+static python_describe_fn *find_preview(struct graph *graph, const struct type_info *type)
+{
+	char name[DESCRIBE_TYPE];
+
+	if (!type_name(graph->walk.view, type->address, name, sizeof(name)))
+		return NULL;
+	return strcmp(name, "builtins.str") != 0 ? python_describer(name) : show_text;
+}
+
+static struct error *tell_value(struct graph *graph, uint32_t id, python_describe_fn *show)
 {
 	char text[TEXT_MAX * 4 + 1];
-	raddr_t address = graph->addresses.items[id];
-	bool read = shown == SHOWN_TEXT
-			    ? view_text_start(graph->walk.view, address, text, sizeof(text))
-			    : python_describe_value(graph->walk.view, address, shown_types[shown],
-						    text, sizeof(text));
 
-	if (!read)
+	if (!show(graph->walk.view, graph->addresses.items[id], text, sizeof(text)))
 		return NULL;
-	/* Others are short already. */
-	if (shown == SHOWN_TEXT)
-		cut(text);
 	return graph->walk.sink->text(graph->walk.sink->ctx, id, text);
 }
 
@@ -84,19 +63,20 @@ static bool is_named(const struct graph *graph, uint32_t id)
 
 struct error *graph_values(struct graph *graph)
 {
-	_cleanup_(u32_array_deinit) struct u32_array shown = {0};
+	const struct type_info_array *types = &graph->walk.types.list;
+	_cleanup_free_ struct preview *previews = calloc(types->count + 1, sizeof(*previews));
 	uint32_t id;
 
-	while (shown.count < graph->walk.types.list.count)
-		try_(u32_array_append(&shown, SHOWN_UNKNOWN));
+	if (!previews)
+		return &error_no_memory;
 	for (id = 0; id < graph->addresses.count; id++) {
-		uint32_t *type = &shown.items[graph->types.items[id]];
+		uint32_t type = graph->types.items[id];
+		struct preview *preview = &previews[type];
 
-		if (*type == SHOWN_UNKNOWN)
-			*type = shown_of(graph,
-					 &graph->walk.types.list.items[graph->types.items[id]]);
-		if (*type != SHOWN_NOT && !is_named(graph, id))
-			try_(tell_value(graph, id, *type));
+		if (!preview->known)
+			*preview = (struct preview){true, find_preview(graph, &types->items[type])};
+		if (preview->show && !is_named(graph, id))
+			try_(tell_value(graph, id, preview->show));
 	}
 	return NULL;
 }
