@@ -591,8 +591,6 @@ static struct error *reorder_targets(struct columns *columns, const struct order
 {
 	_cleanup_(u32_array_deinit) struct u32_array targets = {0};
 
-	if (!columns->ref_target.count)
-		return NULL;
 	try_(u32_array_reserve(&targets, columns->ref_target.count));
 	if (!move_targets(columns, order, starts, targets.items))
 		return bad_target();
@@ -611,8 +609,6 @@ static struct error *reorder_labels(struct columns *columns, const struct order 
 	size_t i;
 	uint32_t k;
 
-	if (!columns->ref_label.count)
-		return NULL;
 	try_(u16_array_reserve(&labels, columns->ref_label.count));
 	for (i = 0; i < order->count; i++) {
 		uint16_t *to = labels.items + starts->items[order->new_of[i]];
@@ -639,8 +635,10 @@ static struct error *reorder_refs(struct columns *columns, const struct order *o
 		try_(u32_array_append(&columns->ref_start, (uint32_t)columns->ref_target.count));
 	try_(new_starts(columns, order, &starts));
 	reorder_big_labels(columns, order, &starts);
-	try_(reorder_targets(columns, order, &starts));
-	try_(reorder_labels(columns, order, &starts));
+	if (columns->ref_target.count) {
+		try_(reorder_targets(columns, order, &starts));
+		try_(reorder_labels(columns, order, &starts));
+	}
 	u32_array_deinit(&columns->ref_start);
 	columns->ref_start = starts;
 	starts = (struct u32_array){0};
