@@ -12,7 +12,10 @@
 /** Find them in the live process or core; sets capture->key, and a note where there are none. */
 void program_run_find(struct capture *capture);
 
-/** ERROR_GONE where @image, taken later, is of another run. */
+/**
+ * ERROR_GONE where @image, taken later, is of another run; ERROR_INCONSISTENT where it cannot be
+ * read.
+ */
 _must_check_ struct error *program_run_check(const struct capture *capture, struct image *image);
 
 /** The digest, never 0; 0 where the run is not known. */
