@@ -1,8 +1,8 @@
 /*
  * OpenMetrics, for the textfile collector of Prometheus' node_exporter (which reads what this and
  * the older text format have in common): gauges by group, of a bounded number. What is beyond
- * style->rows goes into one group "(other)", so that a process
- * with many types does not flood a monitoring system; 0 rows is all.
+ * style->rows goes into one group "(other)", so that a process with many types does not flood a
+ * monitoring system; 0 rows is all.
  */
 #ifndef REFTRACKER_REPORT_OPENMETRICS_H
 #define REFTRACKER_REPORT_OPENMETRICS_H
