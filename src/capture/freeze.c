@@ -28,11 +28,23 @@ struct error *freeze_take(struct freeze *freeze, struct tracee *tracee)
 	return image_copy_take(freeze->copy);
 }
 
+/* The process whose memory it is may end, by its own timer too: that is not the end of the target.
+ */
+static struct error *open_clone(struct freeze *freeze, uint64_t resident)
+{
+	pid_t pid = clone_pid(freeze->clone);
+	struct error *err = image_clone_create(pid, resident, &freeze->image);
+
+	if (error_catch(&err, ERROR_GONE))
+		return error_create(ERROR_INCONSISTENT, "the clone %d has ended", (int)pid);
+	return err;
+}
+
 struct error *freeze_settle(struct freeze *freeze, uint64_t resident)
 {
 	if (freeze->way == CAPTURE_CLONE) {
 		try_(clone_settle(freeze->clone));
-		return image_clone_create(clone_pid(freeze->clone), resident, &freeze->image);
+		return open_clone(freeze, resident);
 	}
 	freeze->image = image_copy_image(freeze->copy);
 	return NULL;
