@@ -90,6 +90,13 @@ bool arch_can_call(const struct user_regs_struct *registers, const struct arch_c
  */
 long arch_call_number(pid_t pid, const struct user_regs_struct *registers, bool *ret_known);
 
+/**
+ * A thread may stop a second time after the kernel has arranged that the call in which it stopped
+ * first goes on by restart_syscall, and before it does. Change such @registers to those of the
+ * first stop, from which the kernel would arrange the same; leave all others.
+ */
+void arch_undo_restart(pid_t pid, struct user_regs_struct *registers);
+
 /** The register that DWARF numbers so: general ones, stack and instruction pointer. */
 bool arch_dwarf_register(const struct user_regs_struct *registers, int number, uint64_t *ret);
 

@@ -258,6 +258,13 @@ long arch_call_number(pid_t pid, const struct user_regs_struct *registers, bool 
 	return *ret_known ? found : number;
 }
 
+/* The thread is at the instruction in both stops, and arch_call_number() knows the number. */
+void arch_undo_restart(pid_t pid, struct user_regs_struct *registers)
+{
+	(void)pid;
+	(void)registers;
+}
+
 /* DWARF for the Arm 64-bit Architecture, 4.1. */
 bool arch_dwarf_register(const struct user_regs_struct *registers, int number, uint64_t *ret)
 {

@@ -33,7 +33,8 @@ struct injection {
 	struct thread *thread;
 	long number; /**< of the system call that the thread is in, or ARCH_NO_CALL */
 	bool number_known;
-	struct arch_state original;
+	struct user_regs_struct registers; /**< as they were found, and come back */
+	struct arch_state original;	   /**< the same, but as they were in the system call */
 	struct arch_frames frames;
 	unsigned char overwritten[ARCH_FRAMES_MAX]; /**< what lay where the frames are */
 	pid_t child;
@@ -208,6 +209,8 @@ static struct error *consider(struct injection *injection, pid_t pid)
 	struct arch_frames *frames = &injection->frames;
 
 	try_(arch_read(tid, &injection->original));
+	injection->registers = injection->original.general;
+	arch_undo_restart(pid, &injection->original.general);
 	if (!arch_make_frames(&injection->original, &injection->site->code, injection->number,
 			      frames))
 		return error_create(ERROR_NOT_CLONABLE, "the state of thread %d has no room",
@@ -270,6 +273,7 @@ static enum rank rank_thread(struct injection *injection)
 	error_free(err);
 	if (err)
 		return UNFIT;
+	arch_undo_restart(injection->site->pid, &registers);
 	if (!arch_in_syscall(injection->site->pid, &registers))
 		return IN_CODE;
 	injection->number_known = find_number(injection, &registers, &injection->number);
@@ -346,7 +350,7 @@ static struct error *restore(struct injection *injection, pid_t pid)
 	fault_point("before the mask is restored");
 	try_(set_mask(tid, injection->original.signal_mask));
 	fault_point("before the registers are restored");
-	try_(arch_write_general(tid, &injection->original.general));
+	try_(arch_write_general(tid, &injection->registers));
 	fault_point("before the stack is restored");
 	(void)live_write(pid, injection->frames.start, injection->overwritten,
 			 injection->frames.size);

@@ -54,7 +54,7 @@ def kill_at(build, step, name):
             eventually(reaping.is_clean, reaping.complaint, 4 * PATIENCE)
             said, _ = victim.finish()
         except AssertionError as error:
-            said = str(error)
+            said = f"{error}; {victim.last_words()}"
     return kills, None if said.startswith("unharmed") else said
 
 

@@ -81,6 +81,14 @@ class Victim:
             out = self.process.stdout.read()
         return out.strip(), self.process.wait(PATIENCE)
 
+    def last_words(self):
+        """What it said and how it ended, where it has, for a message that says more than that."""
+        try:
+            status = self.process.wait(1)
+        except subprocess.TimeoutExpired:
+            return "the victim goes on"
+        return f"the victim ended with {status}: {self.process.stdout.read().strip()!r}"
+
     def check_gone(self):
         eventually(lambda: not self.session(), "something is left behind")
 
