@@ -92,8 +92,8 @@ long arch_call_number(pid_t pid, const struct user_regs_struct *registers, bool 
 
 /**
  * A thread may stop a second time after the kernel has arranged that the call in which it stopped
- * first goes on by restart_syscall, and before it does. Change such @registers to those of the
- * first stop, from which the kernel would arrange the same; leave all others.
+ * first goes on by restart_syscall, and before it does. Change such @registers to those of a stop
+ * in the call, from which the kernel would arrange the same; leave all others.
  */
 void arch_undo_restart(pid_t pid, struct user_regs_struct *registers);
 

@@ -175,17 +175,19 @@ long arch_call_number(pid_t pid, const struct user_regs_struct *registers, bool 
 
 /*
  * arch_do_signal_or_restart(): the number that rax is to hold, at the instruction once more. The
- * number that the call had on its way in stays in orig_rax. A call may return as much, but then the
- * thread is behind the instruction.
+ * number that the call had on its way in stays in orig_rax, until the thread is interrupted in user
+ * mode right there. A call may return as much, but then the thread is behind the instruction.
  */
 void arch_undo_restart(pid_t pid, struct user_regs_struct *registers)
 {
 	unsigned char next[SYSCALL_BYTES];
 
-	if (!in_syscall(registers) || registers->rax != SYS_restart_syscall ||
+	if (registers->rax != SYS_restart_syscall ||
 	    !live_read(pid, registers->rip, next, sizeof(next)) ||
 	    memcmp(next, syscall_return, sizeof(next)) != 0)
 		return;
+	if (!in_syscall(registers))
+		registers->orig_rax = SYS_restart_syscall;
 	registers->rax = (uint64_t)-ERESTART_RESTARTBLOCK;
 	registers->rip += SYSCALL_BYTES;
 }
