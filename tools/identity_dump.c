@@ -2,11 +2,11 @@
  * Follow the objects of a process from snapshot to snapshot, for the test that compares with a
  * target's own serial numbers. Not installed.
  *
- *	identity_dump PID
+ *	identity_dump PID [--graph]
  *
  * Takes a baseline and prints "ready". For each line on standard input it takes another
  * snapshot and prints every object: address, step of its first sighting (0 for the baseline);
- * then "end".
+ * then "end". With --graph of all objects and their references, else only of tracked ones.
  */
 #include "analyze/track.h"
 #include "capture/capture.h"
@@ -14,6 +14,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void print_births(const struct track *track)
 {
@@ -26,12 +27,17 @@ static void print_births(const struct track *track)
 	(void)fflush(stdout);
 }
 
-static struct error *next(struct capture *capture, struct track *track)
+static struct error *take(struct capture *capture, bool graph, struct heap **ret)
+{
+	return graph ? capture_take(capture, ret) : capture_tracked(capture, ret);
+}
+
+static struct error *next(struct capture *capture, bool graph, struct track *track)
 {
 	_cleanup_(track_step_deinit) struct track_step step = {0};
 	struct heap *heap;
 
-	try_(capture_tracked(capture, &heap));
+	try_(take(capture, graph, &heap));
 	try_(track_next(track, heap, &step));
 	print_births(track);
 	return NULL;
@@ -42,17 +48,18 @@ static struct error *run(int argc, char **argv)
 	_cleanup_capture_ struct capture *capture = NULL;
 	_cleanup_track_ struct track *track = NULL;
 	struct heap *baseline;
+	bool graph = argc == 3 && !strcmp(argv[2], "--graph");
 	char line[64];
 
-	if (argc != 2)
-		return error_create(ERROR_USAGE, "identity_dump PID");
+	if (argc != 2 && !graph)
+		return error_create(ERROR_USAGE, "identity_dump PID [--graph]");
 	try_(capture_open((pid_t)atoi(argv[1]), &capture_defaults, &capture));
-	try_(capture_tracked(capture, &baseline));
+	try_(take(capture, graph, &baseline));
 	try_(track_create(baseline, false, &track));
 	(void)printf("ready\n");
 	(void)fflush(stdout);
 	while (fgets(line, sizeof(line), stdin))
-		try_(next(capture, track));
+		try_(next(capture, graph, track));
 	return NULL;
 }
 

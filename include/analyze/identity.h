@@ -1,23 +1,32 @@
 /*
  * Which object of one heap is the same object in a later heap of the same process.
  *
- * An address alone does not say it: an object is freed and another one is made in its place.
- * Two rows with one address are taken for the same object unless something speaks against it:
+ * An address alone does not say it: an object is freed and another one is made in its place. Two
+ * rows with one address are candidates unless something excludes it:
  *
  *   type        the type object (address and name) differs
- *   content     the hash of what cannot change differs
+ *   content     the hash of what cannot change differs, or, of a tuple or a bound method, something
+ *               that it refers to is another object now
  *   generation  a survivor's generation follows from the collections that ran in between: a
  *               collection of generation N moves all survivors of N and younger to N + 1 (or
  *               leaves them in the oldest). An object elsewhere is a new one.
- *   position    lists grow at their end, and a collection appends the survivors of a younger list
- *               to an older one. So the survivors stand before all newer objects, in the order
- *               of their ages; the first object that breaks this and all behind it are newer.
- *               A collection moves objects that it met before their referrers to the end of its
- *               list, once: one that was young, behind that border, counts as the same if its
- *               body is unchanged and no other object has the same.
  *
- * A match is certain where the content, or the position in a list without collections, speaks
- * for it; otherwise it rests on address, type, generation, and position or body.
+ * Of these, with references:
+ *
+ *   inside      a str, bytes, int or float whose value hardly another one has, at its old address,
+ *               proves those that hold it, and held it before, where these are two at most, and so
+ * on upwards. Where all that an object alone held has been replaced, or it is in a dict under
+ * another key, that speaks against it. order       lists grow at their end, and a collection
+ * appends the survivors of a younger list to an older one. Without a collection survivors are the
+ * first ones of their list, in their old order, and are proven by that. Else those of one type and
+ * one earlier list keep their order as a rule, even where a collection has moved them behind
+ * others: what is not proven must fit between those that are, and stand before the first newer one
+ * of its type unless these show that there is no such border. Where no object of the type is proven
+ * it must be among the first ones of its list. holders     what the order rejects is accepted all
+ * the same where the same one or two objects hold it in the same way: as the same attribute, under
+ * the same key, as the same item.
+ *
+ * A match is certain where it is proven. All others rest on address and type, and on order or body.
  */
 #ifndef REFTRACKER_ANALYZE_IDENTITY_H
 #define REFTRACKER_ANALYZE_IDENTITY_H
@@ -29,15 +38,18 @@
 struct identity {
 	/** For each object of the later heap: its id in the earlier one, or IDENTITY_NONE. */
 	struct u32_array earlier;
-	bool *proven;	  /**< for each of these: its match is certain; owned */
+	bool *proven;	  /**< for each of these: its match is proven; owned */
 	uint64_t same;	  /**< objects that are in both */
-	uint64_t certain; /**< of these, those that position or content speak for */
+	uint64_t certain; /**< of these, those that are proven */
 	uint64_t reused;  /**< addresses that are in both, but as different objects */
 };
 
 void identity_deinit(struct identity *identity);
 
-/** Linear in both heaps; about 17 bytes of memory per object beside the result. */
+/**
+ * n log n at worst in the objects of one type, else linear in both heaps and their references;
+ * about 24 bytes of memory for each object of both, beside the result.
+ */
 _must_check_ struct error *identity_match(const struct heap *earlier, const struct heap *later,
 					  struct identity *ret);
 

@@ -261,9 +261,9 @@ struct heap {
 	const uint16_t *refcount_low; /**< UINT16_MAX: see big_refcounts */
 	const struct heap_big *big_refcounts;
 	size_t big_refcount_count;
-	/** Hash of the address and what cannot change, 0: nothing known. To compare within a run.
-	 */
+	/** heap_content(), heap_telling(). */
 	const uint16_t *content;
+	bool marks_values; /**< content says which values are rare; in files since format 2.3 */
 
 	/* Of objects that the collector tracks: a bit for each object, and how many before. */
 	const uint64_t *tracked; /**< a word for each 64 objects */
@@ -309,9 +309,20 @@ struct heap {
 
 	void *storage; /**< owned; what it is only its maker knows */
 	void (*free_storage)(void *storage);
+	void (*rest_storage)(void *storage); /**< see heap_rest(); NULL: nothing to be done */
 };
 
 void heap_destroy(struct heap *heap);
+
+/**
+ * Most of @heap is not needed for a while: let go memory that only repeats a file. It comes back
+ * when it is read.
+ */
+static inline void heap_rest(const struct heap *heap)
+{
+	if (heap->rest_storage)
+		heap->rest_storage(heap->storage);
+}
 
 static inline void cleanup_heap(struct heap **heap)
 {
@@ -362,6 +373,18 @@ static inline uint64_t heap_refcount(const struct heap *heap, size_t id)
 	return low != UINT16_MAX
 		       ? low
 		       : heap_big_find(heap->big_refcounts, heap->big_refcount_count, (uint32_t)id);
+}
+
+/** Hash of its address and what cannot change, 0: nothing known. To compare within a run. */
+static inline uint16_t heap_content(const struct heap *heap, size_t id)
+{
+	return heap->content[id] & (uint16_t)~1;
+}
+
+/** Whether it is a str, bytes, int or float whose value hardly another one has. */
+static inline bool heap_telling(const struct heap *heap, size_t id)
+{
+	return heap->marks_values && heap->content[id] & 1;
 }
 
 /** Whether its reference count says nothing, because the object lives for ever (PEP 683). */

@@ -55,7 +55,9 @@ struct py_object_event {
 	uint64_t size; /**< bytes, as sys.getsizeof() says */
 	/**
 	 * Hash of its address and what cannot change during its life, 0: nothing known. Under the
-	 * key of the sink, so that it tells nobody what the object says.
+	 * key of the sink, so that it tells nobody what the object says. The lowest bit is no part
+	 * of the hash: it is set where this is a value (a str, bytes, int or float) that none of
+	 * the objects told before had.
 	 */
 	uint16_t content;
 	/** Hash of its first words as they are now, likewise, but without the address; 0: all zero

@@ -1,4 +1,4 @@
-#include "analyze/identity.h"
+#include "identity_private.h"
 
 #include "base/addrmap.h"
 
@@ -12,31 +12,8 @@ void identity_deinit(struct identity *identity)
 	*identity = (struct identity){0};
 }
 
-/* What happened to one list of the earlier heap until the later one. */
-struct fate {
-	bool allowed[HEAP_GENERATIONS]; /**< generations in which survivors can be now */
-	bool in_place;			/**< survivors stand in the same list, in the old order */
-};
-
-/*
- * Which body hashes occur more than once in a heap: two bits for each of SLOTS_PER_OBJECT slots.
- * Two hashes may share a slot; then both count as frequent, which only makes them prove less.
- */
-struct frequency {
-	uint64_t *once, *again;
-	size_t mask;
-};
-
 enum {
-	SLOTS_PER_OBJECT = 32
-};
-
-struct matcher {
-	const struct heap *earlier, *later;
-	struct frequency bodies; /**< of the earlier heap */
-	struct fate *fates;	 /**< one for each list of the earlier heap */
-	uint32_t *match;	 /**< identity.earlier.items */
-	bool *certain;		 /**< identity.proven */
+	SLOTS_PER_OBJECT = 16
 };
 
 /* The list of @heap with the same interpreter and generation, or NULL. */
@@ -112,12 +89,6 @@ static struct error *decide_fates(struct matcher *matcher)
 	return NULL;
 }
 
-/* Of the list of a tracked object. */
-static const struct fate *fate_of(const struct matcher *m, size_t old)
-{
-	return &m->fates[heap_list_of(m->earlier, old)];
-}
-
 static bool same_type(const struct matcher *m, size_t old, size_t new)
 {
 	const struct heap_type *a = heap_type(m->earlier, old);
@@ -145,16 +116,11 @@ static bool lists_allow(const struct matcher *m, size_t old, size_t new)
 }
 
 /* Whether type, generation and content allow that these are one object. */
-static bool can_be_same(struct matcher *m, size_t old, size_t new)
+static bool can_be_same(const struct matcher *m, size_t old, size_t new)
 {
-	uint16_t a = m->earlier->content[old], b = m->later->content[new];
+	uint16_t a = heap_content(m->earlier, old), b = heap_content(m->later, new);
 
-	if (!lists_allow(m, old, new) || !same_type(m, old, new))
-		return false;
-	if (a && b && a != b)
-		return false;
-	m->certain[new] = a && a == b;
-	return true;
+	return lists_allow(m, old, new) && same_type(m, old, new) && (!a || !b || a == b);
 }
 
 /* Both heaps are sorted by address: one pass. Returns how many addresses are in both. */
@@ -176,32 +142,6 @@ static uint64_t match_addresses(struct matcher *m)
 			m->match[new] = (uint32_t)old;
 	}
 	return shared;
-}
-
-/* Object ids of every list in list order, one list after the other. */
-static struct error *in_list_order(const struct heap *heap, uint32_t **ret)
-{
-	uint32_t *ids = calloc(heap->tracked_count + 1, sizeof(*ids));
-	size_t i;
-
-	if (!ids)
-		return &error_no_memory;
-	for (i = 0; i < heap_count(heap); i++) {
-		if (heap_tracked(heap, i))
-			ids[heap->place[heap_tracked_row(heap, i)]] = (uint32_t)i;
-	}
-	*ret = ids;
-	return NULL;
-}
-
-/* How old a tracked object is: its place in all lists of its interpreter, oldest generation first.
- */
-static uint64_t age_rank(const struct matcher *m, uint32_t old)
-{
-	const struct heap_list *list = heap_list(m->earlier, old);
-
-	return (uint64_t)(HEAP_GENERATIONS - list->generation) << 32 |
-	       heap_position(m->earlier, old);
 }
 
 static struct error *count_bodies(struct matcher *m)
@@ -232,96 +172,60 @@ static bool is_frequent(const struct matcher *m, uint32_t body)
 	return m->bodies.again[slot / 64] >> slot % 64 & 1;
 }
 
-/* Unchanged, and not a body that others have as well (a counter of 0, a flag). */
-static bool same_body(const struct matcher *m, uint32_t old, uint32_t new)
+bool identity_same_body(const struct matcher *m, uint32_t old, uint32_t new)
 {
 	uint32_t body = heap_body(m->later, new);
 
 	return body && body == heap_body(m->earlier, old) && !is_frequent(m, body);
 }
 
-/*
- * Whether a collection since then can have moved this object to the end of its list. It moves
- * what it first meets before anything that refers to it, so after that an object stands behind
- * its referrers and stays there: only what was never part of a collection moves, or, where there
- * was no full collection yet, not of a full one.
- */
-static bool can_have_moved(const struct matcher *m, uint32_t old)
+static void frequency_deinit(struct frequency *frequency)
 {
-	const struct heap_list *list = heap_list(m->earlier, old);
-	const unsigned int oldest = HEAP_COUNTED_GENERATIONS - 1;
-
-	return list->generation == 0 || !list->collections_known || !list->collections[oldest];
+	free(frequency->once);
+	free(frequency->again);
+	*frequency = (struct frequency){0};
 }
 
-/* A match behind the border between survivors and newer objects. */
-static bool survives_behind(const struct matcher *m, uint32_t old, uint32_t new)
+static void forget_holders(struct matcher *m)
 {
-	if (fate_of(m, old)->in_place)
-		return false;
-	return m->certain[new] || (can_have_moved(m, old) && same_body(m, old, new));
-}
-
-/* @ids: the objects of the list in its order. */
-static void check_positions(struct matcher *m, const struct heap_list *list, const uint32_t *ids)
-{
-	uint64_t last = 0;
-	bool behind = false;
-	uint32_t i;
-
-	for (i = 0; i < list->count; i++) {
-		uint32_t new = ids[i], old = m->match[new];
-
-		/* What was on no list before says nothing of the order. */
-		if (old != IDENTITY_NONE && !heap_tracked(m->earlier, old))
-			continue;
-		behind = behind || old == IDENTITY_NONE || age_rank(m, old) <= last;
-		if (old == IDENTITY_NONE)
-			continue;
-		if (behind) {
-			if (!survives_behind(m, old, new))
-				m->match[new] = IDENTITY_NONE;
-			continue;
-		}
-		last = age_rank(m, old);
-		m->certain[new] |= fate_of(m, old)->in_place;
-	}
-}
-
-static struct error *match_positions(struct matcher *m)
-{
-	_cleanup_free_ uint32_t *ids = NULL;
-	size_t i;
-
-	try_(in_list_order(m->later, &ids));
-	for (i = 0; i < m->later->list_count; i++) {
-		const struct heap_list *list = &m->later->lists[i];
-
-		if (list->ordered)
-			check_positions(m, list, ids + list->first);
-	}
-	return NULL;
+	free(steal_ptr(m->holders_before.of));
+	free(steal_ptr(m->holders_now.of));
 }
 
 static void matcher_deinit(struct matcher *matcher)
 {
 	free(matcher->fates);
-	free(matcher->bodies.once);
-	free(matcher->bodies.again);
+	frequency_deinit(&matcher->bodies);
+	forget_holders(matcher);
+	free(matcher->verdict);
 }
 
-static void count_matches(const struct matcher *m, uint64_t shared, struct identity *identity)
+static void count_matches(struct matcher *m, uint64_t shared, struct identity *identity)
 {
 	size_t i;
 
 	for (i = 0; i < identity->earlier.count; i++) {
-		bool same = m->match[i] != IDENTITY_NONE;
+		bool same = is_accepted(m, (uint32_t)i);
 
+		if (!same)
+			m->match[i] = IDENTITY_NONE;
+		identity->proven[i] = same && m->verdict[i] == VERDICT_PROVEN;
 		identity->same += same;
-		m->certain[i] = same && m->certain[i];
-		identity->certain += m->certain[i];
+		identity->certain += identity->proven[i];
 	}
 	identity->reused = shared - identity->same;
+}
+
+/* The steps in their order: each relies on what those before it have found. */
+static struct error *judge(struct matcher *m)
+{
+	try_(identity_look_inside(m));
+	forget_holders(m);
+	try_(count_bodies(m));
+	try_(identity_check_order(m));
+	frequency_deinit(&m->bodies);
+	try_(identity_ask_holders(m));
+	return identity_disprove(m);
 }
 
 struct error *identity_match(const struct heap *earlier, const struct heap *later,
@@ -335,13 +239,12 @@ struct error *identity_match(const struct heap *earlier, const struct heap *late
 	identity.earlier.count = heap_count(later);
 	m.match = identity.earlier.items;
 	identity.proven = calloc(heap_count(later) + 1, sizeof(*identity.proven));
-	if (!identity.proven)
+	m.verdict = calloc(heap_count(later) + 1, sizeof(*m.verdict));
+	if (!identity.proven || !m.verdict)
 		return &error_no_memory;
-	m.certain = identity.proven;
 	try_(decide_fates(&m));
 	shared = match_addresses(&m);
-	try_(count_bodies(&m));
-	try_(match_positions(&m));
+	try_(judge(&m));
 	count_matches(&m, shared, &identity);
 	*ret = identity;
 	identity = (struct identity){0};

@@ -67,7 +67,8 @@ static bool looks_the_same(const struct heap *a, uint32_t old, const struct heap
 {
 	if (heap_type(a, old)->address != heap_type(b, new)->address)
 		return false;
-	return !a->content[old] || !b->content[new] || a->content[old] == b->content[new];
+	return !heap_content(a, old) || !heap_content(b, new) ||
+	       heap_content(a, old) == heap_content(b, new);
 }
 
 /* What struct identity tells, by address, type and content alone. */

@@ -745,6 +745,7 @@ static void point_objects(struct heap *heap, const struct columns *columns)
 	heap->big_refcounts = columns->big_refcounts.items;
 	heap->big_refcount_count = columns->big_refcounts.count;
 	heap->content = columns->content.items;
+	heap->marks_values = true;
 	heap->tracked = columns->tracked_bits.items;
 	heap->tracked_before = columns->tracked_before.items;
 	heap->tracked_count = columns->tracked.place.count;

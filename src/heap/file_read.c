@@ -245,6 +245,14 @@ static void free_storage(void *ptr)
 	free(storage);
 }
 
+static void rest_storage(void *ptr)
+{
+	struct storage *storage = ptr;
+
+	if (storage->map_size)
+		(void)madvise(storage->map, storage->map_size, MADV_DONTNEED);
+}
+
 static struct error *decompress(const struct file_view *view, const struct file_chunk *chunk,
 				struct storage *storage, const void **ret)
 {
@@ -332,6 +340,7 @@ struct error *heap_file_parse(const void *bytes, size_t size, bool checksums, st
 		return &error_no_memory;
 	heap->storage = calloc(1, sizeof(struct storage));
 	heap->free_storage = free_storage;
+	heap->rest_storage = rest_storage;
 	if (!heap->storage)
 		return &error_no_memory;
 	try_(view_init(&view, bytes, size, checksums));
@@ -342,6 +351,7 @@ struct error *heap_file_parse(const void *bytes, size_t size, bool checksums, st
 		progress_tick(i, file_column_count);
 		try_(load_column(&view, &file_columns[i], heap));
 	}
+	heap->marks_values = view.header->minor >= FORMAT_MINOR_VALUES;
 	try_(heap_check(heap));
 	try_(check_words(&view, heap));
 	*ret = steal_ptr(heap);
@@ -394,7 +404,7 @@ static struct error *open_heap(const char *path, struct heap **ret)
 	storage->map = mapping.bytes;
 	storage->map_size = mapping.size;
 	/* All was read to be checked; most programs need a part of it, and come for that again. */
-	(void)madvise(mapping.bytes, mapping.size, MADV_DONTNEED);
+	rest_storage(storage);
 	mapping.bytes = NULL;
 	return NULL;
 }

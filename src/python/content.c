@@ -157,27 +157,24 @@ bool body_hash(struct py_view *view, const struct sized_object *object, uint64_t
 	return any != 0;
 }
 
-static const struct {
-	const char *name;
-	content_fn *content;
-} contents[] = {
-	{"builtins.tuple", content_tuple},
-	{"builtins.str", content_str},
-	{"builtins.bytes", content_bytes},
-	{"builtins.int", content_int},
-	{"builtins.float", content_float},
-	{"builtins.function", content_function},
-	{"builtins.method", content_method},
-	{"builtins.builtin_function_or_method", content_builtin},
+static const struct content contents[] = {
+	{"builtins.tuple", content_tuple, false},
+	{"builtins.str", content_str, true},
+	{"builtins.bytes", content_bytes, true},
+	{"builtins.int", content_int, true},
+	{"builtins.float", content_float, true},
+	{"builtins.function", content_function, false},
+	{"builtins.method", content_method, false},
+	{"builtins.builtin_function_or_method", content_builtin, false},
 };
 
-content_fn *content_find(const char *name)
+const struct content *content_find(const char *name)
 {
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(contents); i++) {
-		if (!strcmp(contents[i].name, name))
-			return contents[i].content;
+		if (!strcmp(contents[i].type, name))
+			return &contents[i];
 	}
 	return NULL;
 }

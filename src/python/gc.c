@@ -129,6 +129,7 @@ struct node {
 void walk_deinit(struct walk *walk)
 {
 	type_table_deinit(&walk->types);
+	free(walk->values);
 }
 
 struct error *walk_init(struct walk *walk, struct py_view *view, const struct py_sink *sink)

@@ -29,13 +29,20 @@ typedef bool sizer_fn(struct py_view *view, const struct sized_object *object, u
  */
 typedef bool content_fn(struct py_view *view, const struct sized_object *object, uint64_t *ret);
 
+/** How to hash what cannot change in instances of a type. */
+struct content {
+	const char *type;
+	content_fn *hash;
+	bool value; /**< all that an instance is: what no other has tells it from all others */
+};
+
 struct type_info {
 	raddr_t address;
 	uint32_t id;
 	uint64_t basicsize, itemsize;	   /**< bytes */
 	uint64_t preheader;		   /**< bytes before the object that sys.getsizeof() adds */
 	sizer_fn *sizer;		   /**< never NULL */
-	content_fn *content;		   /**< NULL: nothing known */
+	const struct content *content;	   /**< static; NULL: nothing known */
 	uint64_t flags;			   /**< tp_flags */
 	int64_t dictoffset;		   /**< tp_dictoffset */
 	int64_t weaklistoffset;		   /**< tp_weaklistoffset */
@@ -109,8 +116,8 @@ raddr_t ctype_info(const struct py_layout *layout, raddr_t type);
 /** refs_numpy.c */
 sizer_fn sizer_ndarray, sizer_numpy_scalar;
 
-/** What identifies instances of a class called @name, or NULL. content.c. */
-content_fn *content_find(const char *name);
+/** What identifies instances of a class called @name, or NULL. Static. content.c. */
+const struct content *content_find(const char *name);
 
 /**
  * A hash of the first words of an object as they are now, with the managed words before its

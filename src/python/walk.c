@@ -5,16 +5,58 @@
 
 #include "base/progress.h"
 
+#include <stdlib.h>
+
 enum {
 	TOLD_EVERY = 1 << 16 /* objects from one word about progress to the next */
 };
+
+/*
+ * Bits for the values that have been told, by their hash; 4 MiB, of which a small process touches
+ * little. Two values may share a bit: then one that is told once counts as one told before, and
+ * only proves less (analyze/identity.h).
+ */
+enum {
+	VALUE_BITS_LOG = 25
+};
+
+static bool is_new_value(struct walk *walk, uint64_t hash)
+{
+	uint64_t bit = hash * UINT64_C(0x9E3779B97F4A7C15) >> (64 - VALUE_BITS_LOG);
+	uint64_t *word = &walk->values[bit / 64], mask = UINT64_C(1) << bit % 64;
+	bool is_new = !(*word & mask);
+
+	*word |= mask;
+	return is_new;
+}
+
+static struct error *make_values(struct walk *walk)
+{
+	if (!walk->values)
+		walk->values = calloc((1u << VALUE_BITS_LOG) / 64, sizeof(*walk->values));
+	return walk->values ? NULL : &error_no_memory;
+}
+
+static uint16_t content_of(struct walk *walk, const struct sized_object *object)
+{
+	const struct content *content = object->type->content;
+	uint64_t words[2] = {object->address};
+	uint16_t hash;
+
+	if (!content || !content->hash(walk->view, object, &words[1]))
+		return 0;
+	hash = (uint16_t)siphash(walk->sink->identity, words, ARRAY_SIZE(words)) & ~1u;
+	if (!hash)
+		hash = 2;
+	return content->value && is_new_value(walk, words[1]) ? hash | 1 : hash;
+}
 
 static void measure(struct walk *walk, const struct sized_object *object,
 		    struct py_object_event *event)
 {
 	const struct type_info *type = object->type;
 	const struct siphash_key *key = walk->sink->identity;
-	uint64_t content[2] = {object->address}, body;
+	uint64_t body;
 
 	if (type->sizer(walk->view, object, &event->size))
 		event->size += type->preheader;
@@ -23,8 +65,7 @@ static void measure(struct walk *walk, const struct sized_object *object,
 	walk->stats.own_sizes += type->own_size;
 	if (!key)
 		return;
-	if (type->content && type->content(walk->view, object, &content[1]))
-		event->content = (uint16_t)siphash(key, content, ARRAY_SIZE(content)) | 1;
+	event->content = content_of(walk, object);
 	if (event->list != PY_UNTRACKED && body_hash(walk->view, object, &body))
 		event->body = (uint32_t)siphash(key, &body, 1) | 1;
 }
@@ -83,6 +124,8 @@ struct error *walk_tell(struct walk *walk, raddr_t address, const struct object_
 	};
 	struct sized_object object = {.address = address, .var_size = header->var_size};
 
+	if (walk->sink->identity)
+		try_(make_values(walk));
 	if (_unlikely_(!type))
 		try_(type_table_add(&walk->types, header->type, &type));
 	if (list != PY_UNTRACKED && !(type->flags & TPFLAGS_HAVE_GC))

@@ -19,6 +19,7 @@ struct walk {
 	uint32_t head_size, next_at, prev_at, refcnt_at, refcnt_size, type_at, var_at;
 	/* Where there is no GIL: of the count's other half, and of the collector's bits; else 0. */
 	uint32_t shared_at, bits_at;
+	uint64_t *values; /**< VALUE_BITS bits: set for the hash of each value told; owned */
 };
 
 /** What every object begins with. */

@@ -1,0 +1,300 @@
+#include "identity_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Kinds of references that say what an object is made of. */
+static bool is_part(enum heap_kind kind)
+{
+	return kind != HEAP_TYPE && kind != HEAP_WEAK && kind != HEAP_INTERNAL &&
+	       kind != HEAP_GUESS;
+}
+
+static bool *find_parts(const struct heap *heap)
+{
+	bool *parts = calloc(heap->label_count + 1, sizeof(*parts));
+	size_t i;
+
+	for (i = 0; parts && i < heap->label_count; i++)
+		parts[i] = is_part((enum heap_kind)heap->labels[i].kind);
+	return parts;
+}
+
+static void add_holder(struct holders *holders, uint32_t target, uint32_t source)
+{
+	uint32_t *of = &holders->of[(size_t)target * MOST_HOLDERS];
+	size_t i;
+
+	for (i = 0; i < MOST_HOLDERS && of[i] != source; i++) {
+		if (of[i] == HEAP_NONE) {
+			of[i] = source;
+			return;
+		}
+	}
+}
+
+static struct error *find_holders(const struct heap *heap, struct holders *ret)
+{
+	_cleanup_free_ bool *parts = find_parts(heap);
+	size_t id, ref, bytes = heap->count * MOST_HOLDERS * sizeof(*ret->of);
+
+	ret->of = malloc(bytes + 1);
+	if (!ret->of || !parts)
+		return &error_no_memory;
+	memset(ret->of, 0xff, bytes);
+	for (id = 0; id < heap->count; id++) {
+		for (ref = heap_refs_begin(heap, id); ref < heap_refs_end(heap, id); ref++) {
+			uint32_t target = heap->ref_target[ref];
+
+			if (heap->refcount_low[target] <= MOST_HOLDERS &&
+			    parts[heap_label(heap, ref) - heap->labels] && target != id)
+				add_holder(ret, target, (uint32_t)id);
+		}
+	}
+	heap_rest(heap);
+	return NULL;
+}
+
+static bool holds(const struct holders *holders, uint32_t target, uint32_t source)
+{
+	const uint32_t *of = &holders->of[(size_t)target * MOST_HOLDERS];
+	size_t i;
+
+	for (i = 0; i < MOST_HOLDERS; i++) {
+		if (of[i] == source)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Which objects hold something that cannot change, or, as far up as few hold what does, something
+ * that does: a bit for each.
+ */
+static struct error *find_witnesses(const struct heap *heap, const struct holders *holders,
+				    uint64_t **ret)
+{
+	_cleanup_(u32_array_deinit) struct u32_array stack = {0};
+	_cleanup_free_ uint64_t *bits = calloc(heap->count / 64 + 1, sizeof(*bits));
+	size_t id, i;
+
+	if (!bits)
+		return &error_no_memory;
+	for (id = 0; id < heap->count; id++) {
+		if (!heap_content(heap, id))
+			continue;
+		try_(u32_array_append(&stack, (uint32_t)id));
+		while (stack.count) {
+			uint32_t at = stack.items[--stack.count];
+
+			for (i = 0; i < MOST_HOLDERS; i++) {
+				uint32_t by = holders->of[(size_t)at * MOST_HOLDERS + i];
+
+				if (by == HEAP_NONE || bits[by / 64] >> by % 64 & 1)
+					continue;
+				bits[by / 64] |= UINT64_C(1) << by % 64;
+				try_(u32_array_append(&stack, by));
+			}
+		}
+	}
+	*ret = steal_ptr(bits);
+	return NULL;
+}
+
+/* Who held it before and does now, and is at its old address, is the same as it. */
+static struct error *tell_holders(struct matcher *m, uint32_t new, uint8_t verdict,
+				  struct u32_array *stack)
+{
+	size_t i;
+
+	for (i = 0; i < MOST_HOLDERS; i++) {
+		uint32_t by = m->holders_now.of[(size_t) new *MOST_HOLDERS + i];
+
+		if (by == HEAP_NONE || m->match[by] == IDENTITY_NONE || m->verdict[by] >= verdict ||
+		    !holds(&m->holders_before, m->match[new], m->match[by]))
+			continue;
+		m->verdict[by] = verdict;
+		try_(u32_array_append(stack, by));
+	}
+	return NULL;
+}
+
+static bool is_proof(const struct matcher *m, size_t id)
+{
+	return heap_telling(m->later, id) && heap_telling(m->earlier, m->match[id]);
+}
+
+/* From all that cannot change and is still there upwards. */
+static struct error *spread(struct matcher *m, uint8_t verdict)
+{
+	_cleanup_(u32_array_deinit) struct u32_array stack = {0};
+	size_t id;
+
+	for (id = 0; id < m->later->count; id++) {
+		if (m->match[id] == IDENTITY_NONE || !heap_content(m->later, id) ||
+		    (verdict == VERDICT_PROVEN && !is_proof(m, id)))
+			continue;
+		if (m->verdict[id] < verdict)
+			m->verdict[id] = verdict;
+		try_(u32_array_append(&stack, (uint32_t)id));
+		while (stack.count)
+			try_(tell_holders(m, stack.items[--stack.count], verdict, &stack));
+	}
+	return NULL;
+}
+
+static struct error *mark_changed(struct matcher *m)
+{
+	_cleanup_free_ uint64_t *before = NULL, *now = NULL;
+	size_t id;
+
+	try_(find_witnesses(m->earlier, &m->holders_before, &before));
+	try_(find_witnesses(m->later, &m->holders_now, &now));
+	for (id = 0; id < m->later->count; id++) {
+		uint32_t old = m->match[id];
+
+		if (old != IDENTITY_NONE && m->verdict[id] == VERDICT_OPEN &&
+		    before[old / 64] >> old % 64 & 1 && now[id / 64] >> id % 64 & 1)
+			m->verdict[id] = VERDICT_CHANGED;
+	}
+	return NULL;
+}
+
+/* Keys that hardly anything else uses, so that an object that has another one is another. */
+static bool is_own_key(const struct heap *heap, uint32_t id)
+{
+	enum {
+		MOST_USES = 4
+	};
+
+	return heap_telling(heap, id) && heap->refcount_low[id] <= MOST_USES;
+}
+
+typedef void value_fn(void *ctx, uint32_t dict, uint32_t key, uint32_t value);
+
+/* Calls @fn for each value that few others hold and that has such a key. */
+static void each_value(const struct heap *heap, value_fn *fn, void *ctx)
+{
+	uint32_t id;
+	size_t ref;
+
+	for (id = 0; id < heap->count; id++) {
+		for (ref = heap_refs_begin(heap, id) + 1; ref < heap_refs_end(heap, id); ref++) {
+			uint32_t key = heap->ref_target[ref - 1], value = heap->ref_target[ref];
+
+			if (heap->refcount_low[value] <= MOST_HOLDERS && is_own_key(heap, key) &&
+			    heap_ref_kind(heap, ref) == HEAP_VALUE)
+				fn(ctx, id, key, value);
+		}
+	}
+	heap_rest(heap);
+}
+
+struct keys {
+	struct matcher *m;
+	uint32_t *of; /**< key of each object of the earlier heap, HEAP_NONE: none; owned */
+};
+
+static void note_key(void *ctx, uint32_t dict, uint32_t key, uint32_t value)
+{
+	struct keys *keys = ctx;
+
+	(void)dict;
+	keys->of[value] = key;
+}
+
+static void compare_key(void *ctx, uint32_t dict, uint32_t key, uint32_t value)
+{
+	struct keys *keys = ctx;
+	struct matcher *m = keys->m;
+	uint32_t old = m->match[value];
+
+	if (old == IDENTITY_NONE || keys->of[old] == HEAP_NONE || m->match[dict] == IDENTITY_NONE ||
+	    m->verdict[value] == VERDICT_PROVEN)
+		return;
+	m->verdict[value] = m->match[key] == keys->of[old] ? VERDICT_KEPT : VERDICT_CHANGED;
+}
+
+static struct error *compare_keys(struct matcher *m)
+{
+	struct keys keys = {.m = m, .of = malloc(m->earlier->count * sizeof(*keys.of) + 1)};
+
+	if (!keys.of)
+		return &error_no_memory;
+	memset(keys.of, 0xff, m->earlier->count * sizeof(*keys.of));
+	each_value(m->earlier, note_key, &keys);
+	each_value(m->later, compare_key, &keys);
+	free(keys.of);
+	return NULL;
+}
+
+struct error *identity_look_inside(struct matcher *m)
+{
+	if (!matcher_has_graph(m))
+		return NULL;
+	try_(identity_disprove(m));
+	try_(find_holders(m->earlier, &m->holders_before));
+	try_(find_holders(m->later, &m->holders_now));
+	try_(spread(m, VERDICT_PROVEN));
+	try_(spread(m, VERDICT_KEPT));
+	try_(mark_changed(m));
+	return compare_keys(m);
+}
+
+/* References that are part of what src/python/content.c hashes, by label. */
+static bool *find_fixed(const struct heap *heap)
+{
+	static const char *const names[] = {"__closure__", "__func__", "__self__"};
+	bool *fixed = calloc(heap->label_count + 1, sizeof(*fixed));
+	size_t i, j;
+
+	for (i = 0; fixed && i < heap->label_count; i++) {
+		const struct heap_label *label = &heap->labels[i];
+		const char *name = heap_text(heap, label->name);
+
+		fixed[i] = label->kind == HEAP_ITEM;
+		for (j = 0; label->kind == HEAP_SLOT && name && j < ARRAY_SIZE(names); j++)
+			fixed[i] |= !strcmp(name, names[j]);
+	}
+	return fixed;
+}
+
+/* It refers to the same addresses as before: is there something else now at one of these? */
+static bool holds_another(const struct matcher *m, const bool *fixed, size_t id)
+{
+	const struct heap *heap = m->later;
+	size_t ref;
+
+	for (ref = heap_refs_begin(heap, id); ref < heap_refs_end(heap, id); ref++) {
+		if (fixed[heap_label(heap, ref) - heap->labels] &&
+		    !is_accepted(m, heap->ref_target[ref]))
+			return true;
+	}
+	return false;
+}
+
+struct error *identity_disprove(struct matcher *m)
+{
+	enum {
+		MOST_ROUNDS = 8 /* nested deeper than this they are left as they are */
+	};
+	_cleanup_free_ bool *fixed = NULL;
+	bool again = matcher_has_graph(m);
+	int round;
+	size_t id;
+
+	fixed = find_fixed(m->later);
+	if (!fixed)
+		return &error_no_memory;
+	for (round = 0; again && round < MOST_ROUNDS; round++) {
+		again = false;
+		for (id = 0; id < m->later->count; id++) {
+			if (!is_accepted(m, (uint32_t)id) || !heap_content(m->later, id) ||
+			    !heap_content(m->earlier, m->match[id]) || !holds_another(m, fixed, id))
+				continue;
+			m->match[id] = IDENTITY_NONE;
+			again = true;
+		}
+	}
+	return NULL;
+}

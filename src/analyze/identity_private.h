@@ -1,0 +1,88 @@
+/*
+ * The steps of identity_match() and what they share. Private to src/analyze/identity*.c.
+ *
+ *	identity.c		candidates by address, type, content and generation; the whole
+ *	identity_inner.c	what the values inside of objects say
+ *	identity_order.c	what the order of the collector's lists says
+ *	identity_holder.c	what those say that hold an object, of ones that were rejected
+ */
+#ifndef REFTRACKER_ANALYZE_IDENTITY_PRIVATE_H
+#define REFTRACKER_ANALYZE_IDENTITY_PRIVATE_H
+
+#include "analyze/identity.h"
+
+/* Of a match. One that cannot be is taken back at once. */
+enum verdict {
+	VERDICT_OPEN,	 /**< nothing for it but address and type, nothing against it */
+	VERDICT_KEPT,	 /**< something of what it holds is still there, but not worth a proof */
+	VERDICT_PROVEN,	 /**< by a value inside, or by its place */
+	VERDICT_CHANGED, /**< nothing of what it held alone is still there, or it has another key */
+	VERDICT_REJECTED, /**< not accepted, unless its holders speak for it */
+};
+
+/* What happened to one list of the earlier heap until the later one. */
+struct fate {
+	bool allowed[HEAP_GENERATIONS]; /**< generations in which survivors can be now */
+	bool in_place;			/**< survivors stand in the same list, in the old order */
+};
+
+/*
+ * Which body hashes occur more than once in a heap: two bits for each of SLOTS_PER_OBJECT slots.
+ * Two hashes may share a slot; then both count as frequent, which only makes them prove less.
+ */
+struct frequency {
+	uint64_t *once, *again;
+	size_t mask;
+};
+
+enum {
+	MOST_HOLDERS = 2
+};
+
+/* Who holds what few others hold: MOST_HOLDERS ids for each object, HEAP_NONE where less. */
+struct holders {
+	uint32_t *of; /**< owned; NULL: there are no references */
+};
+
+struct matcher {
+	const struct heap *earlier, *later;
+	struct frequency bodies; /**< of the earlier heap */
+	struct fate *fates;	 /**< one for each list of the earlier heap */
+	uint32_t *match;	 /**< identity.earlier.items */
+	uint8_t *verdict;	 /**< enum verdict for each object of the later heap */
+	struct holders holders_before, holders_now;
+};
+
+/** Whether two heaps have references that can be compared. */
+static inline bool matcher_has_graph(const struct matcher *m)
+{
+	return m->earlier->facts.with_graph && m->later->facts.with_graph;
+}
+
+static inline bool is_accepted(const struct matcher *m, uint32_t new)
+{
+	return m->match[new] != IDENTITY_NONE && m->verdict[new] != VERDICT_REJECTED;
+}
+
+/** Of the list of a tracked object of the earlier heap. */
+static inline const struct fate *fate_of(const struct matcher *m, size_t old)
+{
+	return &m->fates[heap_list_of(m->earlier, old)];
+}
+
+/** Unchanged, and not a body that others have as well (a counter of 0, a flag). Tracked ones. */
+bool identity_same_body(const struct matcher *m, uint32_t old, uint32_t new);
+
+/** VERDICT_PROVEN and VERDICT_CHANGED; what cannot be any more is taken back. */
+_must_check_ struct error *identity_look_inside(struct matcher *m);
+
+/** Take back what holds for good something that is another object now. */
+_must_check_ struct error *identity_disprove(struct matcher *m);
+
+/** VERDICT_REJECTED by the lists, and of what is changed and on none. */
+_must_check_ struct error *identity_check_order(struct matcher *m);
+
+/** Accept rejected ones that the same objects hold in the same way. */
+_must_check_ struct error *identity_ask_holders(struct matcher *m);
+
+#endif
