@@ -3,18 +3,18 @@
  */
 #include "walk_private.h"
 
+#include "base/block.h"
 #include "base/progress.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 enum {
 	TOLD_EVERY = 1 << 16 /* objects from one word about progress to the next */
 };
 
 /*
- * Bits for the values that have been told, by their hash; 4 MiB, of which a small process touches
- * little. Two values may share a bit: then one that is told once counts as one told before, and
- * only proves less (analyze/identity.h).
+ * Bits for the values that have been told, by their hash; 4 MiB. Two values may share a bit: then
+ * one that is told once counts as one told before, and only proves less (analyze/identity.h).
  */
 enum {
 	VALUE_BITS_LOG = 25
@@ -32,9 +32,15 @@ static bool is_new_value(struct walk *walk, uint64_t hash)
 
 static struct error *make_values(struct walk *walk)
 {
+	const size_t bytes = (1u << VALUE_BITS_LOG) / 8;
+
+	if (walk->values)
+		return NULL;
+	walk->values = block_alloc(bytes);
 	if (!walk->values)
-		walk->values = calloc((1u << VALUE_BITS_LOG) / 64, sizeof(*walk->values));
-	return walk->values ? NULL : &error_no_memory;
+		return &error_no_memory;
+	memset(walk->values, 0, bytes);
+	return NULL;
 }
 
 static uint16_t content_of(struct walk *walk, const struct sized_object *object)
