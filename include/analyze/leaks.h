@@ -68,10 +68,8 @@ struct leaks_group {
 	enum leaks_verdict verdict;
 	struct histogram types; /**< its objects; only of suspects */
 	uint64_t count, size;	/**< its objects, all of which persist; shallow bytes */
-	uint64_t sure,
-		sure_size; /**< of these, those of which identity (analyze/identity.h) is sure */
-	uint64_t retained; /**< bytes that its first objects keep alive */
-	uint64_t *growth;  /**< for each heap: objects in this place; owned */
+	uint64_t retained;	/**< bytes that its first objects keep alive */
+	uint64_t *growth;	/**< for each heap: objects in this place; owned */
 	uint32_t holder;   /**< where most of it accumulates; HEAP_NONE: held by a root itself */
 	uint64_t firsts;   /**< its first objects */
 	uint64_t bounded;  /**< of these, those in containers that have a limit */

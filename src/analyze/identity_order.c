@@ -103,10 +103,9 @@ static void check_in_place(const struct checked *c)
 			continue;
 		if (i < end)
 			m->verdict[new] = VERDICT_PROVEN;
-		else if (m->verdict[new] == VERDICT_PROVEN)
-			m->verdict[new] = VERDICT_OPEN; /* one speaks for it, one against it */
 		else
-			m->match[new] = IDENTITY_NONE; /* whatever holds it */
+			m->match[new] =
+				IDENTITY_NONE; /* whatever it holds, and whatever holds it */
 	}
 }
 

@@ -14,7 +14,6 @@ static void search_deinit(struct leaks_search *search)
 	size_t i;
 
 	u32_array_deinit(&search->born);
-	u32_array_deinit(&search->seen);
 	free(search->stayed);
 	places_deinit(&search->places);
 	reach_deinit(&search->reach);
@@ -63,35 +62,6 @@ static void inherit(struct u32_array *earlier, const struct u32_array *of, size_
 	}
 }
 
-static bool looks_the_same(const struct heap *a, uint32_t old, const struct heap *b, uint32_t new)
-{
-	if (heap_type(a, old)->address != heap_type(b, new)->address)
-		return false;
-	return !heap_content(a, old) || !heap_content(b, new) ||
-	       heap_content(a, old) == heap_content(b, new);
-}
-
-/* What struct identity tells, by address, type and content alone. */
-static struct error *match_loosely(const struct heap *a, const struct heap *b,
-				   struct u32_array *ret)
-{
-	uint32_t old = 0, new;
-
-	try_(u32_array_reserve(ret, b->count + 1));
-	for (new = 0; new < b->count; new ++) {
-		raddr_t address = heap_address(b, new);
-
-		while (old < a->count && heap_address(a, old) < address)
-			old++;
-		ret->items[new] = IDENTITY_NONE;
-		if (old < a->count && heap_address(a, old) == address &&
-		    looks_the_same(a, old, b, new))
-			ret->items[new] = old;
-	}
-	ret->count = b->count;
-	return NULL;
-}
-
 static struct error *all_old(const struct heap *heap, struct u32_array *ret)
 {
 	try_(u32_array_reserve(ret, heap->count + 1));
@@ -119,32 +89,21 @@ static struct error *find_births(struct leaks_search *search)
 	size_t k;
 
 	try_(all_old(heaps[0], &search->born));
-	try_(all_old(heaps[0], &search->seen));
 	for (k = 1; k < search->heap_count; k++) {
 		_cleanup_(identity_deinit) struct identity identity = {0};
-		_cleanup_(u32_array_deinit) struct u32_array loose = {0};
 
 		tick(search, k);
 		try_(identity_match(heaps[k - 1], heaps[k], &identity));
 		inherit(&identity.earlier, &search->born, k);
 		replace(&search->born, &identity.earlier);
-		try_(match_loosely(heaps[k - 1], heaps[k], &loose));
-		inherit(&loose, &search->seen, k);
-		replace(&search->seen, &loose);
 	}
 	return NULL;
 }
 
-/* Created after the first heap, and in every later one: for certain. */
-static bool persists_surely(const struct leaks_search *search, uint32_t id)
-{
-	return search->born.items[id] == 1;
-}
-
-/* As far as one can tell. Identity is strict, and takes some for new that are not. */
+/* Created after the first heap, and in every later one. */
 static bool persists(const struct leaks_search *search, uint32_t id)
 {
-	return persists_surely(search, id) || search->seen.items[id] == 1;
+	return search->born.items[id] == 1;
 }
 
 /* Places for what persists and all that leads there. */
@@ -220,10 +179,6 @@ static struct error *group_object(struct leaks_search *search, uint32_t id)
 	g = &search->leaks.groups.items[*group];
 	g->count++;
 	g->size += heap_size(search->heap, id);
-	if (persists_surely(search, id)) {
-		g->sure++;
-		g->sure_size += heap_size(search->heap, id);
-	}
 	if (search->placement.place[id] == search->place_of.items[*group])
 		search->stayed[search->placement.place[id]]++;
 	return NULL;
@@ -292,7 +247,6 @@ static struct error *count_places(struct leaks_search *search)
 /* Dominators need most memory: what has done its work goes first. */
 static void forget_search(struct leaks_search *search)
 {
-	u32_array_deinit(&search->seen);
 	reach_forget_order(&search->reach);
 }
 

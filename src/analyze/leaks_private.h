@@ -23,8 +23,6 @@ struct leaks_search {
 	size_t heap_count;
 	const struct heap *heap; /**< the last one */
 	struct u32_array born;	 /**< of its objects: the first heap that has them */
-	/** The same by address, type and content alone: what proves more can be wrong in one. */
-	struct u32_array seen;
 	uint64_t *stayed; /**< objects in each place that are of its own group */
 	struct places places;
 	struct reach reach; /**< of the last heap, as what is below; in the end without its order */

@@ -207,8 +207,6 @@ static void merge_groups(struct leaks_search *search, uint32_t *part_of)
 		groups[i].verdict = LEAKS_PART;
 		groups[to].count += groups[i].count;
 		groups[to].size += groups[i].size;
-		groups[to].sure += groups[i].sure;
-		groups[to].sure_size += groups[i].sure_size;
 		groups[to].retained += groups[i].retained;
 	}
 }
@@ -251,9 +249,6 @@ static struct error *count_types(struct leaks_search *search)
 			try_(histogram_count(&group->types, search->heap, is_member, &member));
 			leaks->suspects++;
 		} else if (group->verdict != LEAKS_PART) {
-			/* Only what is sure: no verdict rests on it. */
-			group->count = group->sure;
-			group->size = group->sure_size;
 			leaks->unexplained += group->count;
 			leaks->unexplained_size += group->size;
 		}
