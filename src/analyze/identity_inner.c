@@ -20,6 +20,24 @@ static bool *find_parts(const struct heap *heap)
 	return parts;
 }
 
+/* References that are part of what src/python/content.c hashes, by label. */
+static bool *find_fixed(const struct heap *heap)
+{
+	static const char *const names[] = {"__closure__", "__func__", "__self__"};
+	bool *fixed = calloc(heap->label_count + 1, sizeof(*fixed));
+	size_t i, j;
+
+	for (i = 0; fixed && i < heap->label_count; i++) {
+		const struct heap_label *label = &heap->labels[i];
+		const char *name = heap_text(heap, label->name);
+
+		fixed[i] = label->kind == HEAP_ITEM;
+		for (j = 0; label->kind == HEAP_SLOT && name && j < ARRAY_SIZE(names); j++)
+			fixed[i] |= !strcmp(name, names[j]);
+	}
+	return fixed;
+}
+
 static void add_holder(struct holders *holders, uint32_t target, uint32_t source)
 {
 	uint32_t *of = &holders->of[(size_t)target * MOST_HOLDERS];
@@ -119,16 +137,39 @@ static struct error *tell_holders(struct matcher *m, uint32_t new, uint8_t verdi
 	return NULL;
 }
 
+/* What cannot change holds what it has always held. */
+static struct error *tell_items(struct matcher *m, const bool *fixed, uint32_t new, uint8_t verdict,
+				struct u32_array *stack)
+{
+	const struct heap *heap = m->later;
+	size_t ref, end = heap_content(heap, new) ? heap_refs_end(heap, new) : 0;
+
+	for (ref = heap_refs_begin(heap, new); ref < end; ref++) {
+		uint32_t item = heap->ref_target[ref];
+
+		if (!fixed[heap_label(heap, ref) - heap->labels] ||
+		    m->match[item] == IDENTITY_NONE || m->verdict[item] >= verdict)
+			continue;
+		m->verdict[item] = verdict;
+		try_(u32_array_append(stack, item));
+	}
+	return NULL;
+}
+
 static bool is_proof(const struct matcher *m, size_t id)
 {
 	return heap_telling(m->later, id) && heap_telling(m->earlier, m->match[id]);
 }
 
-/* From all that cannot change and is still there upwards. */
+/* From all that cannot change and is still there. */
 static struct error *spread(struct matcher *m, uint8_t verdict)
 {
 	_cleanup_(u32_array_deinit) struct u32_array stack = {0};
+	_cleanup_free_ bool *fixed = find_fixed(m->later);
 	size_t id;
+
+	if (!fixed)
+		return &error_no_memory;
 
 	for (id = 0; id < m->later->count; id++) {
 		if (m->match[id] == IDENTITY_NONE || !heap_content(m->later, id) ||
@@ -137,8 +178,12 @@ static struct error *spread(struct matcher *m, uint8_t verdict)
 		if (m->verdict[id] < verdict)
 			m->verdict[id] = verdict;
 		try_(u32_array_append(&stack, (uint32_t)id));
-		while (stack.count)
-			try_(tell_holders(m, stack.items[--stack.count], verdict, &stack));
+		while (stack.count) {
+			uint32_t at = stack.items[--stack.count];
+
+			try_(tell_holders(m, at, verdict, &stack));
+			try_(tell_items(m, fixed, at, verdict, &stack));
+		}
 	}
 	return NULL;
 }
@@ -241,24 +286,6 @@ struct error *identity_look_inside(struct matcher *m)
 	return compare_keys(m);
 }
 
-/* References that are part of what src/python/content.c hashes, by label. */
-static bool *find_fixed(const struct heap *heap)
-{
-	static const char *const names[] = {"__closure__", "__func__", "__self__"};
-	bool *fixed = calloc(heap->label_count + 1, sizeof(*fixed));
-	size_t i, j;
-
-	for (i = 0; fixed && i < heap->label_count; i++) {
-		const struct heap_label *label = &heap->labels[i];
-		const char *name = heap_text(heap, label->name);
-
-		fixed[i] = label->kind == HEAP_ITEM;
-		for (j = 0; label->kind == HEAP_SLOT && name && j < ARRAY_SIZE(names); j++)
-			fixed[i] |= !strcmp(name, names[j]);
-	}
-	return fixed;
-}
-
 /* It refers to the same addresses as before: is there something else now at one of these? */
 static bool holds_another(const struct matcher *m, const bool *fixed, size_t id)
 {
@@ -290,6 +317,7 @@ struct error *identity_disprove(struct matcher *m)
 		again = false;
 		for (id = 0; id < m->later->count; id++) {
 			if (!is_accepted(m, (uint32_t)id) || !heap_content(m->later, id) ||
+			    m->verdict[id] == VERDICT_PROVEN ||
 			    !heap_content(m->earlier, m->match[id]) || !holds_another(m, fixed, id))
 				continue;
 			m->match[id] = IDENTITY_NONE;

@@ -23,7 +23,7 @@ struct leaks_search {
 	size_t heap_count;
 	const struct heap *heap; /**< the last one */
 	struct u32_array born;	 /**< of its objects: the first heap that has them */
-	uint64_t *stayed; /**< objects in each place that are of its own group */
+	uint64_t *stayed;	 /**< objects in each place that are of its own group */
 	struct places places;
 	struct reach reach; /**< of the last heap, as what is below; in the end without its order */
 	struct placement placement;
