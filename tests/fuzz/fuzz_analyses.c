@@ -41,6 +41,52 @@ static void find_leaks(const struct heap *heap)
 	leaks_deinit(&leaks);
 }
 
+/* Some places swapped, so that objects are out of order, and some contents changed. */
+static void change(const struct heap *heap, uint64_t random, uint32_t *place, uint16_t *content)
+{
+	size_t i;
+
+	for (i = 0; i < heap->tracked_count; i++) {
+		size_t other;
+		uint32_t was = place[i];
+
+		random = random * 6364136223846793005u + 1442695040888963407u;
+		other = (size_t)(random >> 33) % heap->tracked_count;
+		if (random >> 60 < 8) {
+			place[i] = place[other];
+			place[other] = was;
+		}
+	}
+	for (i = 0; i < heap->count; i++) {
+		random = random * 6364136223846793005u + 1442695040888963407u;
+		if (random >> 60 < 4)
+			content[i] ^= (uint16_t)(random >> 32);
+	}
+}
+
+/* The heap against another one of the same objects. */
+static void match_changed(const struct heap *heap)
+{
+	size_t places = heap->tracked_count * sizeof(*heap->place);
+	size_t contents = heap->count * sizeof(*heap->content);
+	uint32_t *place = malloc(places + 1);
+	uint16_t *content = malloc(contents + 1);
+	struct heap other = *heap;
+	struct identity identity = {0};
+
+	if (place && content && heap->tracked_count) {
+		memcpy(place, heap->place, places);
+		memcpy(content, heap->content, contents);
+		change(heap, heap->facts.time, place, content);
+		other.place = place;
+		other.content = content;
+		error_free(identity_match(heap, &other, &identity));
+		identity_deinit(&identity);
+	}
+	free(place);
+	free(content);
+}
+
 static void analyse(const struct heap *heap)
 {
 	struct histogram histogram = {0};
@@ -52,6 +98,7 @@ static void analyse(const struct heap *heap)
 	histogram_deinit(&histogram);
 	error_free(identity_match(heap, heap, &identity));
 	identity_deinit(&identity);
+	match_changed(heap);
 	error_free(dominators_make(heap, &dominators));
 	dominators_deinit(&dominators);
 	error_free(honesty_measure(heap, &honesty));
