@@ -38,7 +38,7 @@
 struct identity {
 	/** For each object of the later heap: its id in the earlier one, or IDENTITY_NONE. */
 	struct u32_array earlier;
-	bool *proven;	  /**< for each of these: its match is proven; owned */
+	bool *proven;	  /**< for each of these: that match, or that there is none; owned */
 	uint64_t same;	  /**< objects that are in both */
 	uint64_t certain; /**< of these, those that are proven */
 	uint64_t reused;  /**< addresses that are in both, but as different objects */

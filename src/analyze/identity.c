@@ -207,11 +207,12 @@ static void count_matches(struct matcher *m, uint64_t shared, struct identity *i
 	for (i = 0; i < identity->earlier.count; i++) {
 		bool same = is_accepted(m, (uint32_t)i);
 
+		identity->proven[i] = same ? m->verdict[i] == VERDICT_PROVEN
+					   : m->match[i] == IDENTITY_NONE;
 		if (!same)
 			m->match[i] = IDENTITY_NONE;
-		identity->proven[i] = same && m->verdict[i] == VERDICT_PROVEN;
 		identity->same += same;
-		identity->certain += identity->proven[i];
+		identity->certain += same && identity->proven[i];
 	}
 	identity->reused = shared - identity->same;
 }

@@ -7,7 +7,7 @@
 /*
  * Where an object is held, in one word: of each reference the address of the holder, the kind and
  * name, and the address of the key, all added up. Where those are the same objects in two heaps,
- * the words can be compared. The number of an item says nothing: a list is filled anew in its old
+ * the words can be compared. The number of an item says little: a list is filled anew in its old
  * order.
  */
 struct slots {
@@ -50,6 +50,8 @@ static uint32_t hash_slot(const struct slots *slots, uint32_t source, size_t ref
 
 	if (label->kind == HEAP_VALUE && ref > heap_refs_begin(heap, source))
 		word += heap_address(heap, heap->ref_target[ref - 1]) << 16;
+	else if (label->kind == HEAP_ITEM)
+		word += (uint64_t)(ref - heap_refs_begin(heap, source)) << 48;
 	return (uint32_t)addrmap_hash(word);
 }
 
@@ -76,11 +78,14 @@ static void add_before(const struct matcher *m, const struct slots *slots, uint3
 	heap_rest(heap);
 }
 
-static bool is_place(const struct heap *heap, size_t ref)
+/* Without an order of age the number of an item is better than nothing. */
+static bool is_place(const struct heap *heap, size_t ref, uint32_t target)
 {
 	enum heap_kind kind = heap_ref_kind(heap, ref);
 
-	return kind != HEAP_ITEM && kind != HEAP_KEY && kind != HEAP_NATIVE;
+	if (kind == HEAP_ITEM)
+		return heap_tracked(heap, target) && !heap_list(heap, target)->ordered;
+	return kind != HEAP_KEY && kind != HEAP_NATIVE;
 }
 
 /* A reference that is no place of its own, or of what was not there before, makes another sum. */
@@ -98,7 +103,7 @@ static void take_now(const struct matcher *m, const struct slots *slots, uint32_
 
 			if (m->verdict[target] == VERDICT_REJECTED && is_held_by_few(heap, target))
 				sums[m->match[target]] -= hash_slot(slots, id, ref) + newer +
-							  !is_place(heap, ref);
+							  !is_place(heap, ref, target);
 		}
 	}
 }

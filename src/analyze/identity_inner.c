@@ -286,8 +286,11 @@ struct error *identity_look_inside(struct matcher *m)
 	return compare_keys(m);
 }
 
-/* It refers to the same addresses as before: is there something else now at one of these? */
-static bool holds_another(const struct matcher *m, const bool *fixed, size_t id)
+/*
+ * It refers to the same addresses as before: something that is another object now at one of these,
+ * or HEAP_NONE.
+ */
+static uint32_t find_another(const struct matcher *m, const bool *fixed, size_t id)
 {
 	const struct heap *heap = m->later;
 	size_t ref;
@@ -295,9 +298,23 @@ static bool holds_another(const struct matcher *m, const bool *fixed, size_t id)
 	for (ref = heap_refs_begin(heap, id); ref < heap_refs_end(heap, id); ref++) {
 		if (fixed[heap_label(heap, ref) - heap->labels] &&
 		    !is_accepted(m, heap->ref_target[ref]))
-			return true;
+			return heap->ref_target[ref];
 	}
-	return false;
+	return HEAP_NONE;
+}
+
+/* It is no surer to be new than that is. */
+static bool disprove(struct matcher *m, const bool *fixed, size_t id)
+{
+	uint32_t another = find_another(m, fixed, id);
+
+	if (another == HEAP_NONE)
+		return false;
+	if (m->match[another] == IDENTITY_NONE)
+		m->match[id] = IDENTITY_NONE;
+	else
+		m->verdict[id] = VERDICT_REJECTED;
+	return true;
 }
 
 struct error *identity_disprove(struct matcher *m)
@@ -316,12 +333,10 @@ struct error *identity_disprove(struct matcher *m)
 	for (round = 0; again && round < MOST_ROUNDS; round++) {
 		again = false;
 		for (id = 0; id < m->later->count; id++) {
-			if (!is_accepted(m, (uint32_t)id) || !heap_content(m->later, id) ||
-			    m->verdict[id] == VERDICT_PROVEN ||
-			    !heap_content(m->earlier, m->match[id]) || !holds_another(m, fixed, id))
-				continue;
-			m->match[id] = IDENTITY_NONE;
-			again = true;
+			if (is_accepted(m, (uint32_t)id) && heap_content(m->later, id) &&
+			    m->verdict[id] != VERDICT_PROVEN &&
+			    heap_content(m->earlier, m->match[id]))
+				again |= disprove(m, fixed, id);
 		}
 	}
 	return NULL;

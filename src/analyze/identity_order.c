@@ -19,7 +19,7 @@ struct checked {
 	struct matcher *m;
 	const uint32_t *ids; /**< its objects in order */
 	uint32_t count;
-	uint32_t in_order; /**< so many of the first ones: none newer, none out of order */
+	bool *fitting; /**< for each of these: it fits among the proven ones of its old list */
 };
 
 static bool is_placed(const struct matcher *m, uint32_t new)
@@ -32,48 +32,22 @@ static uint32_t old_position(const struct matcher *m, uint32_t new)
 	return heap_position(m->earlier, m->match[new]);
 }
 
-/* How old a tracked object is: its place in all lists of its interpreter, oldest generation first.
- */
-static uint64_t age_rank(const struct matcher *m, uint32_t old)
-{
-	return (uint64_t)(HEAP_GENERATIONS - heap_list(m->earlier, old)->generation) << 32 |
-	       heap_position(m->earlier, old);
-}
-
-static uint32_t count_in_order(const struct checked *c)
-{
-	const struct matcher *m = c->m;
-	uint64_t last = 0;
-	uint32_t i;
-
-	for (i = 0; i < c->count; i++) {
-		uint32_t old = m->match[c->ids[i]];
-
-		/* What was on no list before says nothing of the order. */
-		if (old != IDENTITY_NONE && !heap_tracked(m->earlier, old))
-			continue;
-		if (old == IDENTITY_NONE || age_rank(m, old) <= last)
-			break;
-		last = age_rank(m, old);
-	}
-	return i;
-}
-
 /*
  * Where the survivors of a list that no collection has touched end: they are the first ones, in
- * their old order. Of the last of them a newer object that took a later place may be taken for one,
- * so what has changed inside counts only where something proven stands behind it.
+ * their old order. *@ret_proven: behind the last one that is proven. Behind that, newer ones that
+ * took later places than all survivors look like these.
  */
-static uint32_t survivors_end(const struct checked *c)
+static uint32_t survivors_end(const struct checked *c, uint32_t *ret_proven)
 {
 	const struct matcher *m = c->m;
 	int64_t last = -1;
-	uint32_t i, changed = 0, end = 0;
-	bool open = false;
+	uint32_t i, end = 0;
 
+	*ret_proven = 0;
 	for (i = 0; i < c->count; i++) {
 		uint32_t new = c->ids[i];
 
+		/* What was on no list before says nothing of the order. */
 		if (m->match[new] != IDENTITY_NONE && !is_placed(m, new))
 			continue;
 		if (m->match[new] == IDENTITY_NONE || !fate_of(m, m->match[new])->in_place ||
@@ -82,34 +56,36 @@ static uint32_t survivors_end(const struct checked *c)
 		last = old_position(m, new);
 		end = i + 1;
 		if (m->verdict[new] == VERDICT_PROVEN)
-			open = false;
-		else if (m->verdict[new] == VERDICT_CHANGED && !open) {
-			open = true;
-			changed = i;
-		}
+			*ret_proven = end;
 	}
-	return open ? changed : end;
+	return end;
 }
 
 static void check_in_place(const struct checked *c)
 {
 	struct matcher *m = c->m;
-	uint32_t end = survivors_end(c), i;
+	uint32_t proven, end = survivors_end(c, &proven), i;
 
+	/* Nothing can be proven otherwise: then this has to do. */
+	if (!matcher_has_graph(m))
+		proven = end;
 	for (i = 0; i < c->count; i++) {
 		uint32_t new = c->ids[i];
 
 		if (!is_placed(m, new) || !fate_of(m, m->match[new])->in_place)
 			continue;
 		if (i < end)
-			m->verdict[new] = VERDICT_PROVEN;
+			m->verdict[new] = i < proven ? VERDICT_PROVEN : VERDICT_KEPT;
 		else
-			m->match[new] =
-				IDENTITY_NONE; /* whatever it holds, and whatever holds it */
+			/* Whatever it holds, and whatever holds it. */
+			m->match[new] = IDENTITY_NONE;
 	}
 }
 
-/* One type of one earlier list, in the order of the later one. Arrays as long as the list. */
+/*
+ * Objects of one earlier list, of one type or all, in the order of the later one. Scratch is as
+ * long as the list.
+ */
 struct group {
 	struct checked *c;
 	const struct radix_row *rows; /**< value: the index in the list; key: the old position */
@@ -177,8 +153,7 @@ static bool can_have_moved(const struct heap_list *list)
 
 /*
  * The index in the list behind which survivors of this group do not stand, as far as one can see by
- * those that are proven: that of the first newer one of their type, or none. Where none is proven
- * nobody knows whether they moved, and what is in order decides.
+ * those that are proven: that of the first newer one of their type, or none.
  */
 static uint32_t find_border(const struct group *g)
 {
@@ -193,9 +168,21 @@ static uint32_t find_border(const struct group *g)
 		proven += is_proven;
 		behind += is_proven && g->rows[row].value > g->border;
 	}
-	if (!proven && g->c->in_order < g->border)
-		return g->c->in_order;
 	return behind * MOST_BEHIND <= proven ? g->border : UINT32_MAX;
+}
+
+/* Leaves the rows of proven ones, in their old order, in @g->anchors. Returns how many. */
+static size_t find_anchors(const struct group *g, size_t rows)
+{
+	size_t row, anchors = 0;
+
+	for (row = 0; row < rows; row++) {
+		if (g->c->m->verdict[group_id(g, row)] == VERDICT_PROVEN)
+			g->chosen[anchors++] = (uint32_t)row;
+	}
+	anchors = longest_increasing(g, anchors);
+	memcpy(g->anchors, g->chosen, anchors * sizeof(*g->anchors));
+	return anchors;
 }
 
 /* Between two proven ones, or one of these and an end. */
@@ -206,13 +193,24 @@ struct gap {
 	bool bounded;	   /**< there is a proven one behind it */
 };
 
-/* Only between proven ones, where new ones would hardly fit, is change no sign of a new object. */
-static bool fits(const struct group *g, const struct gap *gap, size_t row)
+static bool is_between(const struct group *g, const struct gap *gap, size_t row)
 {
 	uint32_t position = group_position(g, row);
 
-	return position >= gap->above && position < gap->below &&
-	       (gap->bounded || g->c->m->verdict[group_id(g, row)] != VERDICT_CHANGED);
+	return position >= gap->above && position < gap->below;
+}
+
+/*
+ * Only between proven ones of its type or list, where new ones would hardly fit, is change no sign
+ * of a new object.
+ */
+static bool fits(const struct group *g, const struct gap *gap, size_t row, bool changed_fit)
+{
+	if (!is_between(g, gap, row))
+		return false;
+	if (g->c->m->verdict[group_id(g, row)] != VERDICT_CHANGED)
+		return true;
+	return (gap->bounded && changed_fit) || g->c->fitting[g->rows[row].value];
 }
 
 static void settle_gap(const struct group *g, const struct gap *gap, bool changed_fit)
@@ -223,8 +221,7 @@ static void settle_gap(const struct group *g, const struct gap *gap, bool change
 	for (row = gap->first; row < gap->end; row++) {
 		uint32_t new = group_id(g, row);
 
-		if (m->verdict[new] != VERDICT_PROVEN && fits(g, gap, row) &&
-		    (m->verdict[new] != VERDICT_CHANGED || changed_fit))
+		if (m->verdict[new] != VERDICT_PROVEN && fits(g, gap, row, changed_fit))
 			g->chosen[count++] = (uint32_t)row;
 	}
 	count = longest_increasing(g, count);
@@ -248,7 +245,7 @@ static size_t count_changed(const struct group *g, const struct gap *gap, bool f
 
 	for (row = gap->first; row < gap->end; row++)
 		count += g->c->m->verdict[group_id(g, row)] == VERDICT_CHANGED &&
-			 (!fitting || fits(g, gap, row));
+			 (!fitting || (gap->bounded && is_between(g, gap, row)));
 	return count;
 }
 
@@ -269,17 +266,11 @@ static struct gap find_gap(const struct group *g, size_t rows, size_t anchors, s
 }
 
 /* The first @rows of the group, among which new ones are not to be told by the border. */
-static void settle_between(const struct group *g, size_t rows)
+static void settle_between(const struct group *g, size_t rows, size_t anchors)
 {
-	size_t row, i, anchors, changed = 0, fitting = 0;
+	size_t i, changed = 0, fitting = 0;
 	struct gap gap;
 
-	for (row = 0, anchors = 0; row < rows; row++) {
-		if (g->c->m->verdict[group_id(g, row)] == VERDICT_PROVEN)
-			g->chosen[anchors++] = (uint32_t)row;
-	}
-	anchors = longest_increasing(g, anchors);
-	memcpy(g->anchors, g->chosen, anchors * sizeof(*g->anchors));
 	for (i = 0; i <= anchors; i++) {
 		gap = find_gap(g, rows, anchors, i);
 		changed += count_changed(g, &gap, false);
@@ -292,64 +283,113 @@ static void settle_between(const struct group *g, size_t rows)
 	}
 }
 
-static void settle_behind(const struct group *g, size_t first)
+static void accept_or_reject(const struct group *g, size_t row, bool accept)
 {
-	struct matcher *m = g->c->m;
-	size_t row;
+	uint8_t *verdict = &g->c->m->verdict[group_id(g, row)];
 
-	for (row = first; row < g->count; row++) {
-		uint32_t new = group_id(g, row), old = m->match[new];
+	if (*verdict != VERDICT_PROVEN)
+		*verdict = accept ? VERDICT_KEPT : VERDICT_REJECTED;
+}
 
-		if (m->verdict[new] == VERDICT_PROVEN)
-			continue;
-		if (m->verdict[new] == VERDICT_CHANGED ||
-		    !can_have_moved(heap_list(m->earlier, old)) || !identity_same_body(m, old, new))
-			m->verdict[new] = VERDICT_REJECTED;
+/* What has moved, behind newer ones, and is unchanged. */
+static bool survives_behind(const struct group *g, size_t row)
+{
+	const struct matcher *m = g->c->m;
+	uint32_t new = group_id(g, row), old = m->match[new];
+
+	return m->verdict[new] != VERDICT_CHANGED && can_have_moved(heap_list(m->earlier, old)) &&
+	       identity_same_body(m, old, new);
+}
+
+/* Without a proven one of the type those of all types in its old list are all there is. */
+static void settle_unproven(const struct group *g)
+{
+	size_t row, count = 0, i = 0;
+
+	for (row = 0; row < g->count; row++) {
+		if (g->c->fitting[g->rows[row].value])
+			g->chosen[count++] = (uint32_t)row;
+	}
+	count = longest_increasing(g, count);
+	for (row = 0; row < g->count; row++) {
+		bool chosen = i < count && g->chosen[i] == row;
+
+		i += chosen;
+		accept_or_reject(g, row, chosen || survives_behind(g, row));
 	}
 }
 
 static void settle_group(struct group *g)
 {
 	uint32_t border = find_border(g);
-	size_t rows = 0;
+	size_t rows = 0, row, anchors;
 
 	while (rows < g->count && g->rows[rows].value < border)
 		rows++;
-	settle_between(g, rows);
-	settle_behind(g, rows);
-}
-
-/* Rows of one type, what is newer first. */
-static void settle_type(struct group *g, struct radix_row *rows, size_t count)
-{
-	size_t first = 0, end, row;
-
-	g->border = UINT32_MAX;
-	while (first < count && !(uint32_t)rows[first].key)
-		first++;
-	if (first)
-		g->border = rows[0].value;
-	for (; first < count; first = end) {
-		for (end = first + 1; end < count && rows[end].key == rows[first].key;)
-			end++;
-		for (row = first; row < end; row++)
-			rows[row].key = old_position(g->c->m, g->c->ids[rows[row].value]);
-		g->rows = rows + first;
-		g->count = end - first;
-		settle_group(g);
+	anchors = find_anchors(g, rows);
+	if (!anchors && border == g->border) {
+		settle_unproven(g);
+		return;
 	}
+	settle_between(g, rows, anchors);
+	for (row = rows; row < g->count; row++)
+		accept_or_reject(g, row, survives_behind(g, row));
 }
 
-/* Type above, and below it 0 for what is newer, or else 1 more than the number of the old list. */
-static uint64_t group_key(const struct matcher *m, uint32_t new)
+/*
+ * Where the survivors of an old list end behind the last proven one of all types, at index @first:
+ * before the first one that is newer or out of order.
+ */
+static uint32_t find_tail_end(const struct checked *c, uint64_t list, uint32_t first, int64_t last)
+{
+	const struct matcher *m = c->m;
+	uint32_t i;
+
+	for (i = first; i < c->count; i++) {
+		uint32_t new = c->ids[i];
+
+		if (m->match[new] == IDENTITY_NONE)
+			break;
+		if (!is_placed(m, new) || heap_list_of(m->earlier, m->match[new]) != list)
+			continue;
+		if ((int64_t)old_position(m, new) <= last)
+			break;
+		last = old_position(m, new);
+	}
+	return i;
+}
+
+/* All types of one old list. */
+static void find_fitting(const struct group *g, uint64_t list)
+{
+	size_t anchors = find_anchors(g, g->count), i, row;
+	struct gap gap = {0};
+	uint32_t tail;
+
+	for (i = 0; i < anchors; i++) {
+		gap = find_gap(g, g->count, anchors, i);
+		for (row = gap.first; row < gap.end; row++)
+			g->c->fitting[g->rows[row].value] = is_between(g, &gap, row);
+	}
+	gap = find_gap(g, g->count, anchors, anchors);
+	row = gap.first;
+	tail = find_tail_end(g->c, list, anchors ? g->rows[row].value + 1 : 0,
+			     anchors ? (int64_t)gap.above : -1);
+	for (; row < gap.end; row++)
+		g->c->fitting[g->rows[row].value] = g->rows[row].value < tail &&
+						    is_between(g, &gap, row);
+}
+
+/* 0 for what is newer, or else 1 more than the number of the old list. */
+static uint64_t list_key(const struct matcher *m, uint32_t new)
 {
 	uint32_t old = m->match[new];
-	uint64_t type = (uint64_t)m->later->type[new] << 32;
 
-	return old == IDENTITY_NONE ? type : type | (heap_list_of(m->earlier, old) + 1);
+	return old == IDENTITY_NONE ? 0 : heap_list_of(m->earlier, old) + 1;
 }
 
-static size_t fill_rows(const struct checked *c, struct radix_row *rows)
+/* Rows of all objects of which the order has to tell: @by_type: the type above the list. */
+static size_t fill_rows(const struct checked *c, bool by_type, struct radix_row *rows)
 {
 	const struct matcher *m = c->m;
 	size_t count = 0;
@@ -361,37 +401,98 @@ static size_t fill_rows(const struct checked *c, struct radix_row *rows)
 		if (m->match[new] != IDENTITY_NONE &&
 		    (!is_placed(m, new) || fate_of(m, m->match[new])->in_place))
 			continue;
-		rows[count].key = group_key(m, new);
+		rows[count].key = list_key(m, new) |
+				  (by_type ? (uint64_t)m->later->type[new] << 32 : 0);
 		rows[count++].value = i;
 	}
 	return count;
 }
 
+static size_t end_of_run(const struct radix_row *rows, size_t count, size_t first,
+			 unsigned int shift)
+{
+	size_t end = first + 1;
+
+	while (end < count && rows[end].key >> shift == rows[first].key >> shift)
+		end++;
+	return end;
+}
+
+static void place_rows(struct group *g, struct radix_row *rows, size_t count)
+{
+	size_t row;
+
+	for (row = 0; row < count; row++)
+		rows[row].key = old_position(g->c->m, g->c->ids[rows[row].value]);
+	g->rows = rows;
+	g->count = count;
+}
+
+/* By old list, of all types. */
+static void check_lists(struct group *g, struct radix_row *rows, struct radix_row *scratch)
+{
+	size_t count = fill_rows(g->c, false, rows), first, end;
+
+	radix_sort(rows, count, scratch);
+	for (first = 0; first < count; first = end) {
+		uint64_t key = rows[first].key;
+
+		end = end_of_run(rows, count, first, 0);
+		if (!key)
+			continue;
+		place_rows(g, rows + first, end - first);
+		find_fitting(g, key - 1);
+	}
+}
+
+/* Rows of one type, what is newer first. */
+static void settle_type(struct group *g, struct radix_row *rows, size_t count)
+{
+	size_t first = 0, end;
+
+	g->border = UINT32_MAX;
+	while (first < count && !(uint32_t)rows[first].key)
+		first++;
+	if (first)
+		g->border = rows[0].value;
+	for (; first < count; first = end) {
+		end = end_of_run(rows, count, first, 0);
+		place_rows(g, rows + first, end - first);
+		settle_group(g);
+	}
+}
+
+static void check_types(struct group *g, struct radix_row *rows, struct radix_row *scratch)
+{
+	size_t count = fill_rows(g->c, true, rows), first, end;
+
+	radix_sort(rows, count, scratch);
+	for (first = 0; first < count; first = end) {
+		end = end_of_run(rows, count, first, 32);
+		settle_type(g, rows + first, end - first);
+	}
+}
+
 static struct error *check_groups(struct checked *c)
 {
 	_cleanup_free_ struct radix_row *rows = calloc(c->count + 1, sizeof(*rows));
-	_cleanup_free_ struct radix_row *scratch = calloc(c->count + 1, sizeof(*scratch));
-	_cleanup_free_ uint32_t *space = NULL;
+	_cleanup_free_ uint32_t *space = calloc(4 * (size_t)c->count + 1, sizeof(*space));
+	_cleanup_free_ bool *fitting = calloc(c->count + 1, sizeof(*fitting));
 	struct group g = {.c = c};
-	size_t count, first, end;
+	/* Rows are sorted before the rest of it is needed. */
+	void *scratch = space;
 
-	if (!rows || !scratch)
+	_Static_assert(sizeof(*rows) <= 4 * sizeof(*space), "no room to sort");
+	if (!rows || !space || !fitting)
 		return &error_no_memory;
-	count = fill_rows(c, rows);
-	radix_sort(rows, count, scratch);
-	free(steal_ptr(scratch));
-	space = calloc(4 * count + 1, sizeof(*space));
-	if (!space)
-		return &error_no_memory;
+	c->fitting = fitting;
 	g.chosen = space;
-	g.tails = space + count;
-	g.before = space + 2 * count;
-	g.anchors = space + 3 * count;
-	for (first = 0; first < count; first = end) {
-		for (end = first + 1; end < count && rows[end].key >> 32 == rows[first].key >> 32;)
-			end++;
-		settle_type(&g, rows + first, end - first);
-	}
+	g.tails = space + c->count;
+	g.before = space + 2 * (size_t)c->count;
+	g.anchors = space + 3 * (size_t)c->count;
+	check_lists(&g, rows, scratch);
+	check_types(&g, rows, scratch);
+	c->fitting = NULL;
 	return NULL;
 }
 
@@ -434,7 +535,6 @@ struct error *identity_check_order(struct matcher *m)
 
 		if (!list->ordered)
 			continue;
-		c.in_order = count_in_order(&c);
 		check_in_place(&c);
 		try_(check_groups(&c));
 	}

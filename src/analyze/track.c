@@ -91,7 +91,7 @@ static struct error *inherit(const struct track *track, const struct identity *i
 	for (i = 0; i < identity->earlier.count; i++) {
 		uint32_t old = identity->earlier.items[i];
 
-		sure[i] = old == IDENTITY_NONE || (identity->proven[i] && track->sure[old]);
+		sure[i] = identity->proven[i] && (old == IDENTITY_NONE || track->sure[old]);
 		if (old == IDENTITY_NONE) {
 			try_(u32_array_append(born, track->steps + 1));
 			continue;
