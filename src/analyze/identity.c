@@ -207,7 +207,7 @@ static void count_matches(struct matcher *m, uint64_t shared, struct identity *i
 	for (i = 0; i < identity->earlier.count; i++) {
 		bool same = is_accepted(m, (uint32_t)i);
 
-		identity->proven[i] = same ? m->verdict[i] == VERDICT_PROVEN
+		identity->proven[i] = same ? m->verdict[i] == VERDICT_CERTAIN
 					   : m->match[i] == IDENTITY_NONE;
 		if (!same)
 			m->match[i] = IDENTITY_NONE;
@@ -226,7 +226,8 @@ static struct error *judge(struct matcher *m)
 	try_(identity_check_order(m));
 	frequency_deinit(&m->bodies);
 	try_(identity_ask_holders(m));
-	return identity_disprove(m);
+	try_(identity_disprove(m));
+	return identity_follow_certain(m);
 }
 
 struct error *identity_match(const struct heap *earlier, const struct heap *later,

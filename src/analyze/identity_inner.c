@@ -334,10 +334,48 @@ struct error *identity_disprove(struct matcher *m)
 		again = false;
 		for (id = 0; id < m->later->count; id++) {
 			if (is_accepted(m, (uint32_t)id) && heap_content(m->later, id) &&
-			    m->verdict[id] != VERDICT_PROVEN &&
-			    heap_content(m->earlier, m->match[id]))
+			    !is_proven(m, (uint32_t)id) && heap_content(m->earlier, m->match[id]))
 				again |= disprove(m, fixed, id);
 		}
+	}
+	return NULL;
+}
+
+/* From what is certain down through what is on no list, which has no place of its own. */
+static struct error *follow(struct matcher *m, const bool *parts, struct u32_array *stack)
+{
+	const struct heap *heap = m->later;
+
+	while (stack->count) {
+		uint32_t id = stack->items[--stack->count];
+		size_t ref;
+
+		for (ref = heap_refs_begin(heap, id); ref < heap_refs_end(heap, id); ref++) {
+			uint32_t target = heap->ref_target[ref];
+
+			if (m->verdict[target] != VERDICT_PROVEN || heap_tracked(heap, target) ||
+			    !parts[heap_label(heap, ref) - heap->labels])
+				continue;
+			m->verdict[target] = VERDICT_CERTAIN;
+			try_(u32_array_append(stack, target));
+		}
+	}
+	return NULL;
+}
+
+struct error *identity_follow_certain(struct matcher *m)
+{
+	_cleanup_(u32_array_deinit) struct u32_array stack = {0};
+	_cleanup_free_ bool *parts = find_parts(m->later);
+	size_t id;
+
+	if (!parts)
+		return &error_no_memory;
+	for (id = 0; matcher_has_graph(m) && id < m->later->count; id++) {
+		if (m->verdict[id] != VERDICT_CERTAIN || !heap_tracked(m->later, id))
+			continue;
+		try_(u32_array_append(&stack, (uint32_t)id));
+		try_(follow(m, parts, &stack));
 	}
 	return NULL;
 }

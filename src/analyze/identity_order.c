@@ -75,7 +75,7 @@ static void check_in_place(const struct checked *c)
 		if (!is_placed(m, new) || !fate_of(m, m->match[new])->in_place)
 			continue;
 		if (i < end)
-			m->verdict[new] = i < proven ? VERDICT_PROVEN : VERDICT_KEPT;
+			m->verdict[new] = i < proven ? VERDICT_CERTAIN : VERDICT_KEPT;
 		else
 			/* Whatever it holds, and whatever holds it. */
 			m->match[new] = IDENTITY_NONE;
@@ -368,16 +368,17 @@ static void find_fitting(const struct group *g, uint64_t list)
 
 	for (i = 0; i < anchors; i++) {
 		gap = find_gap(g, g->count, anchors, i);
+		g->c->fitting[g->rows[gap.end].value] = true;
 		for (row = gap.first; row < gap.end; row++)
-			g->c->fitting[g->rows[row].value] = is_between(g, &gap, row);
+			g->c->fitting[g->rows[row].value] |= is_between(g, &gap, row);
 	}
 	gap = find_gap(g, g->count, anchors, anchors);
 	row = gap.first;
 	tail = find_tail_end(g->c, list, anchors ? g->rows[row].value + 1 : 0,
 			     anchors ? (int64_t)gap.above : -1);
 	for (; row < gap.end; row++)
-		g->c->fitting[g->rows[row].value] = g->rows[row].value < tail &&
-						    is_between(g, &gap, row);
+		g->c->fitting[g->rows[row].value] |= g->rows[row].value < tail &&
+						     is_between(g, &gap, row);
 }
 
 /* 0 for what is newer, or else 1 more than the number of the old list. */
@@ -473,6 +474,17 @@ static void check_types(struct group *g, struct radix_row *rows, struct radix_ro
 	}
 }
 
+/* Values that came back at their old addresses stand elsewhere, with the newer ones. */
+static void mark_certain(const struct checked *c)
+{
+	uint32_t i;
+
+	for (i = 0; i < c->count; i++) {
+		if (c->fitting[i] && c->m->verdict[c->ids[i]] == VERDICT_PROVEN)
+			c->m->verdict[c->ids[i]] = VERDICT_CERTAIN;
+	}
+}
+
 static struct error *check_groups(struct checked *c)
 {
 	_cleanup_free_ struct radix_row *rows = calloc(c->count + 1, sizeof(*rows));
@@ -492,6 +504,7 @@ static struct error *check_groups(struct checked *c)
 	g.anchors = space + 3 * (size_t)c->count;
 	check_lists(&g, rows, scratch);
 	check_types(&g, rows, scratch);
+	mark_certain(c);
 	c->fitting = NULL;
 	return NULL;
 }

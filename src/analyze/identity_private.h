@@ -15,7 +15,8 @@
 enum verdict {
 	VERDICT_OPEN,	 /**< nothing for it but address and type, nothing against it */
 	VERDICT_KEPT,	 /**< something of what it holds is still there, but not worth a proof */
-	VERDICT_PROVEN,	 /**< by a value inside, or by its place */
+	VERDICT_PROVEN,	 /**< by a value inside */
+	VERDICT_CERTAIN, /**< by its place too, or by what holds it */
 	VERDICT_CHANGED, /**< nothing of what it held alone is still there, or it has another key */
 	VERDICT_REJECTED, /**< not accepted, unless its holders speak for it */
 };
@@ -73,14 +74,22 @@ static inline const struct fate *fate_of(const struct matcher *m, size_t old)
 /** Unchanged, and not a body that others have as well (a counter of 0, a flag). Tracked ones. */
 bool identity_same_body(const struct matcher *m, uint32_t old, uint32_t new);
 
+static inline bool is_proven(const struct matcher *m, uint32_t new)
+{
+	return m->verdict[new] == VERDICT_PROVEN || m->verdict[new] == VERDICT_CERTAIN;
+}
+
 /** VERDICT_PROVEN and VERDICT_CHANGED; what cannot be any more is taken back. */
 _must_check_ struct error *identity_look_inside(struct matcher *m);
 
 /** Take back what holds for good something that is another object now. */
 _must_check_ struct error *identity_disprove(struct matcher *m);
 
-/** VERDICT_REJECTED by the lists, and of what is changed and on none. */
+/** VERDICT_REJECTED and VERDICT_CERTAIN by the lists; what is changed and on none is rejected. */
 _must_check_ struct error *identity_check_order(struct matcher *m);
+
+/** VERDICT_CERTAIN for what is proven, on no list, and held by what is certain. */
+_must_check_ struct error *identity_follow_certain(struct matcher *m);
 
 /** Accept rejected ones that the same objects hold in the same way. */
 _must_check_ struct error *identity_ask_holders(struct matcher *m);
