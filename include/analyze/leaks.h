@@ -24,14 +24,12 @@
  *	nothing bounds it most of it is not in containers that have set themselves a limit
  *	                  (heap_limit()): these grow until they are full, and no further
  *	nobody is to come what nothing reaches is garbage, and a suspect only where the collector
- *	                  has not run in all the time.
+ *	                  has not run in all the time and more waits than it would ever let wait:
+ *	                  LEAKS_MOST_WAITING, which is five times its own largest threshold; without
+ *	                  the GIL that depends on what has lived for long, and nothing is known
  *
  * What hangs on a new object behind a suspect place is put to that suspect, though the new object
  * itself is not known to persist; so is what hangs on one in a container that fills up.
- *
- * Identity is strict, and takes an object for a new one where nothing proves that it is the old
- *one. Here its place is evidence, too: what has the same address, type and content all along counts
- * to a suspect's group. Elsewhere only what is proven persists.
  *
  * What it cannot know: that a cache which is still filling has a limit that its program sets. A
  * longer series says it.
@@ -48,6 +46,7 @@ enum {
 	LEAKS_SAMPLES = 5,
 	LEAKS_FEW_OBJECTS = 4,
 	LEAKS_FEW_BYTES = 4096,
+	LEAKS_MOST_WAITING = 10000,
 	LEAKS_SURE_STEPS = 5
 };
 
@@ -71,6 +70,7 @@ struct leaks_group {
 	uint64_t retained;	/**< bytes that its first objects keep alive */
 	uint64_t *growth;	/**< for each heap: objects in this place; owned */
 	uint32_t holder;   /**< where most of it accumulates; HEAP_NONE: held by a root itself */
+	uint64_t went;	   /**< of what came since the first heap, what only replaced something */
 	uint64_t firsts;   /**< its first objects */
 	uint64_t bounded;  /**< of these, those in containers that have a limit */
 	uint64_t held;	   /**< first objects of the group that are there */

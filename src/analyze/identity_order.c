@@ -14,12 +14,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Whether an object fits among the proven ones of its old list. */
+enum fit {
+	FITS_NOT,
+	FITS_MAIN, /**< in the longest sequence of them */
+	FITS_RUN   /**< beside one of them, in the same old order */
+};
+
 /* A list of the later heap. */
 struct checked {
 	struct matcher *m;
 	const uint32_t *ids; /**< its objects in order */
 	uint32_t count;
-	bool *fitting; /**< for each of these: it fits among the proven ones of its old list */
+	uint8_t *fitting; /**< for each of these: enum fit */
 };
 
 static bool is_placed(const struct matcher *m, uint32_t new)
@@ -171,18 +178,24 @@ static uint32_t find_border(const struct group *g)
 	return behind * MOST_BEHIND <= proven ? g->border : UINT32_MAX;
 }
 
-/* Leaves the rows of proven ones, in their old order, in @g->anchors. Returns how many. */
+/* Makes @count rows in @g->chosen anchors: as many as are in their old order. Returns how many. */
+static size_t make_anchors(const struct group *g, size_t count)
+{
+	count = longest_increasing(g, count);
+	memcpy(g->anchors, g->chosen, count * sizeof(*g->anchors));
+	return count;
+}
+
+/* Proven ones among the first @rows of a type. */
 static size_t find_anchors(const struct group *g, size_t rows)
 {
-	size_t row, anchors = 0;
+	size_t row, count = 0;
 
 	for (row = 0; row < rows; row++) {
 		if (g->c->m->verdict[group_id(g, row)] == VERDICT_PROVEN)
-			g->chosen[anchors++] = (uint32_t)row;
+			g->chosen[count++] = (uint32_t)row;
 	}
-	anchors = longest_increasing(g, anchors);
-	memcpy(g->anchors, g->chosen, anchors * sizeof(*g->anchors));
-	return anchors;
+	return make_anchors(g, count);
 }
 
 /* Between two proven ones, or one of these and an end. */
@@ -359,26 +372,88 @@ static uint32_t find_tail_end(const struct checked *c, uint64_t list, uint32_t f
 	return i;
 }
 
-/* All types of one old list. */
+static void mark_fit(const struct group *g, size_t row, enum fit fit)
+{
+	uint8_t *was = &g->c->fitting[g->rows[row].value];
+
+	if (*was == FITS_NOT)
+		*was = (uint8_t)fit;
+}
+
+static bool is_kept(const struct group *g, size_t row)
+{
+	uint8_t verdict = g->c->m->verdict[group_id(g, row)];
+
+	return verdict == VERDICT_PROVEN || verdict == VERDICT_KEPT;
+}
+
+/* Proven and kept ones of all types. */
+static size_t find_sequence(const struct group *g)
+{
+	size_t row, count = 0;
+
+	for (row = 0; row < g->count; row++) {
+		if (is_kept(g, row))
+			g->chosen[count++] = (uint32_t)row;
+	}
+	return make_anchors(g, count);
+}
+
+/* Whether a row goes on where the one before it was: behind it in the old list, nothing newer
+ * between. */
+static bool goes_on(const struct group *g, size_t row)
+{
+	uint32_t i;
+
+	if (group_position(g, row) <= group_position(g, row - 1))
+		return false;
+	for (i = g->rows[row - 1].value + 1; i < g->rows[row].value; i++) {
+		if (g->c->m->match[g->c->ids[i]] == IDENTITY_NONE)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * What a collection moves goes in order, too, and may be more than what stays: then that is not in
+ * the longest sequence. But it stands among its old neighbours.
+ */
+static void find_runs(const struct group *g)
+{
+	size_t first, end, row;
+
+	for (first = 0; first < g->count; first = end) {
+		bool kept = is_kept(g, first);
+
+		for (end = first + 1; end < g->count && goes_on(g, end); end++)
+			kept |= is_kept(g, end);
+		for (row = first; row < end && kept; row++)
+			mark_fit(g, row, FITS_RUN);
+	}
+}
+
 static void find_fitting(const struct group *g, uint64_t list)
 {
-	size_t anchors = find_anchors(g, g->count), i, row;
-	struct gap gap = {0};
+	size_t anchors = find_sequence(g), i, row;
+	struct gap gap;
 	uint32_t tail;
 
 	for (i = 0; i < anchors; i++) {
 		gap = find_gap(g, g->count, anchors, i);
-		g->c->fitting[g->rows[gap.end].value] = true;
-		for (row = gap.first; row < gap.end; row++)
-			g->c->fitting[g->rows[row].value] |= is_between(g, &gap, row);
+		mark_fit(g, gap.end, FITS_MAIN);
+		for (row = gap.first; row < gap.end; row++) {
+			if (is_between(g, &gap, row))
+				mark_fit(g, row, FITS_MAIN);
+		}
 	}
 	gap = find_gap(g, g->count, anchors, anchors);
 	row = gap.first;
 	tail = find_tail_end(g->c, list, anchors ? g->rows[row].value + 1 : 0,
 			     anchors ? (int64_t)gap.above : -1);
-	for (; row < gap.end; row++)
-		g->c->fitting[g->rows[row].value] |= g->rows[row].value < tail &&
-						     is_between(g, &gap, row);
+	for (; row < gap.end && g->rows[row].value < tail; row++) {
+		if (is_between(g, &gap, row))
+			mark_fit(g, row, FITS_MAIN);
+	}
 }
 
 /* 0 for what is newer, or else 1 more than the number of the old list. */
@@ -443,6 +518,7 @@ static void check_lists(struct group *g, struct radix_row *rows, struct radix_ro
 			continue;
 		place_rows(g, rows + first, end - first);
 		find_fitting(g, key - 1);
+		find_runs(g);
 	}
 }
 
@@ -480,7 +556,7 @@ static void mark_certain(const struct checked *c)
 	uint32_t i;
 
 	for (i = 0; i < c->count; i++) {
-		if (c->fitting[i] && c->m->verdict[c->ids[i]] == VERDICT_PROVEN)
+		if (c->fitting[i] == FITS_MAIN && c->m->verdict[c->ids[i]] == VERDICT_PROVEN)
 			c->m->verdict[c->ids[i]] = VERDICT_CERTAIN;
 	}
 }
@@ -489,7 +565,7 @@ static struct error *check_groups(struct checked *c)
 {
 	_cleanup_free_ struct radix_row *rows = calloc(c->count + 1, sizeof(*rows));
 	_cleanup_free_ uint32_t *space = calloc(4 * (size_t)c->count + 1, sizeof(*space));
-	_cleanup_free_ bool *fitting = calloc(c->count + 1, sizeof(*fitting));
+	_cleanup_free_ uint8_t *fitting = calloc(c->count + 1, sizeof(*fitting));
 	struct group g = {.c = c};
 	/* Rows are sorted before the rest of it is needed. */
 	void *scratch = space;

@@ -83,6 +83,22 @@ static void tick(const struct leaks_search *search, size_t done)
 	progress_tick(done, 2 * search->heap_count);
 }
 
+/*
+ * What is part of the program was there before anything referred to it: a small int that is met for
+ * the first time was not made since.
+ */
+static void age_static(struct leaks_search *search)
+{
+	size_t i;
+
+	for (i = 0; i < search->heap->root_count; i++) {
+		const struct heap_root *root = &search->heap->roots[i];
+
+		if (root->kind == HEAP_ROOT_STATIC)
+			search->born.items[root->target] = 0;
+	}
+}
+
 static struct error *find_births(struct leaks_search *search)
 {
 	const struct heap *const *heaps = search->heaps;
@@ -97,6 +113,7 @@ static struct error *find_births(struct leaks_search *search)
 		inherit(&identity.earlier, &search->born, k);
 		replace(&search->born, &identity.earlier);
 	}
+	age_static(search);
 	return NULL;
 }
 

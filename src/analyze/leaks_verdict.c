@@ -13,7 +13,10 @@ void leaks_group_deinit(struct leaks_group *group)
 	histogram_deinit(&group->types);
 }
 
-/* Whether the collector ran between the first and the last heap, as far as that is known. */
+/*
+ * Whether the collector ran between the first and the last heap, as far as that is known, or may
+ * let anything wait: where there are no lists in order, there is no GIL.
+ */
 static bool has_collected(const struct leaks_search *search)
 {
 	const struct heap *first = search->heaps[0], *last = search->heap;
@@ -26,7 +29,7 @@ static bool has_collected(const struct leaks_search *search)
 
 			if (a->interp != b->interp)
 				continue;
-			if (!a->collections_known || !b->collections_known)
+			if (!a->collections_known || !b->collections_known || !b->ordered)
 				return true;
 			for (g = 0; g < HEAP_COUNTED_GENERATIONS; g++) {
 				if (a->collections[g] != b->collections[g])
@@ -85,6 +88,19 @@ static bool is_shadow(const struct leaks_search *search, const struct leaks_grou
 	return true;
 }
 
+/* Of what came since the first heap, what only took the place of something. */
+static uint64_t went(const struct leaks_search *search, const struct leaks_group *group,
+		     uint32_t place)
+{
+	size_t last = search->heap_count - 1;
+	uint64_t came = search->newer.items[place];
+	uint64_t grew = group->growth[last] > group->growth[0]
+				? group->growth[last] - group->growth[0]
+				: 0;
+
+	return came > grew ? came - grew : 0;
+}
+
 /*
  * Where objects come and go, their number goes up and down by chance; how far, the square root of
  * what came and went says. That it does so upwards each time is less likely with each step: a
@@ -95,11 +111,10 @@ static bool is_chance(const struct leaks_search *search, const struct leaks_grou
 		      uint32_t place)
 {
 	size_t last = search->heap_count - 1;
-	uint64_t grew = group->growth[last] - group->growth[0], came = search->newer.items[place];
-	uint64_t net = grew < came ? grew : came, went = came - net;
+	uint64_t came = search->newer.items[place], net = came - group->went;
 	uint64_t times = last < LEAKS_SURE_STEPS ? LEAKS_SURE_STEPS - last : 0;
 
-	return net < UINT32_MAX && net * net < times * times * (came + went);
+	return net < UINT32_MAX && net * net < times * times * (came + group->went);
 }
 
 static enum leaks_verdict judge(const struct leaks_search *search, const struct leaks_group *group,
@@ -108,7 +123,7 @@ static enum leaks_verdict judge(const struct leaks_search *search, const struct 
 	size_t last = search->heap_count - 1;
 	uint64_t net, came;
 
-	if (collected && is_garbage(search, group))
+	if (is_garbage(search, group) && (collected || group->growth[last] <= LEAKS_MOST_WAITING))
 		return LEAKS_GARBAGE;
 	if (is_shadow(search, group))
 		return LEAKS_SHADOW;
@@ -141,6 +156,7 @@ static struct error *complete_group(struct leaks_search *search, size_t i, bool 
 	for (k = 0; k < search->heap_count; k++)
 		group->growth[k] = search->census[k][place];
 	try_(places_text(&search->places, place, &group->path));
+	group->went = went(search, group, place);
 	group->verdict = judge(search, group, place, collected);
 	if (group->holder == HEAP_NONE)
 		return NULL;

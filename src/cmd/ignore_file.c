@@ -26,6 +26,19 @@ static char *trim(char *line)
 	return line;
 }
 
+/* From a # on, at the beginning or behind a blank: no type has one in its name. */
+static void cut_comment(char *line)
+{
+	char *at;
+
+	for (at = line; (at = strchr(at, '#')); at++) {
+		if (at == line || at[-1] == ' ' || at[-1] == '\t') {
+			*at = '\0';
+			return;
+		}
+	}
+}
+
 static struct error *add(struct ignore_list *list, const char *pattern)
 {
 	struct type_filter filter;
@@ -48,8 +61,9 @@ struct error *ignore_list_read(struct ignore_list *list, const char *path)
 	rest = text;
 	while ((line = strsep(&rest, "\n"))) {
 		number++;
+		cut_comment(line);
 		line = trim(line);
-		if (*line && *line != '#')
+		if (*line)
 			try_(error_wrap(add(list, line), "%s, line %zu", path, number));
 	}
 	return NULL;

@@ -54,7 +54,10 @@ static struct error *make_sentence(const struct view *view, const struct leaks_g
 {
 	char from[UNIT_TEXT], to[UNIT_TEXT], count[UNIT_TEXT], retained[UNIT_TEXT];
 	const char *type = type_of_first(view, group);
-	const char *place = group->holder_path ? group->holder_path : group->path;
+	/* The numbers are those of the place, which may be several containers. */
+	bool one = group->holder_path && group->held == group->firsts;
+	const char *place = one ? group->holder_path : group->path;
+	const char *holder = one ? heap_type_name(view->heap, group->holder) : NULL;
 	int n;
 
 	(void)units_count(group->growth[0], from);
@@ -62,11 +65,11 @@ static struct error *make_sentence(const struct view *view, const struct leaks_g
 	(void)units_bytes(group->retained, retained);
 	(void)units_count(group->count, count);
 	n = asprintf(ret,
-		     "%s%s%s%s grew from %s to %s objects and lets go of none: %s that came after "
+		     "%s%s%s%s grew from %s to %s objects and %s: %s that came after "
 		     "the first snapshot, such as %s, keep %s alive",
-		     place, group->holder == HEAP_NONE ? "" : " (",
-		     group->holder == HEAP_NONE ? "" : heap_type_name(view->heap, group->holder),
-		     group->holder == HEAP_NONE ? "" : ")", from, to, count, type, retained);
+		     place, holder ? " (" : "", holder ? holder : "", holder ? ")" : "", from, to,
+		     group->went ? "keeps more than it lets go of" : "lets go of none", count, type,
+		     retained);
 	if (n < 0) {
 		*ret = NULL;
 		return &error_no_memory;

@@ -5,6 +5,8 @@ from steps import Payload, serve
 
 
 class Node:
+    """One of a hundred of each request."""
+
     def __init__(self, payload):
         self.payload = payload
         self.me = self
@@ -14,7 +16,9 @@ class Node:
 
 
 def handle(number):
-    Node(Payload(number))
+    payload = Payload(number)
+    for _ in range(100):
+        Node(payload)
 
 
 gc.disable()
