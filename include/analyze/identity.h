@@ -15,18 +15,23 @@
  *
  *   inside      a str, bytes, int or float whose value hardly another one has, at its old address,
  *               proves those that hold it, and held it before, where these are two at most, and so
- * on upwards. Where all that an object alone held has been replaced, or it is in a dict under
- * another key, that speaks against it. order       lists grow at their end, and a collection
- * appends the survivors of a younger list to an older one. Without a collection survivors are the
- * first ones of their list, in their old order, and are proven by that. Else those of one type and
- * one earlier list keep their order as a rule, even where a collection has moved them behind
- * others: what is not proven must fit between those that are, and stand before the first newer one
- * of its type unless these show that there is no such border. Where no object of the type is proven
- * it must be among the first ones of its list. holders     what the order rejects is accepted all
- * the same where the same one or two objects hold it in the same way: as the same attribute, under
- * the same key, as the same item.
+ *               on upwards. Where all that an object alone held has been replaced, or it is in a
+ *               dict under another key, that speaks against it.
+ *   order       lists grow at their end, and a collection appends the survivors of a younger list
+ *               to an older one. Without a collection survivors are the first ones of their list,
+ *               in their old order. Else those of one type and one earlier list keep their order as
+ *               a rule, even where a collection has moved them behind others: what is not proven
+ *               must fit between those that are, and stand before the first newer one of its type
+ *               unless these show that there is no such border. Where no object of the type is
+ *               proven it must fit among those of all types of its old list.
+ *   holders     what the order rejects is accepted all the same where the same one or two objects
+ *               hold it in the same way: as the same attribute or under the same key; where there
+ *               is no order, also as the same item.
  *
- * A match is certain where it is proven. All others rest on address and type, and on order or body.
+ * A match is certain where it is proven inside and stands in its old place too: a value that is
+ * made anew may land at the address of its equal, and its holder with it. Of what is on no list the
+ * certain ones are those that something certain holds. A new object is certainly new where nothing
+ * was a candidate for it, or none that was only turned down by what is said above.
  */
 #ifndef REFTRACKER_ANALYZE_IDENTITY_H
 #define REFTRACKER_ANALYZE_IDENTITY_H

@@ -149,7 +149,7 @@ static bool any_rejected(const struct matcher *m)
 struct error *identity_ask_holders(struct matcher *m)
 {
 	enum {
-		MOST_ROUNDS = 2 /* what is held by what is accepted in the first one */
+		MOST_ROUNDS = 4 /* each asks those that were accepted in the one before */
 	};
 	_cleanup_(slots_deinit) struct slots before = {0}, now = {0};
 	_cleanup_free_ uint32_t *sums = NULL;
