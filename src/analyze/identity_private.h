@@ -4,6 +4,7 @@
  *	identity.c		candidates by address, type, content and generation; the whole
  *	identity_inner.c	what the values inside of objects say
  *	identity_order.c	what the order of the collector's lists says
+ *	identity_group.c	the same for one type, or all, of one list
  *	identity_holder.c	what those say that hold an object, of ones that were rejected
  */
 #ifndef REFTRACKER_ANALYZE_IDENTITY_PRIVATE_H
