@@ -230,6 +230,24 @@ static void settle_unproven(const struct group *g)
 	settle_chosen(g, 0, g->count, count, true);
 }
 
+/* Whether those that are proven have moved, and more of the others have not. */
+static bool most_have_stayed(const struct group *g)
+{
+	size_t row, moved = 0, stayed = 0;
+
+	for (row = 0; row < g->count; row++) {
+		uint8_t fit = g->c->fitting[g->rows[row].value];
+
+		if (!is_proven(g->c->m, group_id(g, row)))
+			stayed += fit == FITS_MAIN;
+		else if (fit == FITS_MAIN)
+			return false;
+		else
+			moved++;
+	}
+	return stayed > moved;
+}
+
 void group_settle(const struct group *g)
 {
 	uint32_t border = find_border(g);
@@ -238,7 +256,7 @@ void group_settle(const struct group *g)
 	while (rows < g->count && g->rows[rows].value < border)
 		rows++;
 	anchors = find_anchors(g, rows);
-	if (!anchors && border == g->border) {
+	if ((!anchors && border == g->border) || most_have_stayed(g)) {
 		settle_unproven(g);
 		return;
 	}
