@@ -52,7 +52,7 @@ def follow(build, interpreter, script, steps, churns, collect, how=()):
     """Returns false persistents by kind, missed ones, objects compared, and how many of these
     have the address of a dead object of their kind: what addresses alone would get wrong."""
     false, missed, compared, naive = collections.Counter(), 0, 0, 0
-    with Target(interpreter, *script) as target:
+    with Target(interpreter, *script, beside=("serials.py",)) as target:
         inside, outside = target.path("serials")
 
         def truth():
@@ -106,8 +106,8 @@ def reused_addresses_are_told_apart(build):
 
 # Shares of wrong answers with references, where most things have something in them that tells. What
 # churn.py has are empty lists at places that are filled anew: without an order nothing tells them apart.
-ACCEPTED_WITH_REFERENCES = {"churn.py": 0.005, "reorder.py": 0.0005}
-ACCEPTED_WITHOUT_LISTS_WITH_REFERENCES = 0.1
+ACCEPTED_WITH_REFERENCES = {"churn.py": 0.01, "reorder.py": 0.0005}
+ACCEPTED_WITHOUT_LISTS_WITH_REFERENCES = 0.25
 
 
 def programs():

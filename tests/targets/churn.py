@@ -6,10 +6,9 @@ Commands: "churn K" frees K objects of the pool chosen at random and then makes 
 take the free addresses; "collect N" is gc.collect(N); "truth FILE" writes "ADDRESS KIND SERIAL" for
 each object of the pool. Each is answered by "done". A tenth of the pool is never replaced.
 """
-import gc
-import os
 import random
-import sys
+
+from serials import options, serve, write_truth
 
 POOL = 4000
 
@@ -85,32 +84,16 @@ def churn(count):
 
 
 def truth(path):
-    lines = ["0x%x %s %d" % (id(pool[i]), KINDS[i % len(KINDS)][0], serials[i]) for i in range(POOL)]
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-    os.write(fd, "\n".join(lines).encode())
-    os.close(fd)
+    write_truth(path, [(id(pool[i]), KINDS[i % len(KINDS)][0], serials[i]) for i in range(POOL)])
 
 
 def main():
-    options = dict(zip(sys.argv[1::2], sys.argv[2::2]))
-    if options["--gc"] == "off":
-        gc.disable()
+    found = options()
     pool.extend([None] * POOL)
     serials.extend([0] * POOL)
     for index in range(POOL):
         make(index)
-    with open(options["--ready"] + ".new", "w") as file:
-        file.write("ready\n")
-    os.rename(options["--ready"] + ".new", options["--ready"])
-    for line in iter(sys.stdin.readline, ""):
-        words = line.split()
-        if words[0] == "churn":
-            churn(int(words[1]))
-        elif words[0] == "collect":
-            gc.collect(int(words[1]))
-        elif words[0] == "truth":
-            truth(words[1])
-        print("done", flush=True)
+    serve(found["--ready"], churn, truth)
 
 
 main()

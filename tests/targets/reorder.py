@@ -7,10 +7,9 @@ The commands are those of churn.py. Style: which entries are replaced, and so in
 becomes free. Each round also adds a tenth of as many entries that stay.
 """
 import collections
-import gc
-import os
 import random
-import sys
+
+from serials import options, serve, write_truth
 
 SIZE = 3000
 
@@ -112,33 +111,17 @@ def churn(count, style):
 
 
 def truth(path):
-    lines = ["0x%x %s %d" % (id(part), name, serials[kind][key])
-             for kind, cache in caches.items() for key, thing in cache.items()
-             for name, part in parts(kind, thing)]
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-    os.write(fd, "\n".join(lines).encode())
-    os.close(fd)
+    write_truth(path, [(id(part), name, serials[kind][key])
+                       for kind, cache in caches.items() for key, thing in cache.items()
+                       for name, part in parts(kind, thing)])
 
 
 def main():
-    options = dict(zip(sys.argv[1::2], sys.argv[2::2]))
-    if options["--gc"] == "off":
-        gc.disable()
+    found = options()
     for kind in KINDS:
         for _ in range(SIZE):
             add(kind)
-    with open(options["--ready"] + ".new", "w") as file:
-        file.write("ready\n")
-    os.rename(options["--ready"] + ".new", options["--ready"])
-    for line in iter(sys.stdin.readline, ""):
-        words = line.split()
-        if words[0] == "churn":
-            churn(int(words[1]), options["--style"])
-        elif words[0] == "collect":
-            gc.collect(int(words[1]))
-        elif words[0] == "truth":
-            truth(words[1])
-        print("done", flush=True)
+    serve(found["--ready"], lambda count: churn(count, found["--style"]), truth)
 
 
 main()
