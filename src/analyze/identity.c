@@ -198,6 +198,7 @@ static void matcher_deinit(struct matcher *matcher)
 	frequency_deinit(&matcher->bodies);
 	forget_holders(matcher);
 	free(matcher->verdict);
+	free(matcher->fixed);
 }
 
 static void count_matches(struct matcher *m, uint64_t shared, struct identity *identity)

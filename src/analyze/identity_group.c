@@ -39,7 +39,7 @@ static size_t longest_increasing(const struct group *g, size_t count)
 		g->tails[low] = (uint32_t)i;
 		length += low == length;
 	}
-	/* Rows go to the end of where they are, which is never before one that is still to come. */
+	/* From the last one back; what is in tails is not needed any more. */
 	for (i = length, at = length ? g->tails[length - 1] : 0; i-- > 0; at = g->before[at])
 		g->tails[i] = g->chosen[at];
 	for (i = 0; i < length; i++)

@@ -138,7 +138,7 @@ static struct error *tell_holders(struct matcher *m, uint32_t new, uint8_t verdi
 }
 
 /* What cannot change holds what it has always held. */
-static struct error *tell_items(struct matcher *m, const bool *fixed, uint32_t new, uint8_t verdict,
+static struct error *tell_items(struct matcher *m, uint32_t new, uint8_t verdict,
 				struct u32_array *stack)
 {
 	const struct heap *heap = m->later;
@@ -147,7 +147,7 @@ static struct error *tell_items(struct matcher *m, const bool *fixed, uint32_t n
 	for (ref = heap_refs_begin(heap, new); ref < end; ref++) {
 		uint32_t item = heap->ref_target[ref];
 
-		if (!fixed[heap_label(heap, ref) - heap->labels] ||
+		if (!m->fixed[heap_label(heap, ref) - heap->labels] ||
 		    m->match[item] == IDENTITY_NONE || m->verdict[item] >= verdict)
 			continue;
 		m->verdict[item] = verdict;
@@ -165,11 +165,7 @@ static bool is_proof(const struct matcher *m, size_t id)
 static struct error *spread(struct matcher *m, uint8_t verdict)
 {
 	_cleanup_(u32_array_deinit) struct u32_array stack = {0};
-	_cleanup_free_ bool *fixed = find_fixed(m->later);
 	size_t id;
-
-	if (!fixed)
-		return &error_no_memory;
 
 	for (id = 0; id < m->later->count; id++) {
 		if (m->match[id] == IDENTITY_NONE || !heap_content(m->later, id) ||
@@ -182,7 +178,7 @@ static struct error *spread(struct matcher *m, uint8_t verdict)
 			uint32_t at = stack.items[--stack.count];
 
 			try_(tell_holders(m, at, verdict, &stack));
-			try_(tell_items(m, fixed, at, verdict, &stack));
+			try_(tell_items(m, at, verdict, &stack));
 		}
 	}
 	return NULL;
@@ -277,6 +273,9 @@ struct error *identity_look_inside(struct matcher *m)
 {
 	if (!matcher_has_graph(m))
 		return NULL;
+	m->fixed = find_fixed(m->later);
+	if (!m->fixed)
+		return &error_no_memory;
 	try_(identity_disprove(m));
 	try_(find_holders(m->earlier, &m->holders_before));
 	try_(find_holders(m->later, &m->holders_now));
@@ -290,13 +289,13 @@ struct error *identity_look_inside(struct matcher *m)
  * It refers to the same addresses as before: something that is another object now at one of these,
  * or HEAP_NONE.
  */
-static uint32_t find_another(const struct matcher *m, const bool *fixed, size_t id)
+static uint32_t find_another(const struct matcher *m, size_t id)
 {
 	const struct heap *heap = m->later;
 	size_t ref;
 
 	for (ref = heap_refs_begin(heap, id); ref < heap_refs_end(heap, id); ref++) {
-		if (fixed[heap_label(heap, ref) - heap->labels] &&
+		if (m->fixed[heap_label(heap, ref) - heap->labels] &&
 		    !is_accepted(m, heap->ref_target[ref]))
 			return heap->ref_target[ref];
 	}
@@ -304,9 +303,9 @@ static uint32_t find_another(const struct matcher *m, const bool *fixed, size_t 
 }
 
 /* It is no surer to be new than that is. */
-static bool disprove(struct matcher *m, const bool *fixed, size_t id)
+static bool disprove(struct matcher *m, size_t id)
 {
-	uint32_t another = find_another(m, fixed, id);
+	uint32_t another = find_another(m, id);
 
 	if (another == HEAP_NONE)
 		return false;
@@ -322,20 +321,16 @@ struct error *identity_disprove(struct matcher *m)
 	enum {
 		MOST_ROUNDS = 8 /* nested deeper than this they are left as they are */
 	};
-	_cleanup_free_ bool *fixed = NULL;
 	bool again = matcher_has_graph(m);
 	int round;
 	size_t id;
 
-	fixed = find_fixed(m->later);
-	if (!fixed)
-		return &error_no_memory;
 	for (round = 0; again && round < MOST_ROUNDS; round++) {
 		again = false;
 		for (id = 0; id < m->later->count; id++) {
 			if (is_accepted(m, (uint32_t)id) && heap_content(m->later, id) &&
 			    !is_proven(m, (uint32_t)id) && heap_content(m->earlier, m->match[id]))
-				again |= disprove(m, fixed, id);
+				again |= disprove(m, id);
 		}
 	}
 	return NULL;

@@ -53,6 +53,7 @@ struct matcher {
 	uint32_t *match;	 /**< identity.earlier.items */
 	uint8_t *verdict;	 /**< enum verdict for each object of the later heap */
 	struct holders holders_before, holders_now;
+	bool *fixed; /**< for each label of the later heap: it is of what cannot change; owned */
 };
 
 /** Whether two heaps have references that can be compared. */

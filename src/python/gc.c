@@ -157,7 +157,7 @@ struct error *walk_init(struct walk *walk, struct py_view *view, const struct py
 	    (walk->refcnt_size != sizeof(uint64_t) && walk->refcnt_size != sizeof(uint32_t)) ||
 	    walk->shared_at > walk->var_at || walk->bits_at > walk->var_at)
 		return error_create(ERROR_UNSUPPORTED, "object headers of an unknown shape");
-	return NULL;
+	return sink->identity ? walk_make_values(walk) : NULL;
 }
 
 static uint64_t word_at(const struct node *node, uint32_t at)

@@ -30,12 +30,10 @@ static bool is_new_value(struct walk *walk, uint64_t hash)
 	return is_new;
 }
 
-static struct error *make_values(struct walk *walk)
+struct error *walk_make_values(struct walk *walk)
 {
 	const size_t bytes = (1u << VALUE_BITS_LOG) / 8;
 
-	if (walk->values)
-		return NULL;
 	walk->values = block_alloc(bytes);
 	if (!walk->values)
 		return &error_no_memory;
@@ -130,8 +128,6 @@ struct error *walk_tell(struct walk *walk, raddr_t address, const struct object_
 	};
 	struct sized_object object = {.address = address, .var_size = header->var_size};
 
-	if (walk->sink->identity)
-		try_(make_values(walk));
 	if (_unlikely_(!type))
 		try_(type_table_add(&walk->types, header->type, &type));
 	if (list != PY_UNTRACKED && !(type->flags & TPFLAGS_HAVE_GC))

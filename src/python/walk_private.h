@@ -19,7 +19,7 @@ struct walk {
 	uint32_t head_size, next_at, prev_at, refcnt_at, refcnt_size, type_at, var_at;
 	/* Where there is no GIL: of the count's other half, and of the collector's bits; else 0. */
 	uint32_t shared_at, bits_at;
-	uint64_t *values; /**< VALUE_BITS bits: set for the hash of each value told; owned */
+	uint64_t *values; /**< a bit for the hash of each value told; owned, NULL: not wanted */
 };
 
 /** What every object begins with. */
@@ -32,6 +32,9 @@ struct object_header {
 _must_check_ struct error *walk_init(struct walk *walk, struct py_view *view,
 				     const struct py_sink *sink);
 void walk_deinit(struct walk *walk);
+
+/** The memory of walk.values, without which no content can be told. */
+_must_check_ struct error *walk_make_values(struct walk *walk);
 
 /** Take the header out of the first bytes of an object, at least up to and with ob_size. */
 void walk_header(const struct walk *walk, const unsigned char *bytes, struct object_header *ret);
