@@ -24,6 +24,8 @@
  *               must fit between those that are, and stand before the first newer one of its type
  *               unless these show that there is no such border. Where no object of the type is
  *               proven it must fit among those of all types of its old list.
+ *               What has been through a full collection and stands behind something newer was
+ *               made anew: that speaks against it, as above.
  *   holders     what the order rejects is accepted all the same where the same one or two objects
  *               hold it in the same way: as the same attribute or under the same key; where there
  *               is no order, also as the same item.

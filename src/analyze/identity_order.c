@@ -165,6 +165,30 @@ static void mark_certain(const struct checked *c)
 	}
 }
 
+/*
+ * What has gone through a full collection does not move any more, unless another holds it. Behind
+ * something newer it was made anew, whatever values it has: that speaks against it.
+ */
+static void doubt_the_rebuilt(const struct checked *c)
+{
+	struct matcher *m = c->m;
+	bool newer = false;
+	uint32_t i;
+
+	for (i = 0; i < c->count; i++) {
+		uint32_t new = c->ids[i];
+		const struct heap_list *list;
+
+		newer |= m->match[new] == IDENTITY_NONE;
+		if (!newer || !is_placed(m, new))
+			continue;
+		list = heap_list(m->earlier, m->match[new]);
+		if (list->generation == HEAP_COUNTED_GENERATIONS - 1 && list->collections_known &&
+		    list->collections[HEAP_COUNTED_GENERATIONS - 1])
+			m->verdict[new] = VERDICT_CHANGED;
+	}
+}
+
 static struct error *check_groups(struct checked *c)
 {
 	_cleanup_free_ struct radix_row *rows = calloc(c->count + 1, sizeof(*rows));
@@ -182,6 +206,7 @@ static struct error *check_groups(struct checked *c)
 	g.tails = space + c->count;
 	g.before = space + 2 * (size_t)c->count;
 	g.anchors = space + 3 * (size_t)c->count;
+	doubt_the_rebuilt(c);
 	check_lists(&g, rows, scratch);
 	check_types(&g, rows, scratch);
 	mark_certain(c);
