@@ -1,7 +1,8 @@
 /*
  * A map from the addresses of many objects to their numbers: 1 KiB for each 4 KiB of memory in
- * which there are any, whatever their number, and two look-ups to the answer. For a heap's objects
- * that is a third of what a hash map takes.
+ * which there are any, whatever their number. For a heap's objects that is a third of what a hash
+ * map takes. Three look-ups lead to the answer, the first two in tables so small that the
+ * processor has them at hand.
  *
  * Addresses that are no multiple of 16 are few (static objects) and go to a hash map.
  */
@@ -12,30 +13,43 @@
 #include "base/array.h"
 
 enum {
-	PAGEMAP_PAGE_BITS = 12,
 	PAGEMAP_SLOT_BITS = 4,
+	PAGEMAP_PAGE_BITS = 12,
+	PAGEMAP_PART_BITS = 20,
 	PAGEMAP_SLOTS = 1 << (PAGEMAP_PAGE_BITS - PAGEMAP_SLOT_BITS),
+	PAGEMAP_PAGES = 1 << (PAGEMAP_PART_BITS - PAGEMAP_PAGE_BITS),
+	PAGEMAP_SLAB = 4096, /* pages: 4 MiB, which lie on huge pages (block.h) */
 };
 
+/** What is known of 4 KiB of memory. */
 struct pagemap_page {
 	uint32_t slots[PAGEMAP_SLOTS]; /**< value + 1, 0: free */
 };
 
-DEFINE_ARRAY(pagemap_pages, struct pagemap_page *)
+/** What is known of 1 MiB of memory. */
+struct pagemap_part {
+	uint32_t pages[PAGEMAP_PAGES]; /**< number of a page + 1, 0: none */
+};
+
+DEFINE_ARRAY(pagemap_parts, struct pagemap_part)
+DEFINE_ARRAY(pagemap_slabs, struct pagemap_page *)
 
 /** A zeroed pagemap is a valid empty one. */
 struct pagemap {
-	struct addrmap numbers;	    /**< page number -> index in pages */
-	struct pagemap_pages pages; /**< owned, and so is what they point to */
+	struct addrmap numbers;	    /**< address of a part / its size + 1 -> its number */
+	struct pagemap_parts parts; /**< owned */
+	struct pagemap_slabs slabs; /**< of PAGEMAP_SLAB pages each; owned, and so are they */
+	size_t pages;		    /**< in use */
 	struct addrmap others;	    /**< addresses that are no multiple of 16 */
-	uint64_t last;		    /**< the page number looked up last */
-	struct pagemap_page *last_page;
 };
 
 void pagemap_deinit(struct pagemap *map);
 
 /** Look @key up. False and *@ret as it was where it is not there. */
-bool pagemap_get(struct pagemap *map, uint64_t key, uint32_t *ret);
+bool pagemap_get(const struct pagemap *map, uint64_t key, uint32_t *ret);
+
+/** Have the processor fetch what the next pagemap_get() of @key reads. */
+void pagemap_fetch(const struct pagemap *map, uint64_t key);
 
 /** Set @key, which is not 0, to @value, which is not UINT32_MAX. */
 _must_check_ struct error *pagemap_set(struct pagemap *map, uint64_t key, uint32_t value);
