@@ -161,8 +161,12 @@ struct py_sink {
 	const struct siphash_key *identity;
 	struct error *(*type)(void *ctx, const struct py_type_event *event);
 	struct error *(*list)(void *ctx, const struct py_list_event *event);
-	/** In list order: objects follow the list event they belong to. */
+	/**
+	 * In list order: objects follow the list event they belong to. Objects are told some at a
+	 * time: what names others (references, roots, texts, frames) may come before these.
+	 */
 	struct error *(*object)(void *ctx, const struct py_object_event *event);
+	/** For each object, in the order in which they were told, after its own event. */
 	struct error *(*refs)(void *ctx, const struct py_refs_event *event);
 	/** The text of object number @object, a str that names something. Told at most once. */
 	struct error *(*text)(void *ctx, uint32_t object, const char *text);

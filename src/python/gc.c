@@ -264,6 +264,7 @@ static struct error *walk_interp(struct walk *walk, const struct py_interp *inte
 			return torn(&list, interp->gc);
 		try_(walk->sink->list(walk->sink->ctx, &list));
 		try_(walk_list(walk, head, &list));
+		try_(walk_flush(walk));
 	}
 	return NULL;
 }

@@ -2,16 +2,10 @@
  * All objects that can be reached, breadth first: the objects on the lists, the roots, then what
  * each object refers to. Objects have numbers in the order in which they are met; the numbers are
  * also the queue of the search, so nothing recurses and nothing else has to be remembered.
- *
- * References of one object come from two sources: its decoder (refs.h), which knows names, and its
- * type's own tp_traverse, which misses nothing that the type owns. They are brought together by
- * target: what both tell has the decoder's name, what only the traversal tells has none, and what
- * only the decoder tells is there as well: many types do not visit what cannot be in a cycle.
  */
 #include "graph_private.h"
 
 #include "base/progress.h"
-#include "python/names.h"
 
 #include <stdlib.h>
 
@@ -30,6 +24,7 @@ static void graph_deinit(struct graph *graph)
 	u64_array_deinit(&graph->addresses);
 	u32_array_deinit(&graph->types);
 	py_ref_array_deinit(&graph->refs);
+	read_object_array_deinit(&graph->read);
 	u64_array_deinit(&graph->named);
 	traverse_call_array_deinit(&graph->calls);
 	frame_words_array_deinit(&graph->frame_words);
@@ -38,15 +33,14 @@ static void graph_deinit(struct graph *graph)
 	addrmap_deinit(&graph->idents);
 }
 
-/* How often a count counts it; ends at UINT32_MAX. */
-static void count_found(struct graph *graph, uint32_t id)
+void graph_count_found(struct graph *graph, uint32_t id)
 {
 	uint32_t *found = &graph->found.items[id];
 
 	*found += *found != UINT32_MAX;
 }
 
-static const struct type_info *type_of(const struct graph *graph, uint32_t id)
+const struct type_info *graph_type_of(const struct graph *graph, uint32_t id)
 {
 	return &graph->walk.types.list.items[graph->types.items[id]];
 }
@@ -128,277 +122,8 @@ struct error *graph_root(struct graph *graph, struct py_root root, raddr_t addre
 	if (root.target == PY_NONE)
 		return NULL;
 	if (root.counted)
-		count_found(graph, root.target);
+		graph_count_found(graph, root.target);
 	return graph->walk.sink->root(graph->walk.sink->ctx, &root);
-}
-
-enum {
-	LONGEST_NAME = 128 /* characters; longer keys are values, not names */
-};
-
-/*
- * Whether a str is a name and no data. The compiler interns names and literals that look like them;
- * what comes from outside (a socket, a file, a random number) is not interned, whatever it looks
- * like, unless the program does so.
- */
-static bool is_name(struct graph *graph, raddr_t name, const char *text)
-{
-	struct text_state state;
-
-	return name_is_key(text) && text_state(graph->walk.view, name, &state) && state.interned;
-}
-
-/* The text of object number @id is what the str at @name says. Told once. */
-static struct error *tell_text(struct graph *graph, uint32_t id, raddr_t name)
-{
-	char text[LONGEST_NAME * 4 + 1];
-
-	while (graph->named.count <= id / 64)
-		try_(u64_array_append(&graph->named, 0));
-	if (graph->named.items[id / 64] >> (id % 64) & 1)
-		return NULL;
-	graph->named.items[id / 64] |= UINT64_C(1) << (id % 64);
-	if (!view_text(graph->walk.view, name, text, sizeof(text)))
-		return NULL;
-	if (graph->options->names_only && !is_name(graph, name, text))
-		return NULL;
-	return graph->walk.sink->text(graph->walk.sink->ctx, id, text);
-}
-
-/* A str that is a key names what is under it. */
-static struct error *tell_key(struct graph *graph, uint32_t id)
-{
-	if (!(type_of(graph, id)->flags & TPFLAGS_UNICODE_SUBCLASS))
-		return NULL;
-	return tell_text(graph, id, graph->addresses.items[id]);
-}
-
-/* Names of other objects that came up with this one: variables, of cells. */
-static struct error *tell_titles(struct graph *graph)
-{
-	const struct ref_title_array *titles = &graph->reader.titles;
-	uint32_t id;
-	size_t i;
-
-	for (i = 0; i < titles->count; i++) {
-		try_(graph_find(graph, titles->items[i].object, &id));
-		if (id != PY_NONE)
-			try_(tell_text(graph, id, titles->items[i].name));
-	}
-	return NULL;
-}
-
-/*
- * The table of interned strings has each under itself. Not all of these are names: literals and
- * parts of data are interned as well.
- */
-static bool is_interned(const struct graph *graph, const struct found_ref *key)
-{
-	const struct found_ref_array *all = &graph->reader.found;
-
-	return key + 1 < all->items + all->count && key[1].kind == PY_REF_VALUE &&
-	       key[1].target == key->target;
-}
-
-static struct error *add_ref(struct graph *graph, const struct found_ref *found)
-{
-	struct py_ref ref = {.kind = found->kind, .name = found->name};
-
-	try_(graph_find(graph, found->target, &ref.target));
-	if (ref.target == PY_NONE) {
-		graph->walk.stats.damaged++;
-		return NULL;
-	}
-	if (ref.kind != PY_REF_WEAK)
-		count_found(graph, ref.target);
-	if (ref.kind == PY_REF_KEY && !(graph->options->names_only && is_interned(graph, found)))
-		try_(tell_key(graph, ref.target));
-	return py_ref_array_append(&graph->refs, ref);
-}
-
-enum {
-	FEW = 32 /* references among which one is found by looking at each */
-};
-
-/* How often the decoder told each target, in @told. */
-static struct error *count_targets(const struct found_ref_array *found, struct addrmap *told)
-{
-	uint32_t count;
-	size_t i;
-
-	for (i = 0; i < found->count; i++) {
-		count = 0;
-		(void)addrmap_get(told, found->items[i].target, &count);
-		try_(addrmap_set(told, found->items[i].target, count + 1));
-	}
-	return NULL;
-}
-
-/* Take one of those that were told for this visit. */
-static struct error *take_of_many(struct addrmap *told, raddr_t visited, bool *ret)
-{
-	uint32_t count = 0;
-
-	*ret = addrmap_get(told, visited, &count) && count;
-	return *ret ? addrmap_set(told, visited, count - 1) : NULL;
-}
-
-/* What only the traversal tells. Of a module that is in its state; all else is told otherwise. */
-static struct error *add_native(struct graph *graph, const struct type_info *type, raddr_t target)
-{
-	if (type->decoder && type->decoder->partial)
-		return ref_add(&graph->reader, target, PY_REF_INTERNAL,
-			       (struct py_name){.text = "state"});
-	return ref_add(&graph->reader, target, PY_REF_NATIVE, (struct py_name){0});
-}
-
-static struct error *add_unnamed_of_many(struct graph *graph, const struct type_info *type,
-					 const raddr_t *visited, size_t count)
-{
-	_cleanup_(addrmap_deinit) struct addrmap told = {0};
-	bool known;
-	size_t i;
-
-	try_(count_targets(&graph->reader.found, &told));
-	for (i = 0; i < count; i++) {
-		try_(take_of_many(&told, visited[i], &known));
-		if (!known)
-			try_(add_native(graph, type, visited[i]));
-	}
-	return NULL;
-}
-
-/*
- * Add to what the decoder found the visits that it did not tell. A borrowed reference that is
- * visited stays what it is.
- */
-static struct error *add_unnamed(struct graph *graph, const struct type_info *type,
-				 const raddr_t *visited, size_t count)
-{
-	const struct found_ref_array *found = &graph->reader.found;
-	size_t told = found->count, i, at;
-	uint64_t taken = 0;
-
-	if (told > FEW)
-		return add_unnamed_of_many(graph, type, visited, count);
-	for (i = 0; i < count; i++) {
-		for (at = 0; at < told; at++) {
-			if (found->items[at].target == visited[i] && !(taken >> at & 1))
-				break;
-		}
-		if (at < told)
-			taken |= UINT64_C(1) << at;
-		else
-			try_(add_native(graph, type, visited[i]));
-	}
-	return NULL;
-}
-
-/* Where nobody but their own traversal knows what instances hold. */
-static bool is_guessed(const struct type_info *type, bool traversed)
-{
-	if (type->decoder)
-		return type->decoder->partial;
-	return type->opaque || (!traversed && type->traverse && !type->accounted);
-}
-
-static bool looks_like_object(void *ctx, raddr_t address)
-{
-	struct graph *graph = ctx;
-	uint32_t id;
-
-	return pagemap_get(&graph->ids, address, &id) || graph_hidden_type(graph, address);
-}
-
-/* An object that nobody has to visit because it is in no cycle. */
-static bool is_leaf(void *ctx, raddr_t address)
-{
-	struct graph *graph = ctx;
-	const struct type_info *type;
-	uint32_t id;
-
-	if (pagemap_get(&graph->ids, address, &id))
-		type = type_of(graph, id);
-	else
-		type = graph_hidden_type(graph, address);
-	return type && !(type->flags & TPFLAGS_HAVE_GC);
-}
-
-/* What was @traversed may hold more that need not be visited. */
-static struct error *add_guesses(struct graph *graph, const struct sized_object *object,
-				 bool traversed)
-{
-	return refs_guess(&graph->reader, object, traversed ? is_leaf : looks_like_object, graph);
-}
-
-static enum py_reading reading_of(const struct graph *graph, const struct type_info *type,
-				  bool traversed)
-{
-	if (graph->reader.damaged)
-		return PY_READ_FAILED;
-	if (traversed)
-		return PY_READ_EXACT;
-	if (graph->reader.guessed || (type->traverse && is_guessed(type, false)))
-		return PY_READ_CONSERVATIVE;
-	return type->traverse || type->decoder ? PY_READ_DECODED : PY_READ_LEAF;
-}
-
-static bool is_interned_table(const struct graph *graph, raddr_t address)
-{
-	size_t i;
-
-	for (i = 0; i < graph->interned.count; i++) {
-		if (graph->interned.items[i] == address)
-			return true;
-	}
-	return false;
-}
-
-/* What a table of interned strings refers to is not counted: PyUnicode_InternInPlace(). */
-static void lend_found(struct ref_reader *reader)
-{
-	size_t i;
-
-	for (i = 0; i < reader->found.count; i++)
-		reader->found.items[i].kind = PY_REF_WEAK;
-}
-
-/* @visited: NULL where its type was not run. */
-static struct error *tell_refs(struct graph *graph, uint32_t id, const raddr_t *visited,
-			       size_t count)
-{
-	const struct type_info *type = type_of(graph, id);
-	struct sized_object object = {.address = graph->addresses.items[id], .type = type};
-	struct py_refs_event event = {.object = id};
-	struct object_header header;
-	size_t i;
-
-	if (graph_header(graph, object.address, &header))
-		object.var_size = header.var_size;
-	try_(refs_read(&graph->reader, &object));
-	if (type->flags & TPFLAGS_DICT_SUBCLASS && is_interned_table(graph, object.address))
-		lend_found(&graph->reader);
-	if (visited)
-		try_(add_unnamed(graph, type, visited, count));
-	if (is_guessed(type, visited != NULL))
-		try_(add_guesses(graph, &object, visited != NULL));
-	event.reading = reading_of(graph, type, visited != NULL);
-	graph->refs.count = 0;
-	for (i = 0; i < graph->reader.found.count; i++)
-		try_(add_ref(graph, &graph->reader.found.items[i]));
-	try_(tell_titles(graph));
-	event.refs = graph->refs.items;
-	event.count = graph->refs.count;
-	event.limit = graph->reader.limit;
-	return graph->walk.sink->refs(graph->walk.sink->ctx, &event);
-}
-
-/* The header of such an object need not even be read. */
-static struct error *tell_leaf(struct graph *graph, uint32_t id)
-{
-	struct py_refs_event event = {.object = id, .reading = PY_READ_LEAF};
-
-	return graph->walk.sink->refs(graph->walk.sink->ctx, &event);
 }
 
 /*
@@ -425,7 +150,7 @@ static struct error *traverse(struct graph *graph, uint32_t first, uint32_t end,
 
 	graph->calls.count = 0;
 	for (id = first; traverser && id < end; id++) {
-		const struct type_info *type = type_of(graph, id);
+		const struct type_info *type = graph_type_of(graph, id);
 		struct py_traverse_call call = {graph->addresses.items[id], type->traverse};
 
 		if (needs_traversal(graph, id, type))
@@ -436,20 +161,21 @@ static struct error *traverse(struct graph *graph, uint32_t first, uint32_t end,
 	return traverser->traverse(traverser->ctx, graph->calls.items, graph->calls.count, ret);
 }
 
-/* Objects lie about; what comes soon is fetched into the processor's cache meanwhile. */
-static void fetch_ahead(const struct graph *graph, size_t id)
+void graph_fetch(const struct graph *graph, raddr_t address)
 {
-	const unsigned char *at;
+	const unsigned char *at = image_at(graph->walk.view->image, address, FETCHED);
 
-	if (id >= graph->addresses.count)
-		return;
-	if (type_of(graph, id)->leaf)
-		return;
-	at = image_at(graph->walk.view->image, graph->addresses.items[id], FETCHED);
 	if (!at)
 		return;
 	__builtin_prefetch(at);
 	__builtin_prefetch(at + FETCHED - 1);
+}
+
+/* Objects lie about; what comes soon is fetched into the processor's cache meanwhile. */
+static void fetch_ahead(const struct graph *graph, size_t id)
+{
+	if (id < graph->addresses.count && !graph_type_of(graph, (uint32_t)id)->leaf)
+		graph_fetch(graph, graph->addresses.items[id]);
 }
 
 static struct error *read_batch(struct graph *graph, uint32_t first, uint32_t end)
@@ -472,12 +198,9 @@ static struct error *read_batch(struct graph *graph, uint32_t first, uint32_t en
 			call++;
 		}
 		fetch_ahead(graph, id + AHEAD);
-		if (type_of(graph, id)->leaf)
-			try_(tell_leaf(graph, id));
-		else
-			try_(tell_refs(graph, id, visited, count));
+		try_(graph_read_refs(graph, id, visited, count));
 	}
-	return NULL;
+	return graph_tell_refs(graph);
 }
 
 static struct error *read_all(struct graph *graph, uint32_t *next)
@@ -538,6 +261,7 @@ static struct error *walk_graph(struct graph *graph)
 	try_(roots_add(graph));
 	try_(read_references(graph));
 	try_(roots_native(graph));
+	try_(walk_flush(&graph->walk));
 	return graph->options->values ? graph_values(graph) : NULL;
 }
 

@@ -21,6 +21,16 @@ struct frame_words {
 
 DEFINE_ARRAY(frame_words_array, struct frame_words)
 
+/** An object of which the references have been read and not been told yet. */
+struct read_object {
+	uint32_t id;
+	enum py_reading reading;
+	size_t refs, titles; /**< of the reader's: where its own end */
+	uint64_t limit;
+};
+
+DEFINE_ARRAY(read_object_array, struct read_object)
+
 enum {
 	OBJECT_ALIGNMENT = 16 /* of what an allocator of CPython has given */
 };
@@ -29,18 +39,37 @@ struct graph {
 	struct walk walk;
 	const struct py_graph_options *options; /**< borrowed */
 	struct ref_reader reader;
-	struct pagemap ids;	    /**< address -> number */
-	struct u64_array addresses; /**< number -> address */
-	struct u32_array types;	    /**< number -> number of its type */
-	struct u32_array found;	    /**< number -> references found that its count counts */
-	struct py_ref_array refs;   /**< scratch: of the object that is told */
-	struct u64_array named;	    /**< a bit for each object whose text was looked at */
+	struct read_object_array read; /**< not told yet: a group */
+	size_t fetched;		       /**< of its references, so many are on their way */
+	struct pagemap ids;	       /**< address -> number */
+	struct u64_array addresses;    /**< number -> address */
+	struct u32_array types;	       /**< number -> number of its type */
+	struct u32_array found;	       /**< number -> references found that its count counts */
+	struct py_ref_array refs;      /**< scratch: of the object that is told */
+	struct u64_array named;	       /**< a bit for each object whose text was looked at */
 	struct traverse_call_array calls;
 	uint32_t threads, frames; /**< told so far */
 	struct addrmap idents;	  /**< pthread_t -> number of a thread */
 	struct frame_words_array frame_words;
 	struct u64_array interned; /**< addresses of the tables of interned strings */
 };
+
+const struct type_info *graph_type_of(const struct graph *graph, uint32_t id);
+
+/** One more reference found that its target's count counts; ends at UINT32_MAX. */
+void graph_count_found(struct graph *graph, uint32_t id);
+
+/** Have the processor fetch the head of what may be an object at @address. */
+void graph_fetch(const struct graph *graph, raddr_t address);
+
+/**
+ * Read what object number @id refers to; it is told with others, at the latest by
+ * graph_tell_refs(). Objects come in the order of their numbers. @visited: what its type's
+ * traversal told, NULL where that was not run.
+ */
+_must_check_ struct error *graph_read_refs(struct graph *graph, uint32_t id, const raddr_t *visited,
+					   size_t count);
+_must_check_ struct error *graph_tell_refs(struct graph *graph);
 
 /** Header of an object that is known to be one. */
 bool graph_header(const struct graph *graph, raddr_t address, struct object_header *ret);

@@ -333,7 +333,8 @@ static struct error *walk_all(struct heaps *heaps, const struct py_interp *inter
 	try_(walk->sink->list(walk->sink->ctx, list));
 	try_(walk_threads(heaps, interp->address));
 	try_(walk_abandoned(heaps, interp->address, PY_INTERP_ABANDONED));
-	return walk_abandoned(heaps, interp->address, PY_INTERP_ABANDONED_VISITED);
+	try_(walk_abandoned(heaps, interp->address, PY_INTERP_ABANDONED_VISITED));
+	return walk_flush(walk);
 }
 
 static struct error *check_sizes(const struct heaps *heaps)

@@ -55,6 +55,12 @@ void ref_reader_deinit(struct ref_reader *reader)
 	ref_title_array_deinit(&reader->titles);
 }
 
+void ref_reader_clear(struct ref_reader *reader)
+{
+	reader->found.count = 0;
+	reader->titles.count = 0;
+}
+
 static const struct ref_decoder *find_decoder(const char *name)
 {
 	size_t i;
@@ -204,8 +210,7 @@ struct error *refs_read(struct ref_reader *reader, const struct sized_object *ob
 {
 	const struct ref_decoder *decoder = object->type->decoder;
 
-	reader->found.count = 0;
-	reader->titles.count = 0;
+	reader->first = reader->found.count;
 	reader->limit = 0;
 	reader->damaged = false;
 	reader->guessed = false;
@@ -227,7 +232,7 @@ struct guess {
 	void *ctx;
 	const char *name;     /* of what is found; NULL: none */
 	raddr_t passed_over;  /* the word here is no reference */
-	size_t told;	      /* references that were found before */
+	size_t told;	      /* where the references end that were found before */
 	struct addrmap found; /* how often each of them, once it is needed */
 	bool noted;
 };
@@ -243,7 +248,7 @@ static struct error *note_found(struct guess *guess)
 	uint32_t count;
 	size_t i;
 
-	for (i = 0; i < guess->told && !guess->noted; i++) {
+	for (i = guess->reader->first; i < guess->told && !guess->noted; i++) {
 		count = 0;
 		(void)addrmap_get(&guess->found, found[i].target, &count);
 		try_(addrmap_set(&guess->found, found[i].target, count + 1));

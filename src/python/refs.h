@@ -33,8 +33,9 @@ struct ref_reader {
 	const struct member_table *members; /**< borrowed */
 	struct frame_reader frames;
 	struct local_list locals;      /**< scratch */
-	struct ref_title_array titles; /**< of other objects, met while this one was read */
-	struct found_ref_array found;  /**< of the object that is read */
+	struct ref_title_array titles; /**< of other objects, met while these were read */
+	struct found_ref_array found;  /**< of those read since ref_reader_clear() */
+	size_t first;		       /**< the first of the object that is read */
 	struct u64_array words;	       /**< scratch: what was read in one go */
 	uint64_t limit;		       /**< that the object has set itself; 0: none */
 	bool damaged;		       /**< not all could be read */
@@ -42,6 +43,9 @@ struct ref_reader {
 };
 
 void ref_reader_deinit(struct ref_reader *reader);
+
+/** Forget what was found. */
+void ref_reader_clear(struct ref_reader *reader);
 
 /** Fails only for lack of memory; what cannot be read is reader->damaged. */
 typedef struct error *refs_fn(struct ref_reader *reader, const struct sized_object *object);
@@ -56,7 +60,7 @@ struct ref_decoder {
 /** The decoder for instances of the type at @type: that of the first class known in its mro. */
 const struct ref_decoder *ref_decoder_choose(struct py_view *view, raddr_t type);
 
-/** All references of @object that are known, in reader->found instead of what was there. */
+/** All references of @object that are known, in reader->found from reader->first on. */
 _must_check_ struct error *refs_read(struct ref_reader *reader, const struct sized_object *object);
 
 /** Whether something that is taken for an object is at @address. */

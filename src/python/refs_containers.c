@@ -138,7 +138,8 @@ static struct error *add_order(struct ref_reader *reader, raddr_t dict)
 	raddr_t node;
 
 	if (!view_word(view, dict, PY_ODICT_FIRST, &node) ||
-	    !view_word(view, dict, PY_DICT_USED, &used) || used > reader->found.count) {
+	    !view_word(view, dict, PY_DICT_USED, &used) ||
+	    used > reader->found.count - reader->first) {
 		reader->damaged = true;
 		return NULL;
 	}

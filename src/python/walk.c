@@ -20,9 +20,13 @@ enum {
 	VALUE_BITS_LOG = 25
 };
 
-static bool is_new_value(struct walk *walk, uint64_t hash)
+static uint64_t value_bit(uint64_t hash)
 {
-	uint64_t bit = hash * UINT64_C(0x9E3779B97F4A7C15) >> (64 - VALUE_BITS_LOG);
+	return hash * UINT64_C(0x9E3779B97F4A7C15) >> (64 - VALUE_BITS_LOG);
+}
+
+static bool is_new_value(struct walk *walk, uint64_t bit)
+{
 	uint64_t *word = &walk->values[bit / 64], mask = UINT64_C(1) << bit % 64;
 	bool is_new = !(*word & mask);
 
@@ -41,7 +45,9 @@ struct error *walk_make_values(struct walk *walk)
 	return NULL;
 }
 
-static uint16_t content_of(struct walk *walk, const struct sized_object *object)
+/* Where a value has been told before is looked up when it has come into the processor's cache. */
+static uint16_t content_of(struct walk *walk, const struct sized_object *object,
+			   uint32_t *ret_value)
 {
 	const struct content *content = object->type->content;
 	uint64_t words[2] = {object->address};
@@ -52,12 +58,17 @@ static uint16_t content_of(struct walk *walk, const struct sized_object *object)
 	hash = (uint16_t)siphash(walk->sink->identity, words, ARRAY_SIZE(words)) & ~1u;
 	if (!hash)
 		hash = 2;
-	return content->value && is_new_value(walk, words[1]) ? hash | 1 : hash;
+	if (content->value) {
+		*ret_value = (uint32_t)value_bit(words[1]);
+		__builtin_prefetch(&walk->values[*ret_value / 64], 1);
+	}
+	return hash;
 }
 
 static void measure(struct walk *walk, const struct sized_object *object,
-		    struct py_object_event *event)
+		    struct walk_pending *pending)
 {
+	struct py_object_event *event = &pending->event;
 	const struct type_info *type = object->type;
 	const struct siphash_key *key = walk->sink->identity;
 	uint64_t body;
@@ -69,7 +80,7 @@ static void measure(struct walk *walk, const struct sized_object *object,
 	walk->stats.own_sizes += type->own_size;
 	if (!key)
 		return;
-	event->content = content_of(walk, object);
+	event->content = content_of(walk, object, &pending->value);
 	if (event->list != PY_UNTRACKED && body_hash(walk->view, object, &body))
 		event->body = (uint32_t)siphash(key, &body, 1) | 1;
 }
@@ -121,12 +132,8 @@ struct error *walk_tell(struct walk *walk, raddr_t address, const struct object_
 			uint32_t list)
 {
 	const struct type_info *type = type_table_get(&walk->types, header->type);
-	struct py_object_event event = {
-		.address = address,
-		.refcount = header->refcount,
-		.list = list,
-	};
 	struct sized_object object = {.address = address, .var_size = header->var_size};
+	struct walk_pending *pending;
 
 	if (_unlikely_(!type))
 		try_(type_table_add(&walk->types, header->type, &type));
@@ -134,11 +141,37 @@ struct error *walk_tell(struct walk *walk, raddr_t address, const struct object_
 		return error_create(ERROR_INCONSISTENT,
 				    "an object at 0x%jx of a type that cannot be on a list",
 				    (uintmax_t)address);
+	if (walk->pending_count == WALK_PENDING)
+		try_(walk_flush(walk));
 	object.type = type;
-	event.type = type->id;
-	measure(walk, &object, &event);
+	pending = &walk->pending[walk->pending_count++];
+	*pending = (struct walk_pending){
+		.value = WALK_NO_VALUE,
+		.event =
+			{
+				.address = address,
+				.refcount = header->refcount,
+				.list = list,
+				.type = type->id,
+			},
+	};
+	measure(walk, &object, pending);
 	if (!(++walk->stats.objects % TOLD_EVERY))
 		progress_tick(walk->stats.objects, 0);
-	try_(walk->sink->object(walk->sink->ctx, &event));
 	return walk->told ? walk->told(walk->told_ctx, address, type) : NULL;
+}
+
+struct error *walk_flush(struct walk *walk)
+{
+	uint32_t count = walk->pending_count, i;
+
+	walk->pending_count = 0;
+	for (i = 0; i < count; i++) {
+		struct walk_pending *pending = &walk->pending[i];
+
+		if (pending->value != WALK_NO_VALUE && is_new_value(walk, pending->value))
+			pending->event.content |= 1;
+		try_(walk->sink->object(walk->sink->ctx, &pending->event));
+	}
+	return NULL;
 }

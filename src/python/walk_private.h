@@ -6,6 +6,17 @@
 
 #include "types.h"
 
+enum {
+	WALK_PENDING = 32, /* objects that are told together */
+	WALK_NO_VALUE = UINT32_MAX
+};
+
+/** An object that the sink has not been told of yet. */
+struct walk_pending {
+	struct py_object_event event;
+	uint32_t value; /**< its bit in walk.values, or WALK_NO_VALUE */
+};
+
 struct walk {
 	struct py_view *view;	    /**< borrowed */
 	const struct py_sink *sink; /**< borrowed */
@@ -19,6 +30,8 @@ struct walk {
 	uint32_t head_size, next_at, prev_at, refcnt_at, refcnt_size, type_at, var_at;
 	/* Where there is no GIL: of the count's other half, and of the collector's bits; else 0. */
 	uint32_t shared_at, bits_at;
+	struct walk_pending pending[WALK_PENDING];
+	uint32_t pending_count;
 	uint64_t *values; /**< a bit for the hash of each value told; owned, NULL: not wanted */
 };
 
@@ -50,8 +63,14 @@ _must_check_ struct error *walk_lists(struct walk *walk);
 _must_check_ struct error *walk_heaps(struct walk *walk, const struct py_interp *interp,
 				      struct py_list_event *list);
 
-/** Tell one object, and before that its type where it is new. @list: its number or PY_UNTRACKED. */
+/**
+ * Tell one object, and before that its type where it is new. @list: its number or PY_UNTRACKED. The
+ * sink hears of it at the latest by walk_flush().
+ */
 _must_check_ struct error *walk_tell(struct walk *walk, raddr_t address,
 				     const struct object_header *header, uint32_t list);
+
+/** Tell the sink of the objects that it has not heard of yet. */
+_must_check_ struct error *walk_flush(struct walk *walk);
 
 #endif

@@ -1,0 +1,374 @@
+/*
+ * What objects refer to, read one by one and told in groups.
+ *
+ * References of one object come from two sources: its decoder (refs.h), which knows names, and its
+ * type's own tp_traverse, which misses nothing that the type owns. They are brought together by
+ * target: what both tell has the decoder's name, what only the traversal tells has none, and what
+ * only the decoder tells is there as well: many types do not visit what cannot be in a cycle.
+ */
+#include "graph_private.h"
+
+#include "python/names.h"
+
+enum {
+	LONGEST_NAME = 128 /* characters; longer keys are values, not names */
+};
+
+/*
+ * Whether a str is a name and no data. The compiler interns names and literals that look like them;
+ * what comes from outside (a socket, a file, a random number) is not interned, whatever it looks
+ * like, unless the program does so.
+ */
+static bool is_name(struct graph *graph, raddr_t name, const char *text)
+{
+	struct text_state state;
+
+	return name_is_key(text) && text_state(graph->walk.view, name, &state) && state.interned;
+}
+
+/* The text of object number @id is what the str at @name says. Told once. */
+static struct error *tell_text(struct graph *graph, uint32_t id, raddr_t name)
+{
+	char text[LONGEST_NAME * 4 + 1];
+
+	while (graph->named.count <= id / 64)
+		try_(u64_array_append(&graph->named, 0));
+	if (graph->named.items[id / 64] >> (id % 64) & 1)
+		return NULL;
+	graph->named.items[id / 64] |= UINT64_C(1) << (id % 64);
+	if (!view_text(graph->walk.view, name, text, sizeof(text)))
+		return NULL;
+	if (graph->options->names_only && !is_name(graph, name, text))
+		return NULL;
+	return graph->walk.sink->text(graph->walk.sink->ctx, id, text);
+}
+
+/* A str that is a key names what is under it. */
+static struct error *tell_key(struct graph *graph, uint32_t id)
+{
+	if (!(graph_type_of(graph, id)->flags & TPFLAGS_UNICODE_SUBCLASS))
+		return NULL;
+	return tell_text(graph, id, graph->addresses.items[id]);
+}
+
+/* Names of other objects that came up with one: variables, of cells. */
+static struct error *tell_titles(struct graph *graph, size_t first, size_t end)
+{
+	const struct ref_title *titles = graph->reader.titles.items;
+	uint32_t id;
+	size_t i;
+
+	for (i = first; i < end; i++) {
+		try_(graph_find(graph, titles[i].object, &id));
+		if (id != PY_NONE)
+			try_(tell_text(graph, id, titles[i].name));
+	}
+	return NULL;
+}
+
+/*
+ * The table of interned strings has each under itself. Not all of these are names: literals and
+ * parts of data are interned as well.
+ */
+static bool is_interned(const struct found_ref *key, const struct found_ref *end)
+{
+	return key + 1 < end && key[1].kind == PY_REF_VALUE && key[1].target == key->target;
+}
+
+/* @end: of those of the same object. */
+static struct error *add_ref(struct graph *graph, const struct found_ref *found,
+			     const struct found_ref *end)
+{
+	struct py_ref ref = {.kind = found->kind, .name = found->name};
+
+	try_(graph_find(graph, found->target, &ref.target));
+	if (ref.target == PY_NONE) {
+		graph->walk.stats.damaged++;
+		return NULL;
+	}
+	if (ref.kind != PY_REF_WEAK)
+		graph_count_found(graph, ref.target);
+	if (ref.kind == PY_REF_KEY && !(graph->options->names_only && is_interned(found, end)))
+		try_(tell_key(graph, ref.target));
+	return py_ref_array_append(&graph->refs, ref);
+}
+
+enum {
+	FEW = 32 /* references among which one is found by looking at each */
+};
+
+/* How often the decoder told each target of the object that is read, in @told. */
+static struct error *count_targets(const struct ref_reader *reader, struct addrmap *told)
+{
+	const struct found_ref_array *found = &reader->found;
+	uint32_t count;
+	size_t i;
+
+	for (i = reader->first; i < found->count; i++) {
+		count = 0;
+		(void)addrmap_get(told, found->items[i].target, &count);
+		try_(addrmap_set(told, found->items[i].target, count + 1));
+	}
+	return NULL;
+}
+
+/* Take one of those that were told for this visit. */
+static struct error *take_of_many(struct addrmap *told, raddr_t visited, bool *ret)
+{
+	uint32_t count = 0;
+
+	*ret = addrmap_get(told, visited, &count) && count;
+	return *ret ? addrmap_set(told, visited, count - 1) : NULL;
+}
+
+/* What only the traversal tells. Of a module that is in its state; all else is told otherwise. */
+static struct error *add_native(struct graph *graph, const struct type_info *type, raddr_t target)
+{
+	if (type->decoder && type->decoder->partial)
+		return ref_add(&graph->reader, target, PY_REF_INTERNAL,
+			       (struct py_name){.text = "state"});
+	return ref_add(&graph->reader, target, PY_REF_NATIVE, (struct py_name){0});
+}
+
+static struct error *add_unnamed_of_many(struct graph *graph, const struct type_info *type,
+					 const raddr_t *visited, size_t count)
+{
+	_cleanup_(addrmap_deinit) struct addrmap told = {0};
+	bool known;
+	size_t i;
+
+	try_(count_targets(&graph->reader, &told));
+	for (i = 0; i < count; i++) {
+		try_(take_of_many(&told, visited[i], &known));
+		if (!known)
+			try_(add_native(graph, type, visited[i]));
+	}
+	return NULL;
+}
+
+/*
+ * Add to what the decoder found the visits that it did not tell. A borrowed reference that is
+ * visited stays what it is.
+ */
+static struct error *add_unnamed(struct graph *graph, const struct type_info *type,
+				 const raddr_t *visited, size_t count)
+{
+	const struct ref_reader *reader = &graph->reader;
+	size_t told = reader->found.count - reader->first, i, at;
+	uint64_t taken = 0;
+
+	if (told > FEW)
+		return add_unnamed_of_many(graph, type, visited, count);
+	for (i = 0; i < count; i++) {
+		for (at = 0; at < told; at++) {
+			if (reader->found.items[reader->first + at].target == visited[i] &&
+			    !(taken >> at & 1))
+				break;
+		}
+		if (at < told)
+			taken |= UINT64_C(1) << at;
+		else
+			try_(add_native(graph, type, visited[i]));
+	}
+	return NULL;
+}
+
+/* Where nobody but their own traversal knows what instances hold. */
+static bool is_guessed(const struct type_info *type, bool traversed)
+{
+	if (type->decoder)
+		return type->decoder->partial;
+	return type->opaque || (!traversed && type->traverse && !type->accounted);
+}
+
+static bool looks_like_object(void *ctx, raddr_t address)
+{
+	struct graph *graph = ctx;
+	uint32_t id;
+
+	return pagemap_get(&graph->ids, address, &id) || graph_hidden_type(graph, address);
+}
+
+/* An object that nobody has to visit because it is in no cycle. */
+static bool is_leaf(void *ctx, raddr_t address)
+{
+	struct graph *graph = ctx;
+	const struct type_info *type;
+	uint32_t id;
+
+	if (pagemap_get(&graph->ids, address, &id))
+		type = graph_type_of(graph, id);
+	else
+		type = graph_hidden_type(graph, address);
+	return type && !(type->flags & TPFLAGS_HAVE_GC);
+}
+
+/* What was @traversed may hold more that need not be visited. */
+static struct error *add_guesses(struct graph *graph, const struct sized_object *object,
+				 bool traversed)
+{
+	return refs_guess(&graph->reader, object, traversed ? is_leaf : looks_like_object, graph);
+}
+
+static enum py_reading reading_of(const struct graph *graph, const struct type_info *type,
+				  bool traversed)
+{
+	if (graph->reader.damaged)
+		return PY_READ_FAILED;
+	if (traversed)
+		return PY_READ_EXACT;
+	if (graph->reader.guessed || (type->traverse && is_guessed(type, false)))
+		return PY_READ_CONSERVATIVE;
+	return type->traverse || type->decoder ? PY_READ_DECODED : PY_READ_LEAF;
+}
+
+static bool is_interned_table(const struct graph *graph, raddr_t address)
+{
+	size_t i;
+
+	for (i = 0; i < graph->interned.count; i++) {
+		if (graph->interned.items[i] == address)
+			return true;
+	}
+	return false;
+}
+
+/* What a table of interned strings refers to is not counted: PyUnicode_InternInPlace(). */
+static void lend_found(struct ref_reader *reader)
+{
+	size_t i;
+
+	for (i = reader->first; i < reader->found.count; i++)
+		reader->found.items[i].kind = PY_REF_WEAK;
+}
+
+static struct error *add_read(struct graph *graph, uint32_t id, enum py_reading reading)
+{
+	struct read_object object = {
+		.id = id,
+		.reading = reading,
+		.refs = graph->reader.found.count,
+		.titles = graph->reader.titles.count,
+		.limit = graph->reader.limit,
+	};
+
+	return read_object_array_append(&graph->read, object);
+}
+
+static struct error *read_refs(struct graph *graph, uint32_t id, const raddr_t *visited,
+			       size_t count)
+{
+	const struct type_info *type = graph_type_of(graph, id);
+	struct sized_object object = {.address = graph->addresses.items[id], .type = type};
+	struct object_header header;
+
+	if (graph_header(graph, object.address, &header))
+		object.var_size = header.var_size;
+	try_(refs_read(&graph->reader, &object));
+	if (type->flags & TPFLAGS_DICT_SUBCLASS && is_interned_table(graph, object.address))
+		lend_found(&graph->reader);
+	if (visited)
+		try_(add_unnamed(graph, type, visited, count));
+	if (is_guessed(type, visited != NULL))
+		try_(add_guesses(graph, &object, visited != NULL));
+	return add_read(graph, id, reading_of(graph, type, visited != NULL));
+}
+
+/* The header of such an object need not even be read. */
+static struct error *read_leaf(struct graph *graph, uint32_t id)
+{
+	graph->reader.limit = 0;
+	return add_read(graph, id, PY_READ_LEAF);
+}
+
+enum {
+	GROUP_OBJECTS = 256, /* read before they are told */
+	GROUP_REFS = 512,    /* of which the targets fit into the processor's second cache */
+};
+
+struct error *graph_read_refs(struct graph *graph, uint32_t id, const raddr_t *visited,
+			      size_t count)
+{
+	/* Guesses are made among the objects that are known. */
+	if (is_guessed(graph_type_of(graph, id), visited != NULL))
+		try_(graph_tell_refs(graph));
+	if (graph_type_of(graph, id)->leaf)
+		try_(read_leaf(graph, id));
+	else
+		try_(read_refs(graph, id, visited, count));
+	if (graph->read.count < GROUP_OBJECTS && graph->reader.found.count < GROUP_REFS)
+		return NULL;
+	return graph_tell_refs(graph);
+}
+
+/*
+ * To tell a reference takes the number of its target, and its head where it is new: both lie
+ * anywhere. The processor fetches many at a time when it is told before they are needed.
+ */
+static void fetch_targets(const struct graph *graph, size_t first, size_t end)
+{
+	const struct found_ref *found = graph->reader.found.items;
+	uint32_t id;
+	size_t i;
+
+	for (i = first; i < end; i++)
+		pagemap_fetch(&graph->ids, found[i].target);
+	for (i = first; i < end; i++) {
+		if (pagemap_get(&graph->ids, found[i].target, &id))
+			__builtin_prefetch(&graph->found.items[id], 1);
+		else
+			graph_fetch(graph, found[i].target);
+	}
+}
+
+/* Not all at once: one object may have millions. */
+static void fetch_more(struct graph *graph)
+{
+	size_t left = graph->reader.found.count - graph->fetched;
+	size_t end = graph->fetched + (left < GROUP_REFS ? left : GROUP_REFS);
+
+	fetch_targets(graph, graph->fetched, end);
+	graph->fetched = end;
+}
+
+static struct error *tell_object(struct graph *graph, const struct read_object *object,
+				 size_t first_ref, size_t first_title)
+{
+	struct py_refs_event event = {
+		.object = object->id,
+		.reading = object->reading,
+		.limit = object->limit,
+	};
+	size_t i;
+
+	graph->refs.count = 0;
+	for (i = first_ref; i < object->refs; i++) {
+		const struct found_ref *found = graph->reader.found.items;
+
+		if (i == graph->fetched)
+			fetch_more(graph);
+		try_(add_ref(graph, &found[i], found + object->refs));
+	}
+	try_(tell_titles(graph, first_title, object->titles));
+	event.refs = graph->refs.items;
+	event.count = graph->refs.count;
+	return graph->walk.sink->refs(graph->walk.sink->ctx, &event);
+}
+
+struct error *graph_tell_refs(struct graph *graph)
+{
+	size_t ref = 0, title = 0, i;
+
+	try_(walk_flush(&graph->walk));
+	graph->fetched = 0;
+	for (i = 0; i < graph->read.count; i++) {
+		const struct read_object *object = &graph->read.items[i];
+
+		try_(tell_object(graph, object, ref, title));
+		ref = object->refs;
+		title = object->titles;
+	}
+	graph->read.count = 0;
+	ref_reader_clear(&graph->reader);
+	return NULL;
+}
