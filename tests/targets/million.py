@@ -1,6 +1,9 @@
 """The bench target: many tracked objects in a realistic mix, made over time and not in one go.
 
-    million.py --objects N --ready FILE
+    million.py --objects N --ready FILE [--shape ordered|scattered]
+
+Ordered: objects lie in memory nearly as they were made. Scattered: half of them were replaced at
+random later, and there are six texts, numbers and the like to each object that is tracked.
 
 Commands: "counter" answers the seconds of Counter(map(type, gc.get_objects())), median of three;
 "collect" those of a full collection; "fork" those of a bare fork(), whose child ends at once;
@@ -29,6 +32,27 @@ class Order:
         self.number = number
         self.items = [("item %d" % (number % 500), number, [number])]
         self.parent = parent
+
+
+class Row:
+    def __init__(self, n, chooser):
+        self.name = "customer %d" % n
+        self.score = chooser.random() * n
+        self.code = "%x" % chooser.getrandbits(60)
+        self.tags = ["tag %d" % chooser.getrandbits(30) for _ in range(3)]
+        self.meta = {"id": n + 1000, "note": "n" * chooser.randrange(40) + str(n),
+                     "when": (n * 3600 + 7, "utc%d" % n)}
+
+
+def scatter(count):
+    """Each row is two tracked objects, or three once the collector has seen it."""
+    chooser = random.Random(1)
+    rows = []
+    for n in range(count // 2):
+        if len(rows) > 1000 and chooser.random() < 0.5:
+            rows[chooser.randrange(len(rows))] = Row(n, chooser)
+        rows.append(Row(n, chooser))
+    return rows
 
 
 def fill(count):
@@ -96,6 +120,7 @@ def installed(function):
         return float("nan")
 
 
+SHAPES = {"ordered": fill, "scattered": scatter}
 COMMANDS = {
     "counter": lambda: sorted(timed(lambda: collections.Counter(map(type, gc.get_objects())))
                               for _ in range(3))[1],
@@ -111,7 +136,7 @@ COMMANDS = {
 
 def main():
     options = dict(zip(sys.argv[1::2], sys.argv[2::2]))
-    kept = fill(int(options["--objects"]))
+    kept = SHAPES[options.get("--shape", "ordered")](int(options["--objects"]))
     gc.collect()
     with open(options["--ready"] + ".new", "w") as file:
         file.write("ready\n")
