@@ -61,12 +61,15 @@ enum {
 static void fetch_ahead(const struct flood *flood)
 {
 	const struct heap *heap = flood->heap;
+	const uint32_t *queue = flood->queue + flood->next;
 	size_t ref;
 
 	if (flood->count - flood->next <= AHEAD_START)
 		return;
-	__builtin_prefetch(&heap->ref_start[flood->queue[flood->next + AHEAD_START]]);
-	ref = heap_refs_begin(heap, flood->queue[flood->next + AHEAD_REFS]);
+	__builtin_prefetch(&heap->ref_start[queue[AHEAD_START]]);
+	ref = heap_refs_begin(heap, queue[AHEAD_REFS]);
+	if (ref == heap_refs_end(heap, queue[AHEAD_REFS]))
+		return;
 	__builtin_prefetch(&heap->ref_target[ref]);
 	__builtin_prefetch(&heap->ref_label[ref]);
 }
