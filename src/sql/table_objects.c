@@ -246,8 +246,8 @@ static void cleanup_regex(regex_t **regex)
 static void narrow_types(const struct type_index *index, bool *matches, char letter,
 			 const char *pattern)
 {
+	regex_t regex; /* before what cleans it up, so that it is there still */
 	_cleanup_(cleanup_regex) regex_t *compiled = NULL;
-	regex_t regex;
 	uint32_t i;
 
 	/* One that is not well-formed: the function regexp() will say so. */
