@@ -81,6 +81,17 @@ static inline const unsigned char *image_at(const struct image *image, raddr_t a
 	return NULL;
 }
 
+/** Have the processor fetch the ends of these bytes, where they are in a region read lately. */
+static inline void image_fetch(const struct image *image, raddr_t addr, size_t size)
+{
+	const unsigned char *at = image_at(image, addr, size);
+
+	if (!at)
+		return;
+	__builtin_prefetch(at);
+	__builtin_prefetch(at + size - 1);
+}
+
 static inline bool image_read_u64(struct image *image, raddr_t addr, uint64_t *ret)
 {
 	return image_read(image, addr, ret, sizeof(*ret));

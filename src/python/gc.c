@@ -184,17 +184,6 @@ static bool read_node(const struct walk *walk, raddr_t address, struct node *nod
 	return image_read(walk->view->image, address, node->bytes, walk->head_size + walk->var_at);
 }
 
-/* The next node comes into the processor's cache while this one's object is told. */
-static void fetch_node(const struct walk *walk, raddr_t address)
-{
-	const unsigned char *at = image_at(walk->view->image, address, NODE_BYTES);
-
-	if (!at)
-		return;
-	__builtin_prefetch(at);
-	__builtin_prefetch(at + NODE_BYTES - 1);
-}
-
 static struct error *torn(const struct py_list_event *list, raddr_t address)
 {
 	return error_create(ERROR_INCONSISTENT, "the list of generation %u is torn at 0x%jx",
@@ -227,7 +216,9 @@ static struct error *walk_list(struct walk *walk, raddr_t head, const struct py_
 		if (!address || !read_node(walk, address, &node) ||
 		    (word_at(&node, walk->prev_at) & GC_POINTER_MASK) != previous)
 			return torn(list, address);
-		fetch_node(walk, word_at(&node, walk->next_at) & GC_POINTER_MASK);
+		/* The next node comes into the processor's cache while this one is told. */
+		image_fetch(walk->view->image, word_at(&node, walk->next_at) & GC_POINTER_MASK,
+			    NODE_BYTES);
 		try_(tell_node(walk, address + walk->head_size, &node));
 		previous = address;
 	}

@@ -163,12 +163,7 @@ static struct error *traverse(struct graph *graph, uint32_t first, uint32_t end,
 
 void graph_fetch(const struct graph *graph, raddr_t address)
 {
-	const unsigned char *at = image_at(graph->walk.view->image, address, FETCHED);
-
-	if (!at)
-		return;
-	__builtin_prefetch(at);
-	__builtin_prefetch(at + FETCHED - 1);
+	image_fetch(graph->walk.view->image, address, FETCHED);
 }
 
 /* Objects lie about; what comes soon is fetched into the processor's cache meanwhile. */
