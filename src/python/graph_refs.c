@@ -242,14 +242,15 @@ static void lend_found(struct ref_reader *reader)
 		reader->found.items[i].kind = PY_REF_WEAK;
 }
 
-static struct error *add_read(struct graph *graph, uint32_t id, enum py_reading reading)
+static struct error *add_read(struct graph *graph, uint32_t id, enum py_reading reading,
+			      uint64_t limit)
 {
 	struct read_object object = {
 		.id = id,
 		.reading = reading,
 		.refs = graph->reader.found.count,
 		.titles = graph->reader.titles.count,
-		.limit = graph->reader.limit,
+		.limit = limit,
 	};
 
 	return read_object_array_append(&graph->read, object);
@@ -258,10 +259,16 @@ static struct error *add_read(struct graph *graph, uint32_t id, enum py_reading 
 static struct error *read_refs(struct graph *graph, uint32_t id, const raddr_t *visited,
 			       size_t count)
 {
-	const struct type_info *type = graph_type_of(graph, id);
-	struct sized_object object = {.address = graph->addresses.items[id], .type = type};
+	bool guessed = is_guessed(graph_type_of(graph, id), visited != NULL);
+	struct sized_object object = {.address = graph->addresses.items[id]};
+	const struct type_info *type;
 	struct object_header header;
 
+	/* Guesses are made among the objects that are known. */
+	if (guessed)
+		try_(graph_tell_refs(graph));
+	/* Not before: to tell may bring new types, and move all. */
+	object.type = type = graph_type_of(graph, id);
 	if (graph_header(graph, object.address, &header))
 		object.var_size = header.var_size;
 	try_(refs_read(&graph->reader, &object));
@@ -269,16 +276,9 @@ static struct error *read_refs(struct graph *graph, uint32_t id, const raddr_t *
 		lend_found(&graph->reader);
 	if (visited)
 		try_(add_unnamed(graph, type, visited, count));
-	if (is_guessed(type, visited != NULL))
+	if (guessed)
 		try_(add_guesses(graph, &object, visited != NULL));
-	return add_read(graph, id, reading_of(graph, type, visited != NULL));
-}
-
-/* The header of such an object need not even be read. */
-static struct error *read_leaf(struct graph *graph, uint32_t id)
-{
-	graph->reader.limit = 0;
-	return add_read(graph, id, PY_READ_LEAF);
+	return add_read(graph, id, reading_of(graph, type, visited != NULL), graph->reader.limit);
 }
 
 enum {
@@ -289,11 +289,9 @@ enum {
 struct error *graph_read_refs(struct graph *graph, uint32_t id, const raddr_t *visited,
 			      size_t count)
 {
-	/* Guesses are made among the objects that are known. */
-	if (is_guessed(graph_type_of(graph, id), visited != NULL))
-		try_(graph_tell_refs(graph));
+	/* Of a leaf not even the header need be read. */
 	if (graph_type_of(graph, id)->leaf)
-		try_(read_leaf(graph, id));
+		try_(add_read(graph, id, PY_READ_LEAF, 0));
 	else
 		try_(read_refs(graph, id, visited, count));
 	if (graph->read.count < GROUP_OBJECTS && graph->reader.found.count < GROUP_REFS)
