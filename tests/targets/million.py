@@ -45,7 +45,7 @@ class Row:
 
 
 def scatter(count):
-    """Each row is two tracked objects, or three once the collector has seen it."""
+    """Two objects of each row are tracked once the collector has seen it: to 3.13 not its dict."""
     chooser = random.Random(1)
     rows = []
     for n in range(count // 2):
