@@ -458,14 +458,19 @@ static inline size_t heap_refs_end(const struct heap *heap, size_t id)
 	return heap->ref_start[id + 1];
 }
 
-static inline const struct heap_label *heap_label(const struct heap *heap, size_t ref)
+/** Which of the labels a reference has. */
+static inline size_t heap_label_index(const struct heap *heap, size_t ref)
 {
 	uint16_t low = heap->ref_label[ref];
 
-	return &heap->labels[low != UINT16_MAX
-				     ? low
-				     : heap_big_find(heap->big_labels, heap->big_label_count,
-						     (uint32_t)ref)];
+	return low != UINT16_MAX
+		       ? low
+		       : heap_big_find(heap->big_labels, heap->big_label_count, (uint32_t)ref);
+}
+
+static inline const struct heap_label *heap_label(const struct heap *heap, size_t ref)
+{
+	return &heap->labels[heap_label_index(heap, ref)];
 }
 
 static inline enum heap_kind heap_ref_kind(const struct heap *heap, size_t ref)

@@ -65,7 +65,7 @@ static struct error *find_holders(const struct heap *heap, struct holders *ret)
 			uint32_t target = heap->ref_target[ref];
 
 			if (heap->refcount_low[target] <= MOST_HOLDERS &&
-			    parts[heap_label(heap, ref) - heap->labels] && target != id)
+			    parts[heap_label_index(heap, ref)] && target != id)
 				add_holder(ret, target, (uint32_t)id);
 		}
 	}
@@ -147,8 +147,8 @@ static struct error *tell_items(struct matcher *m, uint32_t new, uint8_t verdict
 	for (ref = heap_refs_begin(heap, new); ref < end; ref++) {
 		uint32_t item = heap->ref_target[ref];
 
-		if (!m->fixed[heap_label(heap, ref) - heap->labels] ||
-		    m->match[item] == IDENTITY_NONE || m->verdict[item] >= verdict)
+		if (!m->fixed[heap_label_index(heap, ref)] || m->match[item] == IDENTITY_NONE ||
+		    m->verdict[item] >= verdict)
 			continue;
 		m->verdict[item] = verdict;
 		try_(u32_array_append(stack, item));
@@ -295,8 +295,7 @@ static uint32_t find_another(const struct matcher *m, size_t id)
 	size_t ref;
 
 	for (ref = heap_refs_begin(heap, id); ref < heap_refs_end(heap, id); ref++) {
-		if (m->fixed[heap_label(heap, ref) - heap->labels] &&
-		    !is_accepted(m, heap->ref_target[ref]))
+		if (m->fixed[heap_label_index(heap, ref)] && !is_accepted(m, heap->ref_target[ref]))
 			return heap->ref_target[ref];
 	}
 	return HEAP_NONE;
@@ -349,7 +348,7 @@ static struct error *follow(struct matcher *m, const bool *parts, struct u32_arr
 			uint32_t target = heap->ref_target[ref];
 
 			if (m->verdict[target] != VERDICT_PROVEN || heap_tracked(heap, target) ||
-			    !parts[heap_label(heap, ref) - heap->labels])
+			    !parts[heap_label_index(heap, ref)])
 				continue;
 			m->verdict[target] = VERDICT_CERTAIN;
 			try_(u32_array_append(stack, target));

@@ -213,7 +213,7 @@ static struct error *step_of_ref(struct filling *filling, uint32_t source, size_
 
 	if (!is_plain_label(filling, source, ref))
 		return render(filling, source, ref, ret);
-	known = &filling->step_of_label.items[heap_label(heap, ref) - heap->labels];
+	known = &filling->step_of_label.items[heap_label_index(heap, ref)];
 	if (!*known) {
 		try_(render(filling, source, ref, ret));
 		*known = *ret + 1; /* PLACES_NONE stays 0: asked again, for it may be made */

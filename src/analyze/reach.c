@@ -107,7 +107,7 @@ static void follow(struct search *search, uint32_t object, enum worth worth)
 	size_t ref, end = heap_refs_end(heap, object);
 
 	for (ref = heap_refs_begin(heap, object); ref < end; ref++) {
-		if (search->worth[heap_label(heap, ref) - heap->labels] == worth)
+		if (search->worth[heap_label_index(heap, ref)] == worth)
 			take(search, heap->ref_target[ref], (uint32_t)ref);
 	}
 }

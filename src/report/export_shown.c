@@ -89,8 +89,7 @@ static struct error *find_dicts(struct export_shown *s, const struct heap *heap)
 	for (i = 0; i < heap->ref_count; i++) {
 		uint32_t target = heap->ref_target[i];
 
-		if (is_dict[heap_label(heap, i) - heap->labels] &&
-		    s->types[heap->type[target]].is_dict)
+		if (is_dict[heap_label_index(heap, i)] && s->types[heap->type[target]].is_dict)
 			s->is_dict[target / 64] |= UINT64_C(1) << (target % 64);
 	}
 	return NULL;
