@@ -29,6 +29,7 @@ struct referrer_node {
 	bool folded;	 /**< that reference is of the dict of attributes of the object */
 	uint32_t depth;	 /**< 0: the object that was asked for */
 	enum referrer_end end;
+	uint64_t alike;	   /**< of the first of several: how many there are, see REFERRERS_ALIKE */
 	uint64_t left_out; /**< referrers of this object that did not find room */
 };
 
@@ -41,7 +42,10 @@ struct referrers_options {
 };
 
 enum {
-	REFERRERS_MOST = 10000 /* nodes of a tree, however wide and deep */
+	REFERRERS_MOST = 10000, /* nodes of a tree, however wide and deep */
+	/* Referrers of one object that are of the same type and refer by the same name: so many of
+	   them are nodes, unless all are wanted; the others are only counted. */
+	REFERRERS_ALIKE = 3
 };
 
 /**

@@ -1,5 +1,7 @@
 #include "analyze/referrers.h"
 
+#include "base/addrmap.h"
+
 #include <stdlib.h>
 
 /* A referrer of the object at hand. */
@@ -204,28 +206,72 @@ static bool is_above(const struct search *search, uint32_t at, uint32_t object)
 	return false;
 }
 
+/*
+ * The node of the first referrer like @c, of the same type and by the same reference; 0: it is the
+ * first, and its node will be the next.
+ */
+static struct error *find_alike(const struct search *search, const struct candidate *c,
+				struct addrmap *firsts, uint32_t *ret)
+{
+	const struct heap *heap = search->heap;
+	uint64_t key = (uint64_t)(heap_label_index(heap, c->ref) + 1) << 33 |
+		       (uint64_t)heap->type[c->object] << 1 | c->folded;
+
+	*ret = 0;
+	if (addrmap_get(firsts, key, ret))
+		return NULL;
+	return addrmap_set(firsts, key, (uint32_t)search->tree.count);
+}
+
+/* Whether there are so many like it already that it is only counted. */
+static struct error *is_one_of_many(struct search *search, const struct candidate *c,
+				    struct addrmap *firsts, bool *ret)
+{
+	uint32_t first;
+
+	*ret = false;
+	if (search->options->all)
+		return NULL;
+	try_(find_alike(search, c, firsts, &first));
+	if (first)
+		*ret = ++search->tree.items[first].alike > REFERRERS_ALIKE;
+	return NULL;
+}
+
+static struct error *add_referrer(struct search *search, uint32_t at, const struct candidate *c)
+{
+	struct referrer_node node = {
+		.above = at,
+		.object = c->object,
+		.ref = c->ref,
+		.folded = c->folded,
+		.depth = search->tree.items[at].depth + 1,
+		.alike = 1,
+	};
+
+	if (is_above(search, at, c->object))
+		node.end = REFERRER_CYCLE;
+	return referrer_array_append(&search->tree, node);
+}
+
 static struct error *add_referrers(struct search *search, uint32_t at)
 {
-	size_t i, room = search->options->width ? search->options->width : SIZE_MAX;
-	uint32_t depth = search->tree.items[at].depth + 1;
+	size_t i, shown = 0, width = search->options->width ? search->options->width : SIZE_MAX;
+	_cleanup_(addrmap_deinit) struct addrmap firsts = {0};
+	bool enough;
 
 	try_(collect(search, search->tree.items[at].object));
 	sort_candidates(&search->candidates);
-	for (i = 0; i < search->candidates.count && i < room; i++) {
+	for (i = 0; i < search->candidates.count; i++) {
 		const struct candidate *c = &search->candidates.items[i];
-		struct referrer_node node = {
-			.above = at,
-			.object = c->object,
-			.ref = c->ref,
-			.folded = c->folded,
-			.depth = depth,
-		};
 
-		if (search->tree.count >= REFERRERS_MOST)
+		if (shown == width || search->tree.count >= REFERRERS_MOST)
 			break;
-		if (is_above(search, at, c->object))
-			node.end = REFERRER_CYCLE;
-		try_(referrer_array_append(&search->tree, node));
+		try_(is_one_of_many(search, c, &firsts, &enough));
+		if (enough)
+			continue;
+		try_(add_referrer(search, at, c));
+		shown++;
 	}
 	search->tree.items[at].left_out = search->candidates.count - i;
 	return NULL;

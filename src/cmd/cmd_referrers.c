@@ -25,7 +25,7 @@ static const struct option options[] = {
 	{0, "depth", OPTION_NUMBER, offsetof(struct referrers_values, depth), "N",
 	 "levels of referrers (default 8)", NULL},
 	{0, "all", OPTION_FLAG, offsetof(struct referrers_values, all), NULL,
-	 "also weak references, types, namespaces, and what is behind roots", NULL},
+	 "also weak references, types, namespaces, what is behind roots, all that are alike", NULL},
 	CAPTURE_OPTIONS(struct referrers_values, capture),
 	{0},
 };

@@ -5,6 +5,11 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
+
+enum {
+	NOTE = 128 /* bytes of a note, twice what its parts need */
+};
 
 struct view {
 	const struct report_style *style;
@@ -55,25 +60,39 @@ static struct error *node_text(const struct view *view, const struct referrer_no
 	return &error_no_memory;
 }
 
+/* What there is to say about a node, into @ret, which has room for NOTE bytes. */
+static void note_text(const struct view *view, const struct referrer_node *node, char *ret)
+{
+	char count[UNIT_TEXT];
+	const char *end = end_text(node->end);
+
+	*ret = '\0';
+	if (node->end == REFERRER_ROOT)
+		end = heap_root_kind_name((enum heap_root_kind)view->heap->roots[node->ref].kind);
+	if (node->alike > REFERRERS_ALIKE)
+		(void)snprintf(ret, NOTE, "1 of %s alike%s", units_count(node->alike, count),
+			       end || node->left_out ? ", " : "");
+	ret += strlen(ret);
+	if (node->left_out)
+		(void)snprintf(ret, NOTE / 2, "… %s more: -n", units_count(node->left_out, count));
+	else if (end)
+		(void)snprintf(ret, NOTE / 2, "%s", end);
+}
+
 static struct error *add_line(const struct view *view, struct libscols_table *table,
 			      struct libscols_line **lines, size_t i)
 {
 	const struct referrer_node *node = &view->tree->items[i];
 	struct libscols_line *above = node->above == HEAP_NONE ? NULL : lines[node->above];
 	_cleanup_free_ char *text = NULL, *path = NULL;
-	const char *texts[] = {NULL, end_text(node->end), NULL};
-	char more[64], count[UNIT_TEXT];
+	const char *texts[] = {NULL, NULL, NULL};
+	char note[NOTE];
 
 	try_(node_text(view, node, &text));
 	texts[0] = text;
-	if (node->left_out) {
-		(void)snprintf(more, sizeof(more), "… %s more: -n",
-			       units_count(node->left_out, count));
-		texts[1] = more;
-	}
-	if (node->end == REFERRER_ROOT)
-		texts[1] = heap_root_kind_name(
-			(enum heap_root_kind)view->heap->roots[node->ref].kind);
+	note_text(view, node, note);
+	if (*note)
+		texts[1] = note;
 	if (node->object != HEAP_NONE)
 		try_(path_text_to(view->reach, node->object, &path));
 	texts[2] = path;
@@ -118,6 +137,8 @@ static struct error *node_json(const struct view *view, const struct referrer_no
 			      json_string(heap_kind_name(heap_ref_kind(view->heap, node->ref)))));
 	try_(path_text_to(view->reach, node->object, &path));
 	try_(put_text(item, "path", path));
+	if (node->alike > REFERRERS_ALIKE)
+		try_(put_integer(item, "alike", node->alike));
 	return put_integer(item, "left_out", node->left_out);
 }
 

@@ -16,6 +16,7 @@ enum {
 struct object {
 	char name[NAME], type[NAME];
 	uint64_t size;
+	uint32_t type_id;
 	bool is_root;
 	struct heap_ref refs[MOST];
 	size_t ref_count;
@@ -177,24 +178,41 @@ static void read_sketch(struct sketch *sketch, const char *text)
 	}
 }
 
+/* Types by their names, each brought by its first object. */
+static void add_types(struct sketch *sketch)
+{
+	uint32_t types = 0;
+	size_t i, k;
+
+	for (i = 0; i < sketch->count; i++) {
+		struct object *object = &sketch->objects[i];
+
+		for (k = 0; strcmp(sketch->objects[k].type, object->type) != 0; k++)
+			;
+		object->type_id = k < i ? sketch->objects[k].type_id : types++;
+		if (k == i)
+			ck_ok(heap_builder_add_type(sketch->builder, 0x100000 + 16 * (raddr_t)i,
+						    object->type));
+	}
+}
+
 static void add_objects(struct sketch *sketch)
 {
 	struct heap_list list = {.generation = 2, .ordered = true};
 	uint32_t i;
 
 	ck_ok(heap_builder_add_list(sketch->builder, &list));
+	add_types(sketch);
 	for (i = 0; i < sketch->count; i++) {
 		const struct object *from = &sketch->objects[i];
 		struct heap_object object = {
 			.address = 0x1000 + 16 * (raddr_t)i,
-			.type = i,
+			.type = from->type_id,
 			.size = from->size,
 			.refcount = from->refcount,
 		};
 		heap_text_t text;
 
-		ck_ok(heap_builder_add_type(sketch->builder, 0x100000 + 16 * (raddr_t)i,
-					    from->type));
 		ck_ok(heap_builder_add_object(sketch->builder, &object));
 		ck_ok(heap_builder_add_text(sketch->builder, from->name, &text));
 		if (!strcmp(from->type, "builtins.str"))
