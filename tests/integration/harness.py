@@ -2,6 +2,7 @@
 import argparse
 import collections
 import concurrent.futures
+import gc
 import glob
 import json
 import os
@@ -91,11 +92,27 @@ def kind(interpreter):
     return interpreter.version, re.search(r"[td]*$", interpreter.name).group()
 
 
+def first_of_each(key):
+    chosen = {}
+    for interpreter in all_interpreters():
+        chosen.setdefault(key(interpreter), interpreter)
+    return list(chosen.values())
+
+
 def interpreters():
-    """Those to test with: all, or with INTERPRETERS=kinds one of each version and flavour."""
-    if os.environ.get("INTERPRETERS") != "kinds":
-        return all_interpreters()
-    return list({kind(each): each for each in all_interpreters()}.values())
+    """Those to test with: one of each version and flavour; with INTERPRETERS=all, all."""
+    return all_interpreters() if os.environ.get("INTERPRETERS") == "all" else first_of_each(kind)
+
+
+def every_interpreter():
+    """For what depends on the build, such as tables of layouts: all; with INTERPRETERS=kinds, of
+    which the others are as good for what is looked for, one of each version and flavour."""
+    return first_of_each(kind) if os.environ.get("INTERPRETERS") == "kinds" else all_interpreters()
+
+
+def versions():
+    """One interpreter of each version, with and without the GIL."""
+    return first_of_each(lambda interpreter: interpreter.version)
 
 
 def state_of(pid):
@@ -154,13 +171,14 @@ class Target:
         """As the target sees it, and as we see it."""
         return f"{self.inside}/{name}", f"{self.work}/{name}"
 
-    def ask(self, line):
-        """What it answers; it waits for the next line then."""
+    def ask(self, line, settled=True):
+        """What it answers; it waits for the next line then, and sleeps already if @settled."""
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
         answer = self.process.stdout.readline()
         check(answer, f"no answer to '{line}'")
-        wait_asleep(self.pid)
+        if settled:
+            wait_asleep(self.pid)
         return answer.strip()
 
     def __enter__(self):
@@ -215,6 +233,8 @@ def first_python():
 
 def run_one(build, function):
     """Returns the line that says how it went; its first word behind the name is the verdict."""
+    # What the tests read of millions of lines has no cycles, and the collector would look for them.
+    gc.disable()
     start = time.monotonic()
     try:
         verdict = f"ok ({function(build) or 1})"
@@ -223,7 +243,9 @@ def run_one(build, function):
     except Exception as error:  # pylint: disable=broad-except
         traceback.print_exc()
         verdict = f"FAILED: {error}"
-    return f"{function.__name__}: {verdict} {time.monotonic() - start:.1f} s"
+    spent = os.times()
+    return (f"{function.__name__}: {verdict} {time.monotonic() - start:.1f} s, "
+            f"{sum(spent[:4]):.1f} s of processor")
 
 
 def run_apart(build, function):

@@ -12,7 +12,8 @@ import subprocess
 import sys
 import tempfile
 
-from harness import PATIENCE, Skip, check, eventually, goes_on, interpreters, test
+from harness import (PATIENCE, Skip, check, eventually, every_interpreter, goes_on, interpreters,
+                     test)
 
 LEAK = """
 import time
@@ -109,7 +110,7 @@ def each_namespace_and_all_of_them(build):
 def chroot_of_every_suite_in_a_container(build):
     """Another glibc, other files, no tools of ours inside, and /proc only there."""
     need_root()
-    chosen = [i for i in interpreters() if i.root]
+    chosen = [i for i in every_interpreter() if i.root]
     if not chosen:
         raise Skip("no interpreter in a folder of its own")
     for interpreter in chosen:

@@ -34,7 +34,7 @@ def counts(groups):
 
 @test
 def diff_tells_what_the_program_did(build):
-    """On every interpreter, with collections between and without."""
+    """On each kind of interpreter, with collections between and without."""
     cases = 0
     for interpreter in interpreters():
         for gc in ("on", "off"):

@@ -3,8 +3,8 @@ import collections
 import json
 import os
 
-from harness import Target, check, first_python, record, test
-from test_oracle import first_of_each_version, same_count
+from harness import Target, check, first_python, record, test, versions
+from test_oracle import same_count
 
 ENOUGH = 0.999
 # References that the target changes between writing its own down and idling.
@@ -193,7 +193,7 @@ def compare_names(truth, graph):
 @test
 def graph_is_what_the_interpreter_says(build):
     done = 0
-    for number, interpreter in enumerate(first_of_each_version()[:MOST]):
+    for number, interpreter in enumerate(versions()[:MOST]):
         # By copy nothing of that is about a version: half of them will do.
         ways = [("clone", 0), ("copy", 1 - ENOUGH)][:1 + number % 2]
         with Target(interpreter, "workload.py", "--dump", "truth", "--graph", "graph") as target:

@@ -2,7 +2,7 @@
 import collections
 import subprocess
 
-from harness import Target, check, interpreters, kind, test
+from harness import Target, check, interpreters, test
 
 # Shares of wrong answers that are accepted. With the collector off only the border between old and
 # new objects of a list is open: a first new object that took a later address than all survivors.
@@ -121,7 +121,7 @@ def programs():
 @test
 def collections_that_change_the_order_do_not_mislead(build):
     cases = 0
-    for interpreter in {kind(each): each for each in interpreters()}.values():
+    for interpreter in interpreters():
         for (script, *arguments), churns in programs():
             collect = churns > 300
             kinds, missed, compared, naive = follow(

@@ -6,7 +6,8 @@ import signal
 import struct
 import subprocess
 
-from harness import Target, check, eventually, first_python, interpreters, test, wait_asleep
+from harness import (Target, check, eventually, every_interpreter, first_python, interpreters, test,
+                     wait_asleep)
 
 PARTS = ["objects", "blocks", "free", "outside", "malloc", "native", "stacks", "program", "files",
          "shared", "kernel"]
@@ -67,7 +68,7 @@ def compare(build, target, *options):
 @test
 def arenas_are_those_of_the_interpreter(build):
     cases = 0
-    for interpreter in interpreters():
+    for interpreter in every_interpreter():
         with Target(interpreter, "memory.py", "truth") as target:
             target.ask("objects")
             target.ask("free")

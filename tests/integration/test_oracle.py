@@ -7,7 +7,8 @@ import subprocess
 import tempfile
 
 from harness import (EXPECTED, TARGETS, Interpreter, Skip, Target, all_interpreters, check,
-                     interpreters, listed_interpreters, other_interpreters, record, test)
+                     every_interpreter, interpreters, listed_interpreters, other_interpreters,
+                     record, test, versions)
 
 ENOUGH_SIZES = 0.995
 # Objects that the dump itself refers to while it writes: its frame's code, functions, modules.
@@ -152,7 +153,7 @@ def for_all(build, chosen, *options):
 
 @test
 def oracle_agrees_on_every_interpreter(build):
-    return for_all(build, interpreters())
+    return for_all(build, every_interpreter())
 
 
 @test
@@ -160,17 +161,9 @@ def oracle_agrees_after_freeze(build):
     return for_all(build, interpreters(), "--freeze")
 
 
-def first_of_each_version():
-    """One interpreter for each minor version."""
-    chosen = {}
-    for interpreter in interpreters():
-        chosen.setdefault(interpreter.version, interpreter)
-    return list(chosen.values())
-
-
 @test
 def oracle_agrees_with_subinterpreters(build):
-    return for_all(build, [i for i in first_of_each_version() if not i.name.endswith("d")],
+    return for_all(build, [i for i in versions() if not i.name.endswith("d")],
                    "--subinterpreters")
 
 
@@ -232,7 +225,7 @@ def oracle_agrees_on_stripped_copies(build):
 def oracle_agrees_with_every_allocator(build):
     """PYTHONMALLOC; what a version does not know, it refuses to start with."""
     chosen = []
-    for interpreter in first_of_each_version():
+    for interpreter in versions():
         number = int(interpreter.version.split(".")[-1].rstrip("t"))
         for name in ["debug", "mimalloc" if number >= 13 else "malloc"]:
             chosen.append(interpreter._replace(name=f"{interpreter.name}-{name}",

@@ -4,7 +4,7 @@ interpreter itself?
 import collections
 import platform
 
-from harness import Skip, Target, check, interpreters, test
+from harness import Skip, Target, check, interpreters, test, versions
 
 # What the target changes between writing down its objects and idling.
 CHANGED = 0
@@ -86,7 +86,7 @@ def broken_traversals_cost_their_own_objects_only(build):
     if platform.machine() != "x86_64":
         raise Skip("the broken functions are machine code of x86-64")
     done = 0
-    some = {interpreter.version: interpreter for interpreter in interpreters()}
+    some = {interpreter.version: interpreter for interpreter in versions()}
     for interpreter in [some[version] for version in ("3.9", "3.11", "3.14") if version in some]:
         with Target(interpreter, "bad_traverse.py") as target:
             found = probe(build, target.pid)

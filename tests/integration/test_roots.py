@@ -4,8 +4,7 @@ import collections
 import json
 import re
 
-from harness import Target, check, test
-from test_oracle import first_of_each_version
+from harness import Target, check, test, versions
 
 Root = collections.namedtuple("Root", "kind name target counted thread frame")
 Frame = collections.namedtuple("Frame", "thread depth function file line object")
@@ -82,7 +81,7 @@ def compare_frames(dump, truths):
 @test
 def every_variable_of_every_frame_is_a_root(build):
     variables = cases = 0
-    for interpreter in first_of_each_version():
+    for interpreter in versions():
         with Target(interpreter, "threads_frames.py", "--dump", "truth") as target:
             with open(target.path("truth")[1], encoding="utf-8") as file:
                 truths = json.load(file)
@@ -117,7 +116,7 @@ def compare_named(dump, truth):
 @test
 def what_interpreters_and_threads_hold_is_a_root_by_its_name(build):
     cases = 0
-    for interpreter in first_of_each_version():
+    for interpreter in versions():
         with Target(interpreter, "roots.py", "--dump", "truth") as target:
             with open(target.path("truth")[1], encoding="utf-8") as file:
                 truth = json.load(file)
@@ -136,7 +135,7 @@ ENOUGH_EXPLAINED = 0.995
 @test
 def reference_counts_are_explained(build):
     cases = 0
-    for interpreter in first_of_each_version():
+    for interpreter in versions():
         with Target(interpreter, "workload.py", "--dump", "truth") as target:
             out = build.ok(target.pid, "summary", program="tools/graph_dump")
         share = float(out.split()[1])

@@ -43,7 +43,7 @@ def histogram(text):
 
 @test
 def types_of_a_snapshot_are_those_of_the_process(build):
-    """Of every interpreter, plain and compressed, with nothing but the file there afterwards."""
+    """Of each kind of interpreter, plain and compressed, with nothing but the file there afterwards."""
     cases = 0
     for interpreter in interpreters():
         with Folder() as folder:

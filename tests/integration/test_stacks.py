@@ -2,8 +2,8 @@
 variables."""
 import json
 
-from harness import TARGETS, Skip, Target, check, interpreters, test
-from test_oracle import first_of_each_version, for_stripped
+from harness import TARGETS, Target, check, every_interpreter, interpreters, test, versions
+from test_oracle import for_stripped
 
 SCRIPT = "threads_frames.py"
 
@@ -166,7 +166,7 @@ def for_all(build, chosen, *options, look=None):
 
 @test
 def stacks_agree_on_every_interpreter(build):
-    return for_all(build, interpreters())
+    return for_all(build, every_interpreter())
 
 
 @test
@@ -177,7 +177,7 @@ def stacks_agree_on_stripped_copies(build):
 
 @test
 def stacks_agree_while_tracing(build):
-    return for_all(build, first_of_each_version(), "--trace")
+    return for_all(build, versions(), "--trace")
 
 
 def look_at_subinterpreter(threads):
@@ -189,7 +189,7 @@ def look_at_subinterpreter(threads):
 
 @test
 def stacks_of_subinterpreters(build):
-    return for_all(build, first_of_each_version(), "--subinterpreter",
+    return for_all(build, versions(), "--subinterpreter",
                    look=look_at_subinterpreter)
 
 
@@ -259,7 +259,7 @@ def busy_stacks(build, interpreter, rounds):
 @test
 def stacks_of_running_threads_are_whole(build):
     failed, rounds, done = [], 12, 0
-    for interpreter in first_of_each_version():
+    for interpreter in versions():
         try:
             frames = busy_stacks(build, interpreter, rounds)
             print(f"    {interpreter.name}: {frames} frames in {rounds} captures", flush=True)

@@ -61,7 +61,7 @@ def pool_types(build, pid):
 
 @test
 def the_worker_that_hoards_is_the_odd_one_out(build):
-    """On every interpreter, of a pool of plain forks."""
+    """On each kind of interpreter, of a pool of plain forks."""
     cases = 0
     for interpreter in interpreters():
         with Pool(interpreter, "--hoarder", "2") as pool:

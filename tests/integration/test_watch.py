@@ -82,7 +82,7 @@ def watch_takes_a_snapshot_when_memory_has_grown(build):
 
 @test
 def watch_by_time_ends_after_count(build):
-    """On every interpreter, with a series that leaks understands."""
+    """On each kind of interpreter, with a series that leaks understands."""
     cases = 0
     for interpreter in interpreters():
         with Target(interpreter, "scripted_leak.py", "--gc", "off") as target:
