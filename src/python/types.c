@@ -78,24 +78,33 @@ static bool module_of_body(struct py_view *view, raddr_t dict, char *buffer, siz
 	return false;
 }
 
-/* Heap types: '__module__' of the class's dict, which may be any object (nothing known: '?'), and
- * ht_qualname. */
+/*
+ * Heap types: '__module__' of the class's dict, which may be any object (nothing known: '?'), and
+ * ht_qualname. A longer one than we hold, as of a generic class with all its arguments, is cut and
+ * ends with '...'.
+ */
 static bool heap_type_name(struct py_view *view, raddr_t type, char *buffer, size_t size)
 {
+	static const char cut[] = "...";
 	raddr_t dict, module, qualname;
-	size_t used;
+	size_t room = size - sizeof(cut), used;
 
 	if (!view_word(view, type, PY_TYPE_DICT, &dict) ||
 	    !view_word(view, type, PY_HEAPTYPE_QUALNAME, &qualname))
 		return false;
 	if (!view_dict_find(view, dict, "__module__", &module) ||
-	    (!view_text(view, module, buffer, size - 1) &&
-	     !module_of_spec(view, type, buffer, size - 1) &&
-	     !module_of_body(view, dict, buffer, size - 1)))
+	    (!view_text(view, module, buffer, room) &&
+	     !module_of_spec(view, type, buffer, room) &&
+	     !module_of_body(view, dict, buffer, room)))
 		(void)strcpy(buffer, "?");
 	used = strlen(buffer);
 	buffer[used++] = '.';
-	return view_text(view, qualname, buffer + used, size - used);
+	if (view_text(view, qualname, buffer + used, size - used))
+		return true;
+	if (!view_text_start(view, qualname, buffer + used, size - used - strlen(cut)))
+		return false;
+	(void)strcat(buffer, cut);
+	return true;
 }
 
 bool type_name(struct py_view *view, raddr_t type, char *buffer, size_t size)

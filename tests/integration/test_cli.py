@@ -226,3 +226,13 @@ def wrong_usage_is_status_2(build):
     for case in cases:
         build.fails(2, *case)
     return len(cases)
+
+
+@test
+def class_with_a_very_long_name_is_counted(build):
+    """It is shown cut; it once was taken for damage, and nothing of the process could be seen."""
+    with Target(first_python(), "long_name.py") as target:
+        types = json.loads(build.ok("types", target.pid, "-j"))["types"]
+    found = [group for group in types if group["type"].startswith("__main__.Page[argument, ")]
+    check(len(found) == 1 and found[0]["count"] == 7 and found[0]["type"].endswith("..."), found)
+    return 1
