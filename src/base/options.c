@@ -56,6 +56,15 @@ bool size_parse(const char *text, uint64_t *ret)
 	return true;
 }
 
+/* Once: of two conditions or patterns the first would be dropped without a word. */
+static struct error *set_text(const struct option *option, const char *text, const char **ret)
+{
+	if (*ret)
+		return bad_value(option, text, "the only one; it may be given once");
+	*ret = text;
+	return NULL;
+}
+
 static struct error *set_choice(const struct option *option, const char *text, int *ret)
 {
 	char list[128] = "one of";
@@ -84,8 +93,7 @@ static struct error *set_value(const struct option *option, char *text, void *va
 		*(bool *)variable = true;
 		return NULL;
 	case OPTION_TEXT:
-		*(const char **)variable = text;
-		return NULL;
+		return set_text(option, text, variable);
 	case OPTION_NUMBER:
 		return set_number(option, text, variable);
 	case OPTION_DURATION:
