@@ -93,8 +93,7 @@ static bool heap_type_name(struct py_view *view, raddr_t type, char *buffer, siz
 	    !view_word(view, type, PY_HEAPTYPE_QUALNAME, &qualname))
 		return false;
 	if (!view_dict_find(view, dict, "__module__", &module) ||
-	    (!view_text(view, module, buffer, room) &&
-	     !module_of_spec(view, type, buffer, room) &&
+	    (!view_text(view, module, buffer, room) && !module_of_spec(view, type, buffer, room) &&
 	     !module_of_body(view, dict, buffer, room)))
 		(void)strcpy(buffer, "?");
 	used = strlen(buffer);
