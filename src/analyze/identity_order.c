@@ -165,9 +165,25 @@ static void mark_certain(const struct checked *c)
 	}
 }
 
+/* Marks in @held what an object that is newer holds. */
+static void mark_passed_on(const struct matcher *m, bool *held)
+{
+	const struct heap *heap = m->later;
+	uint32_t id;
+	size_t ref;
+
+	for (id = 0; id < heap->count; id++) {
+		if (m->match[id] != IDENTITY_NONE)
+			continue;
+		for (ref = heap_refs_begin(heap, id); ref < heap_refs_end(heap, id); ref++)
+			held[heap->ref_target[ref]] |= heap_ref_kind(heap, ref) == HEAP_ITEM;
+	}
+}
+
 /*
- * What has gone through a full collection does not move any more, unless another holds it. Behind
- * something newer it was made anew, whatever values it has: that speaks against it.
+ * What has gone through a full collection does not move any more, unless another holds it, as where
+ * a list is replaced by one with most of its items. Behind something newer it was made anew,
+ * whatever values it has: that speaks against it.
  */
 static void doubt_the_rebuilt(const struct checked *c)
 {
@@ -183,8 +199,13 @@ static void doubt_the_rebuilt(const struct checked *c)
 		if (!newer || !is_placed(m, new))
 			continue;
 		list = heap_list(m->earlier, m->match[new]);
-		if (list->generation == HEAP_COUNTED_GENERATIONS - 1 && list->collections_known &&
-		    list->collections[HEAP_COUNTED_GENERATIONS - 1])
+		if (list->generation != HEAP_COUNTED_GENERATIONS - 1 || !list->collections_known ||
+		    !list->collections[HEAP_COUNTED_GENERATIONS - 1])
+			continue;
+		if (c->passed_on && c->passed_on[new] && is_proven(m, new))
+			/* Moved: it is not at its old place, and so not certain. */
+			c->fitting[i] = FITS_RUN;
+		else
 			m->verdict[new] = VERDICT_CHANGED;
 	}
 }
@@ -244,12 +265,22 @@ static void reject_changed(struct matcher *m)
 struct error *identity_check_order(struct matcher *m)
 {
 	_cleanup_free_ uint32_t *ids = NULL;
+	_cleanup_free_ bool *passed_on = NULL;
 	size_t i;
 
 	try_(in_list_order(m->later, &ids));
+	if (matcher_has_graph(m)) {
+		passed_on = calloc(heap_count(m->later) + 1, sizeof(*passed_on));
+		if (!passed_on)
+			return &error_no_memory;
+		mark_passed_on(m, passed_on);
+	}
 	for (i = 0; i < m->later->list_count; i++) {
 		const struct heap_list *list = &m->later->lists[i];
-		struct checked c = {.m = m, .ids = ids + list->first, .count = list->count};
+		struct checked c = {.m = m,
+				    .ids = ids + list->first,
+				    .count = list->count,
+				    .passed_on = passed_on};
 
 		if (!list->ordered)
 			continue;

@@ -233,3 +233,21 @@ def cookbook_of_several_snapshots_agrees(build):
             cases += 1
     check(cases == 3, f"{cases} recipes")
     return cases
+
+
+@test
+def items_of_a_list_that_is_replaced_persist(build):
+    """A list made anew with most of its items: a full collection moves these behind it."""
+    cases = 0
+    for interpreter in interpreters():
+        with Target(interpreter, "replaced_list.py") as target:
+            files = []
+            for number in range(4):
+                target.ask("more")
+                files.append(take(build, target, f"{number}.snapshot"))
+            document = json.loads(build.ok("diff", *files, "-j", "--type", "^__main__.Session$"))
+        kept = {key: sum(group["count"] for group in document[key])
+                for key in ("created", "deleted", "persistent")}
+        check(kept == {"created": 100, "deleted": 0, "persistent": 100}, f"{interpreter.name}: {kept}")
+        cases += 1
+    return cases
