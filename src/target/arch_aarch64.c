@@ -215,7 +215,7 @@ bool arch_in_syscall(pid_t pid, const struct user_regs_struct *registers)
 {
 	unsigned char next[sizeof(svc)];
 
-	return live_read(pid, registers->pc, next, sizeof(next)) && !memcmp(next, svc, sizeof(svc));
+	return live_peek(pid, registers->pc, next, sizeof(next)) && !memcmp(next, svc, sizeof(svc));
 }
 
 /*
@@ -239,7 +239,7 @@ static bool number_in_code(pid_t pid, raddr_t at, long *ret)
 	unsigned char bytes[INSTRUCTION_BYTES];
 	uint32_t code;
 
-	if (!live_read(pid, at - sizeof(bytes), bytes, sizeof(bytes)))
+	if (!live_peek(pid, at - sizeof(bytes), bytes, sizeof(bytes)))
 		return false;
 	code = bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
 	       (uint32_t)bytes[3] << 24;

@@ -157,7 +157,7 @@ static bool number_in_code(pid_t pid, raddr_t after, long *ret)
 	unsigned char bytes[MOV_BYTES + SYSCALL_BYTES];
 	uint32_t number;
 
-	if (!live_read(pid, after - sizeof(bytes), bytes, sizeof(bytes)) || bytes[0] != MOV_EAX ||
+	if (!live_peek(pid, after - sizeof(bytes), bytes, sizeof(bytes)) || bytes[0] != MOV_EAX ||
 	    memcmp(bytes + MOV_BYTES, syscall_return, SYSCALL_BYTES) != 0)
 		return false;
 	memcpy(&number, bytes + 1, sizeof(number));
@@ -183,7 +183,7 @@ void arch_undo_restart(pid_t pid, struct user_regs_struct *registers)
 	unsigned char next[SYSCALL_BYTES];
 
 	if (registers->rax != SYS_restart_syscall ||
-	    !live_read(pid, registers->rip, next, sizeof(next)) ||
+	    !live_peek(pid, registers->rip, next, sizeof(next)) ||
 	    memcmp(next, syscall_return, sizeof(next)) != 0)
 		return;
 	if (!in_syscall(registers))

@@ -40,23 +40,28 @@ bool live_read(pid_t pid, raddr_t addr, void *buffer, size_t size)
 	return n == (ssize_t)size;
 }
 
-static bool write_proc_mem(pid_t pid, raddr_t addr, const void *buffer, size_t size)
+bool live_peek(pid_t pid, raddr_t addr, void *buffer, size_t size)
 {
-	_cleanup_close_ int fd = memory_open(pid, O_WRONLY);
+	_cleanup_close_ int fd = memory_open(pid, O_RDONLY);
 
-	return fd >= 0 && addr <= INT64_MAX &&
-	       pwrite(fd, buffer, size, (off_t)addr) == (ssize_t)size;
+	return fd < 0 ? live_read(pid, addr, buffer, size) : memory_read(fd, addr, buffer, size);
+}
+
+static bool write_directly(pid_t pid, raddr_t addr, const void *buffer, size_t size)
+{
+	struct iovec local = {.iov_base = (void *)(uintptr_t)buffer, .iov_len = size};
+	struct iovec remote = {.iov_base = (void *)(uintptr_t)addr, .iov_len = size};
+
+	return process_vm_writev(pid, &local, 1, &remote, 1, 0) == (ssize_t)size;
 }
 
 bool live_write(pid_t pid, raddr_t addr, const void *buffer, size_t size)
 {
-	struct iovec local = {.iov_base = (void *)(uintptr_t)buffer, .iov_len = size};
-	struct iovec remote = {.iov_base = (void *)(uintptr_t)addr, .iov_len = size};
-	ssize_t n = process_vm_writev(pid, &local, 1, &remote, 1, 0);
+	_cleanup_close_ int fd = memory_open(pid, O_WRONLY);
 
-	if (n < 0 && (errno == EPERM || errno == ENOSYS))
-		return write_proc_mem(pid, addr, buffer, size);
-	return n == (ssize_t)size;
+	if (fd < 0)
+		return write_directly(pid, addr, buffer, size);
+	return addr <= INT64_MAX && pwrite(fd, buffer, size, (off_t)addr) == (ssize_t)size;
 }
 
 struct image_live {

@@ -17,7 +17,14 @@ bool memory_read(int fd, raddr_t addr, void *buffer, size_t size);
 /** Read the live memory of @pid by process_vm_readv(), all @size bytes or false. */
 bool live_read(pid_t pid, raddr_t addr, void *buffer, size_t size);
 
-/** Write the memory of @pid, all @size bytes or false. */
+/**
+ * The same of a process that stands. A page that a handler has to fill first (userfaultfd(2))
+ * cannot be read: the handler may be one of the threads that stand, and process_vm_readv() would
+ * wait for it for ever (handle_userfault(), fs/userfaultfd.c), /proc/PID/mem does not.
+ */
+bool live_peek(pid_t pid, raddr_t addr, void *buffer, size_t size);
+
+/** Write the memory of @pid, all @size bytes or false; waits for no handler either. */
 bool live_write(pid_t pid, raddr_t addr, const void *buffer, size_t size);
 
 /** The region that holds @addr, of @count that are sorted by address and do not overlap. */

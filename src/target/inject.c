@@ -141,7 +141,7 @@ static bool code_is_there(const struct inject_site *site)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(places); i++) {
-		if (!live_read(site->pid, places[i], bytes, sizeof(bytes)))
+		if (!live_peek(site->pid, places[i], bytes, sizeof(bytes)))
 			return false;
 		arch_find_code(bytes, sizeof(bytes), places[i], &found);
 	}
@@ -167,7 +167,7 @@ static bool in_restartable_sequence(pid_t pid, pid_t tid)
 		return false;
 	if (!configuration.address)
 		return false;
-	return !live_read(pid, configuration.address + RSEQ_CS_AT, &sequence, sizeof(sequence)) ||
+	return !live_peek(pid, configuration.address + RSEQ_CS_AT, &sequence, sizeof(sequence)) ||
 	       sequence;
 }
 
@@ -217,7 +217,7 @@ static struct error *consider(struct injection *injection, pid_t pid)
 				    (int)tid);
 	if (!stacks_have_room(&injection->site->stacks, tid, &injection->original.general,
 			      frames->start) ||
-	    !live_read(pid, frames->start, injection->overwritten, frames->size))
+	    !live_peek(pid, frames->start, injection->overwritten, frames->size))
 		return error_create(ERROR_NOT_CLONABLE,
 				    "thread %d has no stack of its own with enough room", (int)tid);
 	if (dispatches_calls(tid))

@@ -63,7 +63,7 @@ static raddr_t find_start(const struct stacks *stacks, raddr_t descriptor, raddr
 	raddr_t found = 0;
 	size_t i, way;
 
-	if (!live_read(stacks->pid, descriptor, words, sizeof(words)))
+	if (!live_peek(stacks->pid, descriptor, words, sizeof(words)))
 		return 0;
 	for (i = 0; i + 1 < ARRAY_SIZE(words); i++) {
 		for (way = 0; way < 2; way++) {
