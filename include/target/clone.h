@@ -53,8 +53,8 @@ _must_check_ struct error *clone_check(const struct clone *clone);
 
 /**
  * Whether clones of @pid have all its private memory: ERROR_NOT_CLONABLE where it keeps some from
- * children (MADV_DONTFORK, MADV_WIPEONFORK). The kernel looks at every page for that, so ask only
- * where something speaks for it.
+ * children (MADV_DONTFORK, MADV_WIPEONFORK) or has it filled only when it is touched (userfaultfd).
+ * The kernel looks at every page for that, so ask only where something speaks for it.
  */
 _must_check_ struct error *clone_check_whole(pid_t pid);
 

@@ -134,6 +134,9 @@ _must_check_ struct error *image_live_create(pid_t pid, struct image **ret);
  */
 _must_check_ struct error *image_clone_create(pid_t pid, uint64_t most, struct image **ret);
 
+/** Let nothing be read any more of the mappings that [@start, @end) touches. */
+void image_clone_hide(struct image *image, raddr_t start, raddr_t end);
+
 /** Bytes that an image_clone_create() has read from the clone so far. */
 uint64_t image_clone_bytes(const struct image *image);
 
@@ -164,6 +167,17 @@ _must_check_ struct error *image_copy_prepare(pid_t pid, struct image_copy **ret
  * another try prepare another copy.
  */
 _must_check_ struct error *image_copy_take(struct image_copy *copy);
+
+/**
+ * After image_copy_take(): what the process did not have of [@start, @end) is not zero, as it is
+ * elsewhere, but cannot be read.
+ */
+_must_check_ struct error *image_copy_hide_absent(struct image_copy *copy, raddr_t start,
+						  raddr_t end);
+
+/** As clone_check_whole() (clone.h), of copies: ERROR_NOT_CLONABLE where userfaultfd(2) fills
+ * memory. */
+_must_check_ struct error *image_copy_check_whole(pid_t pid);
 
 /** Bytes copied by image_copy_take(), 0 before it. */
 uint64_t image_copy_bytes(const struct image_copy *copy);

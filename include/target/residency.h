@@ -15,6 +15,9 @@ struct residency {
 	uint64_t swapped;
 	uint64_t proportional; /**< resident, of what n processes have the n-th part each */
 	uint64_t own;	       /**< resident, of what no other process has */
+	bool wiped;	       /**< a child has it empty: MADV_WIPEONFORK */
+	bool handled;	       /**< userfaultfd(2) is told of what happens to it */
+	bool filled; /**< and fills pages when they are touched: absent ones are not zero */
 };
 
 DEFINE_ARRAY(residency_array, struct residency)

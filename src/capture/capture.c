@@ -195,6 +195,22 @@ static struct error *read_residency(struct capture *capture)
 	return NULL;
 }
 
+/*
+ * Who handles faults by userfaultfd(2) may want to be told of each fork: clone() does not come back
+ * before that (dup_userfaultfd_complete(), fs/userfaultfd.c).
+ */
+static struct error *check_handlers(const struct smaps *smaps)
+{
+	size_t i;
+
+	for (i = 0; i < smaps->of.count; i++) {
+		if (smaps->of.items[i].handled)
+			return error_create(ERROR_NOT_CLONABLE,
+					    "memory of the process is handled by userfaultfd");
+	}
+	return NULL;
+}
+
 static struct error *freeze_and_build(struct capture *capture, struct freeze *frozen,
 				      const struct capture_job *job)
 {
@@ -203,9 +219,12 @@ static struct error *freeze_and_build(struct capture *capture, struct freeze *fr
 	if (job->needs_residency)
 		try_(read_residency(capture));
 	try_(proc_status_read(capture->task, &status));
+	if (capture->way == CAPTURE_CLONE)
+		try_(check_handlers(&capture->smaps));
 	try_(freeze(capture, frozen, job));
 	job->facts->resident = status.rss;
 	try_(freeze_settle(frozen, status.rss));
+	try_(freeze_hide(frozen, &capture->smaps));
 	return job->build(job->ctx, capture, frozen);
 }
 
@@ -226,10 +245,10 @@ static bool is_damaged(const struct heap_facts *facts)
 }
 
 /*
- * What is damaged may be so because a clone does not have it. Where the user wants a clone all the
- * same, what it has is what there is.
+ * What is damaged may be so because a clone, or even a copy, does not have it. Where the user wants
+ * a clone all the same, what it has is what there is.
  */
-static struct error *clone_lacks_instead(struct capture *capture, const struct freeze *frozen,
+static struct error *image_lacks_instead(struct capture *capture, const struct freeze *frozen,
 					 const struct capture_job *job, struct error *err)
 {
 	struct error *lacks = NULL;
@@ -238,7 +257,7 @@ static struct error *clone_lacks_instead(struct capture *capture, const struct f
 		lacks = freeze_check_whole(frozen, capture->task);
 	if (!lacks)
 		return err;
-	if (error_code(lacks) != ERROR_NOT_CLONABLE ||
+	if (error_code(lacks) != ERROR_NOT_CLONABLE || capture->way == CAPTURE_COPY ||
 	    (!err && capture->options.way == CAPTURE_CLONE)) {
 		capture_set_note(capture, "objects may be missing: ", error_message(lacks));
 		error_free(lacks);
@@ -260,7 +279,7 @@ static struct error *attempt(struct capture *capture, const struct capture_job *
 	try_(freeze_prepare(capture->task, capture->way, capture->options.clone_life_ns, &frozen));
 	err = freeze_and_build(capture, &frozen, job);
 	err = clone_ended_instead(&frozen, err);
-	err = clone_lacks_instead(capture, &frozen, job, err);
+	err = image_lacks_instead(capture, &frozen, job, err);
 	facts->copied = freeze_bytes(&frozen);
 	/* Whatever came of it, nothing may be left in the target. */
 	end_err = freeze_end(&frozen, capture->tracee, &pause);

@@ -50,6 +50,27 @@ struct error *freeze_settle(struct freeze *freeze, uint64_t resident)
 	return NULL;
 }
 
+static struct error *hide(struct freeze *freeze, const struct mapping *mapping,
+			  const struct residency *of)
+{
+	if (!(mapping->flags & MAPPING_WRITE) || mapping->flags & MAPPING_SHARED)
+		return NULL;
+	if (freeze->way == CAPTURE_COPY && of->filled)
+		return image_copy_hide_absent(freeze->copy, mapping->start, mapping->end);
+	if (freeze->way == CAPTURE_CLONE && (of->wiped || of->filled))
+		image_clone_hide(freeze->image, mapping->start, mapping->end);
+	return NULL;
+}
+
+struct error *freeze_hide(struct freeze *freeze, const struct smaps *smaps)
+{
+	size_t i;
+
+	for (i = 0; i < smaps->of.count; i++)
+		try_(hide(freeze, &smaps->maps.list.items[i], &smaps->of.items[i]));
+	return NULL;
+}
+
 struct origin freeze_origin(const struct freeze *freeze, pid_t pid)
 {
 	return (struct origin){
@@ -75,6 +96,8 @@ struct error *freeze_check(const struct freeze *freeze)
 
 struct error *freeze_check_whole(const struct freeze *freeze, pid_t pid)
 {
+	if (freeze->way == CAPTURE_COPY)
+		return image_copy_check_whole(pid);
 	return freeze->clone && clone_pid(freeze->clone) ? clone_check_whole(pid) : NULL;
 }
 

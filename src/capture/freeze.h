@@ -12,6 +12,7 @@
 #include "target/clone.h"
 #include "target/image.h"
 #include "target/origin.h"
+#include "target/residency.h"
 
 struct freeze {
 	enum capture_way way;
@@ -33,6 +34,13 @@ _must_check_ struct error *freeze_take(struct freeze *freeze, struct tracee *tra
 
 /** With the target running again: make freeze->image readable. @resident: bytes of the target. */
 _must_check_ struct error *freeze_settle(struct freeze *freeze, uint64_t resident);
+
+/**
+ * Let nothing pass for zeros that is none in the target: what a clone has been given empty, and
+ * what a copy lacks because userfaultfd(2) fills it when it is touched. @smaps: of before; may be
+ * empty.
+ */
+_must_check_ struct error *freeze_hide(struct freeze *freeze, const struct smaps *smaps);
 
 /** Whose mappings are those of the image: the clone, or @pid, the target itself, or a core. */
 struct origin freeze_origin(const struct freeze *freeze, pid_t pid);

@@ -279,6 +279,19 @@ struct error *image_clone_create(pid_t pid, uint64_t most, struct image **ret)
 	return NULL;
 }
 
+void image_clone_hide(struct image *image, raddr_t start, raddr_t end)
+{
+	struct mapping_array *maps = &((struct image_clone *)image)->maps.list;
+	size_t i;
+
+	for (i = 0; i < maps->count; i++) {
+		struct mapping *mapping = &maps->items[i];
+
+		if (mapping->start < end && mapping->end > start)
+			mapping->flags &= ~(unsigned int)MAPPING_READ;
+	}
+}
+
 uint64_t image_clone_bytes(const struct image *image)
 {
 	return ((const struct image_clone *)image)->read;

@@ -381,8 +381,12 @@ static struct error *make_regions(struct image_copy *copy)
 			if (h->start > start)
 				regions[n++] = (struct image_region){start, h->start,
 								     m->bytes + (start - m->start)};
-			start = h->end;
+			if (h->end > m->end)
+				break; /* it goes on in the next mirror */
+			start = h->end > start ? h->end : start;
 		}
+		if (hole < copy->holes.count && copy->holes.items[hole].start < m->end)
+			continue;
 		if (start < m->end)
 			regions[n++] = (struct image_region){start, m->end,
 							     m->bytes + (start - m->start)};
@@ -496,6 +500,28 @@ struct error *image_copy_take(struct image_copy *copy)
 	if (copy->no_memory)
 		return &error_no_memory;
 	copy->bytes = copy->plan.bytes;
+	return make_regions(copy);
+}
+
+struct error *image_copy_hide_absent(struct image_copy *copy, raddr_t start, raddr_t end)
+{
+	raddr_t at = start;
+	size_t i;
+
+	for (i = 0; i < copy->plan.runs.count && at < end; i++) {
+		const struct page_run *run = &copy->plan.runs.items[i];
+
+		if (run->end <= at)
+			continue;
+		if (run->start >= end)
+			break;
+		if (run->start > at)
+			try_(page_run_array_append(&copy->holes,
+						   (struct page_run){at, run->start, false}));
+		at = run->end;
+	}
+	if (at < end)
+		try_(page_run_array_append(&copy->holes, (struct page_run){at, end, false}));
 	return make_regions(copy);
 }
 

@@ -26,6 +26,22 @@ static bool is_head(const char *line)
 	return (*line >= '0' && *line <= '9') || (*line >= 'a' && *line <= 'f');
 }
 
+/* proc(5). */
+static void take_flags(const char *line, size_t length, struct residency *to)
+{
+	const struct {
+		const char *flag;
+		bool *value;
+	} flags[] = {
+		{" wf", &to->wiped},   {" um", &to->filled},  {" um", &to->handled},
+		{" uw", &to->handled}, {" ui", &to->handled},
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(flags); i++)
+		*flags[i].value |= memmem(line, length, flags[i].flag, 3) != NULL;
+}
+
 /* "Rss:                 4 kB"; what is not asked for is passed over. */
 static void take_line(const char *line, size_t length, struct residency *to)
 {
@@ -39,6 +55,8 @@ static void take_line(const char *line, size_t length, struct residency *to)
 	uint64_t value;
 	size_t i;
 
+	if (!strncmp(line, "VmFlags:", 8))
+		take_flags(line, length, to);
 	for (i = 0; i < ARRAY_SIZE(keys); i++) {
 		size_t key = strlen(keys[i].key);
 

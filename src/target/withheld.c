@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "target/clone.h"
+#include "target/image.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -27,8 +28,19 @@ static bool has_flag(const char *flags, const char *end, const char *flag)
 	return at && at < end;
 }
 
-/* proc(5): dc "do not copy area on fork", wf "wipe on fork". */
-bool withheld_find(const char *text, struct withheld *ret)
+/* proc(5). NULL: nothing of it is missing. */
+static const char *how_withheld(const char *flags, const char *end, bool clone)
+{
+	if (has_flag(flags, end, " um"))
+		return "userfaultfd";
+	if (clone && has_flag(flags, end, " wf"))
+		return "MADV_WIPEONFORK";
+	if (clone && has_flag(flags, end, " dc"))
+		return "MADV_DONTFORK";
+	return NULL;
+}
+
+bool withheld_find(const char *text, bool clone, struct withheld *ret)
 {
 	static const char key[] = "VmFlags:";
 	struct withheld at = {0};
@@ -41,8 +53,8 @@ bool withheld_find(const char *text, struct withheld *ret)
 			read_head(line, &at, &is_private);
 			continue;
 		}
-		at.wiped = has_flag(line, end, " wf");
-		if (is_private && (at.wiped || has_flag(line, end, " dc"))) {
+		at.how = how_withheld(line, end, clone);
+		if (is_private && at.how) {
 			*ret = at;
 			return true;
 		}
@@ -50,7 +62,7 @@ bool withheld_find(const char *text, struct withheld *ret)
 	return false;
 }
 
-struct error *clone_check_whole(pid_t pid)
+static struct error *check_whole(pid_t pid, bool clone, const char *what)
 {
 	_cleanup_free_ char *text = NULL;
 	struct withheld withheld;
@@ -58,9 +70,19 @@ struct error *clone_check_whole(pid_t pid)
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/smaps", (int)pid);
 	try_(file_read(path, &text, NULL));
-	if (!withheld_find(text, &withheld))
+	if (!withheld_find(text, clone, &withheld))
 		return NULL;
 	return error_create(ERROR_NOT_CLONABLE,
-			    "the process keeps memory at 0x%" PRIx64 " from its children (%s)",
-			    withheld.start, withheld.wiped ? "MADV_WIPEONFORK" : "MADV_DONTFORK");
+			    "the process keeps memory at 0x%" PRIx64 " from %s (%s)",
+			    withheld.start, what, withheld.how);
+}
+
+struct error *clone_check_whole(pid_t pid)
+{
+	return check_whole(pid, true, "its children");
+}
+
+struct error *image_copy_check_whole(pid_t pid)
+{
+	return check_whole(pid, false, "those who only read it");
 }

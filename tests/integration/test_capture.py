@@ -54,6 +54,31 @@ print("ready", flush=True)
 time.sleep(600)
 """
 
+# What a list of texts points to them with is partly wiped in children, or partly absent until a
+# handler (there is none) fills it: UFFDIO_API, UFFDIO_REGISTER, MADV_DONTNEED. As zeros, which a
+# child and a copy would see there, it would pass for a list with room for more.
+EMPTY = """
+import ctypes, fcntl, os, struct, time
+items = [str(i) * 2 for i in range(300000)]
+libc = ctypes.CDLL(None, use_errno=True)
+start = (ctypes.c_void_p.from_address(id(items) + 24).value // 4096 + 10) * 4096
+size = 400 * 4096
+def advise(what):
+    assert libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(size), what) == 0
+if %r == "wiped":
+    advise(18)
+else:
+    fd = libc.syscall(323, os.O_CLOEXEC)
+    try:
+        fcntl.ioctl(fd, 0xc018aa3f, struct.pack("QQQ", 0xaa, %d, 0))
+        fcntl.ioctl(fd, 0xc020aa00, struct.pack("QQQQ", start, size, 1, 0))
+        advise(4)
+    except OSError:
+        print("unavailable", flush=True)
+print("ready", flush=True)
+time.sleep(600)
+"""
+
 EXITS = "import time\nkeep = [[] for _ in range(100000)]\nprint('ready', flush=True)\ntime.sleep(%s)\n"
 
 FORKS = """
@@ -204,6 +229,39 @@ def memory_that_children_do_not_get_is_copied(build):
                 check(name in said, f"{what}, {name}: {said}")
                 target.check_untouched()
     return 8
+
+
+@test
+def what_is_empty_only_in_a_clone_is_copied(build):
+    with Script(EMPTY % ("wiped", 0)) as target, tempfile.NamedTemporaryFile() as file:
+        said = build.run("snapshot", target.pid, "-o", file.name).stderr
+        check("copied, not cloned" in said and "MADV_WIPEONFORK" in said, said)
+        info = json.loads(build.ok("info", file.name, "-j"))
+        check(info["objects"] > 300000 and not info["readings"]["failed"], info)
+        said = build.run("snapshot", target.pid, "-o", file.name, "--capture", "clone").stderr
+        check("may be missing" in said and "MADV_WIPEONFORK" in said, said)
+        target.check_untouched()
+    return 2
+
+
+@test
+def what_a_handler_has_not_filled_yet_does_not_pass_for_empty(build):
+    told_of_forks = 2  # UFFD_FEATURE_EVENT_FORK: clone() would wait for somebody who reads that
+    for features in (0, told_of_forks):
+        try:
+            target = Script(EMPTY % ("absent", features))
+        except AssertionError:
+            raise Skip("no userfaultfd") from None
+        with target, tempfile.NamedTemporaryFile() as file:
+            for way in ("auto", "copy"):
+                said = build.run("snapshot", target.pid, "-o", file.name, "--capture", way).stderr
+                check("may be missing" in said and "userfaultfd" in said, said)
+                info = json.loads(build.ok("info", file.name, "-j"))
+                check(info["capture"] == "copy" and info["readings"]["failed"] == 1, info)
+            said = build.fails(1, "snapshot", target.pid, "-o", file.name, "--capture", "clone")
+            check("userfaultfd" in said, said)
+            target.check_untouched()
+    return 6
 
 
 @contextlib.contextmanager
