@@ -427,13 +427,23 @@ static bool copy_find(struct image *image, raddr_t addr, struct image_region *re
 	return image_find_sorted(copy->regions, copy->region_count, addr, ret);
 }
 
+/* A page of what was copied, or of the live process. */
+static const unsigned char *any_page(struct image_copy *copy, raddr_t page)
+{
+	struct image_region region;
+
+	if (copy_find(&copy->image, page, &region))
+		return region.bytes + (page - region.start);
+	return cached_page(copy, page);
+}
+
 static bool copy_image_read(struct image *image, raddr_t addr, void *buffer, size_t size)
 {
 	struct image_copy *copy = (struct image_copy *)image;
 
 	while (size) {
 		size_t at = (size_t)(addr % PAGE), part = PAGE - at < size ? PAGE - at : size;
-		const unsigned char *page = cached_page(copy, addr - at);
+		const unsigned char *page = any_page(copy, addr - at);
 
 		if (!page)
 			return false;

@@ -35,6 +35,10 @@ static const char *how_withheld(const char *flags, const char *end, bool clone)
 		return "userfaultfd";
 	if (clone && has_flag(flags, end, " wf"))
 		return "MADV_WIPEONFORK";
+	/* A write of the parent for which there is no page takes it from the child: mm/hugetlb.c.
+	 */
+	if (clone && has_flag(flags, end, " ht"))
+		return "huge pages";
 	if (clone && has_flag(flags, end, " dc"))
 		return "MADV_DONTFORK";
 	return NULL;
