@@ -8,6 +8,7 @@
 #include "image_private.h"
 #include "inject.h"
 #include "leftover.h"
+#include "withheld.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -99,6 +100,7 @@ struct error *clone_prepare(pid_t pid, uint64_t life_ns, struct clone **ret)
 	try_(headroom_check(pid));
 	try_(check_namespace(pid));
 	try_(check_readable(pid));
+	try_(withheld_check_handler(pid));
 	try_(inject_site_find(pid, needs, ARRAY_SIZE(needs), &clone->site));
 	*ret = steal_ptr(clone);
 	return NULL;

@@ -4,10 +4,12 @@
 #include "target/clone.h"
 #include "target/image.h"
 
+#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* "55d0c0a00000-55d0c0a21000 rw-p 00000000 00:00 0 [heap]": the line that a mapping begins with. */
 static void read_head(const char *line, struct withheld *at, bool *ret_private)
@@ -89,4 +91,27 @@ struct error *clone_check_whole(pid_t pid)
 struct error *image_copy_check_whole(pid_t pid)
 {
 	return check_whole(pid, false, "those who only read it");
+}
+
+struct error *withheld_check_handler(pid_t pid)
+{
+	static const char wanted[] = "anon_inode:[userfaultfd]";
+	char path[64], target[sizeof(wanted)];
+	struct dirent *entry;
+	bool found = false;
+	DIR *folder;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	folder = opendir(path);
+	while (folder && !found && (entry = readdir(folder))) {
+		ssize_t n = readlinkat(dirfd(folder), entry->d_name, target, sizeof(target));
+
+		found = n == sizeof(wanted) - 1 && !memcmp(target, wanted, (size_t)n);
+	}
+	if (folder)
+		(void)closedir(folder);
+	if (!found)
+		return NULL;
+	return error_create(ERROR_NOT_CLONABLE, "process %d handles page faults (userfaultfd)",
+			    (int)pid);
 }

@@ -19,4 +19,11 @@ struct withheld {
  */
 bool withheld_find(const char *text, bool clone, struct withheld *ret);
 
+/**
+ * ERROR_NOT_CLONABLE where @pid itself has a descriptor of userfaultfd(2): who reads it may want to
+ * be told of each fork, and is a thread that stands, or nobody (dup_userfaultfd_complete(),
+ * fs/userfaultfd.c). clone() does not come back before.
+ */
+_must_check_ struct error *withheld_check_handler(pid_t pid);
+
 #endif

@@ -253,6 +253,8 @@ def what_a_handler_has_not_filled_yet_does_not_pass_for_empty(build):
         except AssertionError:
             raise Skip("no userfaultfd") from None
         with target, tempfile.NamedTemporaryFile() as file:
+            document, _ = types(build, target.pid)
+            check(document["capture"] == "copy", document)
             for way in ("auto", "copy"):
                 said = build.run("snapshot", target.pid, "-o", file.name, "--capture", way).stderr
                 check("may be missing" in said and "userfaultfd" in said, said)
@@ -261,7 +263,7 @@ def what_a_handler_has_not_filled_yet_does_not_pass_for_empty(build):
             said = build.fails(1, "snapshot", target.pid, "-o", file.name, "--capture", "clone")
             check("userfaultfd" in said, said)
             target.check_untouched()
-    return 6
+    return 8
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -18,6 +19,8 @@
 static int handler;
 static unsigned char *stack;
 static atomic_ulong let_through;
+static pthread_barrier_t begun;
+static atomic_bool over;
 
 static void protect(uint64_t start, uint64_t size, uint64_t mode)
 {
@@ -36,18 +39,32 @@ static void compute(uint64_t wanted)
 		;
 }
 
-static void *let_writes(void *data)
+static void let_write(void)
 {
 	struct uffd_msg message;
 
-	for (;;) {
-		while (read(handler, &message, sizeof(message)) < 0) {
-			expect(errno == EAGAIN || errno == EINTR, "read(): errno %d", errno);
-			compute(MS / 5);
-		}
+	while (read(handler, &message, sizeof(message)) == sizeof(message)) {
 		expect(message.event == UFFD_EVENT_PAGEFAULT, "event %#x", message.event);
 		protect(message.arg.pagefault.address & ~(PAGE - 1), PAGE, 0);
 		let_through++;
+	}
+	expect(errno == EAGAIN || errno == EINTR, "read(): errno %d", errno);
+}
+
+/* With a table of descriptors of its own: one of the process's would keep it from being cloned. */
+static void *handle(void *data)
+{
+	uint64_t last = 0;
+
+	expect_value(0, unshare(CLONE_FILES));
+	(void)pthread_barrier_wait(&begun);
+	while (!over) {
+		if (now() - last > 3 * MS) {
+			protect((uintptr_t)stack, STACK - TOP, UFFDIO_WRITEPROTECT_MODE_WP);
+			last = now();
+		}
+		let_write();
+		compute(MS / 5);
 	}
 	return data;
 }
@@ -98,19 +115,22 @@ static pthread_t thread_start_on_stack(void)
 
 int main(void)
 {
-	pthread_t sleeper;
+	pthread_t sleeper, handling;
 
 	victim_start();
 	if (!open_handler())
 		victim_unavailable("no userfaultfd");
-	(void)thread_start(let_writes, NULL);
+	expect_value(0, pthread_barrier_init(&begun, NULL, 2));
+	handling = thread_start(handle, NULL);
+	(void)pthread_barrier_wait(&begun);
+	(void)close(handler);
 	sleeper = thread_start_on_stack();
 	victim_ready(getpid());
-	while (!victim_told()) {
-		protect((uintptr_t)stack, STACK - TOP, UFFDIO_WRITEPROTECT_MODE_WP);
+	while (!victim_told())
 		compute(3 * MS);
-	}
 	thread_join(sleeper);
+	over = true;
+	thread_join(handling);
 	expect(let_through > 0, "nothing was ever written");
 	victim_unharmed();
 }
