@@ -22,7 +22,8 @@
  *               in their old order. Else those of one type and one earlier list keep their order as
  *               a rule, even where a collection has moved them behind others: what is not proven
  *               must fit between those that are, and stand before the first newer one of its type
- *               unless these show that there is no such border. Where no object of the type is
+ *               unless these show that there is no such border, or that all of them are in
+ *               their old order backwards, as a collection puts the items of a list. Where no object of the type is
  *               proven it must fit among those of all types of its old list.
  *               What has been through a full collection and stands behind something newer was
  *               made anew: that speaks against it, as above.

@@ -79,6 +79,26 @@ static uint32_t find_border(const struct group *g)
 	return behind * MOST_BEHIND <= proven ? g->border : UINT32_MAX;
 }
 
+/* The rows of the group that are proven, in @g->chosen. Returns how many. */
+static size_t choose_proven(const struct group *g, size_t rows)
+{
+	size_t row, count = 0;
+
+	for (row = 0; row < rows; row++) {
+		if (g->c->m->verdict[group_id(g, row)] == VERDICT_PROVEN)
+			g->chosen[count++] = (uint32_t)row;
+	}
+	return count;
+}
+
+static void turn(const struct group *g)
+{
+	size_t row;
+
+	for (row = 0; row < g->count; row++)
+		g->rows[row].key = UINT32_MAX - g->rows[row].key;
+}
+
 /* Makes @count rows in @g->chosen anchors: as many as are in their old order. Returns how many. */
 static size_t make_anchors(const struct group *g, size_t count)
 {
@@ -90,13 +110,7 @@ static size_t make_anchors(const struct group *g, size_t count)
 /* Proven ones among the first @rows of a type. */
 static size_t find_anchors(const struct group *g, size_t rows)
 {
-	size_t row, count = 0;
-
-	for (row = 0; row < rows; row++) {
-		if (g->c->m->verdict[group_id(g, row)] == VERDICT_PROVEN)
-			g->chosen[count++] = (uint32_t)row;
-	}
-	return make_anchors(g, count);
+	return make_anchors(g, choose_proven(g, rows));
 }
 
 /* Between two proven ones, or one of these and an end. */
@@ -248,11 +262,36 @@ static bool most_have_stayed(const struct group *g)
 	return stayed > moved;
 }
 
+/*
+ * Whether the group stands in its old order backwards: a list is traversed from its end
+ * (list_traverse(), Objects/listobject.c), so a collection that meets the items before their list
+ * turns them round. Those that are proven say so. The others do not: a list that is cleared and
+ * filled anew looks the same, since the allocator gives out first what was freed last.
+ */
+static bool is_backwards(const struct group *g)
+{
+	enum {
+		FEWEST = 8,
+		MOST_STRAY = 8 /* one in so many */
+	};
+	size_t proven = choose_proven(g, g->count), forwards, backwards;
+
+	if (proven < FEWEST)
+		return false;
+	forwards = longest_increasing(g, proven);
+	turn(g);
+	backwards = longest_increasing(g, choose_proven(g, g->count));
+	turn(g);
+	return backwards > forwards && (proven - backwards) * MOST_STRAY <= proven;
+}
+
 void group_settle(const struct group *g)
 {
 	uint32_t border = find_border(g);
 	size_t rows = 0, anchors;
 
+	if (is_backwards(g))
+		turn(g);
 	while (rows < g->count && g->rows[rows].value < border)
 		rows++;
 	anchors = find_anchors(g, rows);

@@ -27,7 +27,7 @@ struct checked {
 /** Objects of one earlier list, of one type or all. Scratch is as long as the list. */
 struct group {
 	struct checked *c;
-	const struct radix_row *rows; /**< value: the index in the list; key: the old position */
+	struct radix_row *rows; /**< value: the index in the list; key: the old position */
 	size_t count;
 	uint32_t border; /**< index of the first object of the type that is newer */
 	uint32_t *chosen, *tails, *before, *anchors; /**< scratch */
