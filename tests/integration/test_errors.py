@@ -310,28 +310,59 @@ def not_dumpable_is_named(build):
 NO_LEAK_CHECK = dict(os.environ, ASAN_OPTIONS="detect_leaks=0")
 
 
-@test
-def filter_of_reftracker_itself_is_named(build):
-    """A sandbox around the tool that forbids ptrace() with EPERM, as old container runtimes do."""
-    filtered = (
+# The number of the system call at 0, its first argument at 16: load, compare, answer.
+PTRACE = [(0x20, 0, 0, 0), (0x15, 0, 1, 101), (6, 0, 0, 0x50001), (6, 0, 0, 0x7fff0000)]
+PTRACE_SEIZE = [(0x20, 0, 0, 0), (0x15, 0, 3, 101), (0x20, 0, 0, 16), (0x15, 0, 1, 0x4206),
+                (6, 0, 0, 0x50001), (6, 0, 0, 0x7fff0000)]
+
+
+def run_filtered(code, *command, **kwargs):
+    """A sandbox around the tool that answers EPERM, as old container runtimes do."""
+    program = (
         "import ctypes, os, struct, sys\n"
-        "code = [(0x20, 0, 0, 0), (0x15, 0, 1, 101), (6, 0, 0, 0x50001), (6, 0, 0, 0x7fff0000)]\n"
+        f"code = {code}\n"
         "program = ctypes.create_string_buffer(b''.join(struct.pack('HBBI', *l) for l in code))\n"
         "class Filter(ctypes.Structure):\n"
         "    _fields_ = [('length', ctypes.c_ushort), ('code', ctypes.c_void_p)]\n"
         "libc = ctypes.CDLL(None)\n"
         "assert libc.prctl(38, 1, 0, 0, 0) == 0\n"
         "assert libc.prctl(22, 2, ctypes.byref(Filter(len(code), ctypes.addressof(program)))) == 0\n"
-        "os.execv(sys.argv[1], sys.argv[1:])\n")
+        "os.execvp(sys.argv[1], sys.argv[1:])\n")
+    return subprocess.run([sys.executable, "-c", program, *map(str, command)], timeout=PATIENCE,
+                          capture_output=True, text=True, env=NO_LEAK_CHECK, **kwargs)
+
+
+@test
+def filter_of_reftracker_itself_is_named(build):
     with Sleeper() as process:
         for command in ("types", "doctor"):
-            result = subprocess.run([sys.executable, "-c", filtered, build.program("reftracker"),
-                                     command, str(process.pid)], capture_output=True, text=True,
-                                    timeout=PATIENCE, env=NO_LEAK_CHECK)
+            result = run_filtered(PTRACE, build.program("reftracker"), command, process.pid)
             check(result.returncode == 4 and "seccomp filter forbids ptrace()" in result.stderr,
                   f"exit {result.returncode}: {result.stderr}")
         check(goes_on(process.pid), "the target is harmed")
     return 2
+
+
+@test
+def yama_is_named_where_threads_may_not_be_stopped(build):
+    """Its words, not its work: a filter refuses, and the scope stands in a file of ours."""
+    if os.geteuid() != 0:
+        raise Skip("needs root, to put a file into /proc")
+    said = {1: "after sysctl kernel.yama.ptrace_scope=0", 2: "run as root, or with CAP_SYS_PTRACE",
+            3: "nobody may trace"}
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    with program_for_all(build) as other, Sleeper(python=(*nobody, "/usr/bin/python3")) as process:
+        for scope, words in said.items():
+            result = run_filtered(
+                PTRACE_SEIZE, "unshare", "-m", "sh", "-c",
+                "mount -t tmpfs none /proc/sys/kernel && mkdir /proc/sys/kernel/yama && "
+                f"echo {scope} >/proc/sys/kernel/yama/ptrace_scope && exec \"$@\"", "sh", *nobody,
+                other.program("reftracker"), "types", process.pid)
+            check(result.returncode == 4 and words in result.stderr and
+                  f"kernel.yama.ptrace_scope is {scope}" in result.stderr,
+                  f"scope {scope}: exit {result.returncode}: {result.stderr}")
+        check(goes_on(process.pid), "the target is harmed")
+    return len(said)
 
 
 @test
