@@ -55,12 +55,32 @@ bool code_read(struct frame_reader *reader, raddr_t address, struct code_info *r
 	return true;
 }
 
-int64_t code_offset(const struct py_view *view, const struct raw_frame *frame)
+/*
+ * _PyFrame_GetBytecode() (3.14+): without the GIL each thread specializes a copy of its own. The
+ * first of them is what the code object itself ends with.
+ */
+static bool find_copy(struct py_view *view, const struct raw_frame *frame, raddr_t *ret)
 {
+	raddr_t array;
+	uint64_t index, count;
+
+	return py_has(view->layout, PY_CODE_TLBC) && py_has(view->layout, PY_IFRAME_TLBC_INDEX) &&
+	       py_has(view->layout, PY_CODE_ARRAY_ENTRIES) &&
+	       view_word(view, frame->code, PY_CODE_TLBC, &array) &&
+	       view_word(view, array, PY_CODE_ARRAY_SIZE, &count) &&
+	       view_field(view, frame->address, PY_IFRAME_TLBC_INDEX, &index) && index < count &&
+	       view_word(view, array + index * sizeof(*ret), PY_CODE_ARRAY_ENTRIES, ret) && *ret;
+}
+
+int64_t code_offset(struct py_view *view, const struct raw_frame *frame)
+{
+	raddr_t first;
+
 	if (!view->traits.frames_lazy)
 		return frame->last_offset;
-	return (int64_t)(frame->instruction -
-			 (frame->code + py_at(view->layout, PY_CODE_ADAPTIVE)));
+	if (!find_copy(view, frame, &first))
+		first = frame->code + py_at(view->layout, PY_CODE_ADAPTIVE);
+	return (int64_t)(frame->instruction - first);
 }
 
 static bool code_text(struct py_view *view, raddr_t code, enum py_field field, char *buffer,

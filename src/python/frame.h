@@ -73,7 +73,7 @@ struct code_info {
 bool code_read(struct frame_reader *reader, raddr_t address, struct code_info *ret);
 
 /** The offset in bytes of the frame's current instruction, negative before the first one. */
-int64_t code_offset(const struct py_view *view, const struct raw_frame *frame);
+int64_t code_offset(struct py_view *view, const struct raw_frame *frame);
 
 /** Its qualified name, or its name before 3.11; the start of one that is too long. */
 bool code_function(struct py_view *view, raddr_t code, char *buffer, size_t size);
