@@ -4,7 +4,7 @@ import json
 import os
 
 from harness import Target, check, first_python, record, test, versions
-from test_oracle import count_said, same_count
+from test_oracle import same_count
 
 ENOUGH = 0.999
 # References that the target changes between writing its own down and idling.
@@ -90,7 +90,7 @@ def count_differences(truth, graph, deferred):
     """(type, truth, ours) of each that differs; and how many were compared."""
     wrong, compared = [], 0
     for address in truth.objects.keys() & graph.objects.keys() - truth.own - truth.held:
-        kind, count = truth.objects[address][0], count_said(truth.objects[address][3])
+        kind, count = truth.objects[address][0], int(truth.objects[address][3])
         ours = int(graph.objects[address][2])
         mortal = count < IMMORTAL
         compared += mortal

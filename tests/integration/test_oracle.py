@@ -42,21 +42,10 @@ def capture(build, pid, **variables):
     return found
 
 
-# _Py_REF_DEFERRED, which 3.14+ adds to the count of an object with deferred counting.
-REF_DEFERRED = (2 ** 63 - 1) // 8
-
-
-def count_said(text):
-    """What Python says, without that."""
-    count = int(text)
-    return count - REF_DEFERRED if count >= REF_DEFERRED else count
-
-
 def same_count(said, found, deferred):
-    """Immortal objects (3.12+) say what their version likes. Of one with deferred counting 3.13
+    """Immortal objects (3.12+) say what their version likes. Of one with deferred counting Python
     says one more, and which they are it does not."""
-    more = count_said(said) - int(found)
-    return more == 0 or int(found) >= 1 << 28 or (deferred and more == 1)
+    return said == found or int(found) >= 1 << 28 or (deferred and int(said) == int(found) + 1)
 
 
 def compare(truth, found, deferred=False):

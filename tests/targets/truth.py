@@ -13,6 +13,8 @@ import sys
 
 BUFFER = 4096  # bytes that a target asks for while it idles
 OWN_REFERENCES = 0  # see own_references()
+OWN_DEFERRED = 0  # the same of objects with deferred counting (3.14+ without the GIL)
+FAR_FROM_ANY = 1 << 59  # what _Py_REF_DEFERRED, which such an object's count has on top, is above
 
 
 def name_of(kind):
@@ -23,19 +25,23 @@ def name_of(kind):
     return "!" if name[0] == "<" else name  # of a class, what is under __module__ for its instances
 
 
+def references(item):
+    count = sys.getrefcount(item)
+    return count - (OWN_REFERENCES if count < FAR_FROM_ANY else OWN_DEFERRED)
+
+
 def describe(item, generation):
     name = name_of(type(item))
     try:
         size = sys.getsizeof(item)
     except Exception:
         size = "!"
-    return "0x%x\t%s\t%s\t%s\t%d\n" % (id(item), name, size, generation,
-                                     sys.getrefcount(item) - OWN_REFERENCES)
+    return "0x%x\t%s\t%s\t%s\t%d\n" % (id(item), name, size, generation, references(item))
 
 
-def own_references():
+def own_references(make):
     """How many references describing an object from a loop over a list adds to its count."""
-    probe = []
+    probe = make()
     for item in [probe]:
         counted = int(describe(item, 0).split()[-1])
     del item
@@ -78,16 +84,16 @@ def describe_referents(item):
     except Exception:
         name = size = "!"
     return "0x%x\t%s\t%s\t%d\t%d\t%s\n" % (
-        id(item), name, size, gc.is_tracked(item), sys.getrefcount(item) - OWN_REFERENCES,
+        id(item), name, size, gc.is_tracked(item), references(item),
         " ".join(["0x%x" % id(other) for other in gc.get_referents(item)]))
 
 
 def held_while_dumping(caller):
     """What runs while the lines are written, and what is called when the target idles."""
-    running = [dump_graph, describe_referents, name_of, gc.is_tracked, gc.get_referents, sys.getrefcount,
+    running = [dump_graph, describe_referents, name_of, references, gc.is_tracked, gc.get_referents, sys.getrefcount,
                sys.getsizeof, str.join, list.append, os.read, caller, caller.f_code,
                caller.f_globals, caller.f_builtins, globals(), BUFFER, None, False, True]
-    for function in running[:3]:
+    for function in running[:4]:
         running += [function.__code__, *function.__code__.co_consts]
     return running
 
@@ -123,4 +129,5 @@ def dump_graph(path, lines):
     write_file(path, text)
 
 
-OWN_REFERENCES = own_references()
+OWN_REFERENCES = own_references(list)
+OWN_DEFERRED = own_references(lambda: compile("0", "", "eval"))
