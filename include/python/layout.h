@@ -93,6 +93,15 @@ bool layout_add_builtin(struct py_layout *layout, uint32_t version, enum py_flav
 			uint64_t runtime_size);
 
 /**
+ * The same where no table has the size of this _PyRuntime: a table whose every other size and
+ * offset _Py_DebugOffsets at @runtime says, too (3.13+). What is read of _PyRuntime lies at its
+ * start; what follows depends on how CPython was configured (with musl there is no trampoline for
+ * perf).
+ */
+bool layout_add_alike(struct py_layout *layout, uint32_t version, enum py_flavour flavour,
+		      struct image *image, raddr_t runtime);
+
+/**
  * Fill in what _Py_DebugOffsets at @runtime says (3.13+). Fields from DWARF stay. Where a table
  * said otherwise the process is believed; *@ret_mismatches counts these. Values out of all
  * bounds are ERROR_BAD_DATA.

@@ -68,15 +68,51 @@ static void take_table(struct py_layout *layout, const struct layout_table *tabl
 	}
 }
 
-bool layout_add_builtin(struct py_layout *layout, uint32_t version, enum py_flavour flavour,
-			uint64_t runtime_size)
+static bool add_table(struct py_layout *layout, const struct layout_table *table, uint32_t version)
 {
-	const struct layout_table *table = find_table(version, flavour, runtime_size);
-
 	if (!table)
 		return false;
 	take_table(layout, table);
 	layout->builtin_name = table->name;
 	layout->builtin_exact = distance(table, version) == 0;
 	return true;
+}
+
+bool layout_add_builtin(struct py_layout *layout, uint32_t version, enum py_flavour flavour,
+			uint64_t runtime_size)
+{
+	return add_table(layout, find_table(version, flavour, runtime_size), version);
+}
+
+/* Does the process report what the table says, but for the size of _PyRuntime? */
+static bool is_alike(const struct layout_table *table, struct image *image, raddr_t runtime)
+{
+	_cleanup_error_ struct error *err = NULL;
+	struct py_layout layout;
+	unsigned int mismatches;
+
+	if (table->places[PY_RUNTIME].reported_at < 0)
+		return false;
+	layout_init(&layout);
+	take_table(&layout, table);
+	err = layout_add_reported(&layout, image, runtime, &mismatches);
+	return !err && mismatches == (py_size(&layout, PY_RUNTIME) != table->runtime_size);
+}
+
+bool layout_add_alike(struct py_layout *layout, uint32_t version, enum py_flavour flavour,
+		      struct image *image, raddr_t runtime)
+{
+	const struct layout_table *best = NULL;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(tables); i++) {
+		const struct layout_table *table = &tables[i];
+
+		if (table->flavour == flavour &&
+		    version_minor(table->first) == version_minor(version) &&
+		    (!best || distance(table, version) < distance(best, version)) &&
+		    is_alike(table, image, runtime))
+			best = table;
+	}
+	return add_table(layout, best, version);
 }

@@ -303,7 +303,9 @@ static struct error *load_layout(struct py_runtime *runtime, struct origin origi
 
 	layout_init(layout);
 	try_(add_dwarf(runtime, origin, candidate));
-	builtin = layout_add_builtin(layout, runtime->version, runtime->flavour, runtime->size);
+	builtin = layout_add_builtin(layout, runtime->version, runtime->flavour, runtime->size) ||
+		  layout_add_alike(layout, runtime->version, runtime->flavour, image,
+				   runtime->address);
 	if (!builtin && layout->places[PY_RUNTIME].source != PY_SOURCE_DWARF)
 		return no_layout(runtime);
 	try_(layout_add_reported(layout, image, runtime->address, &runtime->mismatches));
