@@ -189,26 +189,32 @@ static struct error *retained_objects(const struct view *view)
 	return objects_table(view, &top);
 }
 
-/* The name of the coroutine that a task runs; NULL where it has ended or is not known. */
+/*
+ * The name of the coroutine that a task runs. One that has ended has none any more, but its loop;
+ * where not even that has its name, nobody knows what is where in a task.
+ */
 static const char *coroutine_of(const struct heap *heap, uint32_t task)
 {
+	const char *found = "(not known)";
 	size_t ref;
 
 	for (ref = heap_refs_begin(heap, task); ref < heap_refs_end(heap, task); ref++) {
-		const char *name = heap_text(heap, heap_label(heap, ref)->name);
+		const char *name = heap_text(heap, heap_label(heap, ref)->name), *title;
 
-		if (name && !strcmp(name, "_coro"))
-			return heap_text(heap, title_of(heap, heap->ref_target[ref]));
+		if (name && !strcmp(name, "_loop"))
+			found = "(ended)";
+		if (!name || strcmp(name, "_coro") != 0)
+			continue;
+		title = heap_text(heap, title_of(heap, heap->ref_target[ref]));
+		return title ? title : "(not known)";
 	}
-	return NULL;
+	return found;
 }
 
 static const char *task_name(const struct view *view, uint32_t task, char *buffer, size_t size)
 {
-	const char *coroutine = coroutine_of(view->heap, task);
-
 	(void)snprintf(buffer, size, "0x%" PRIx64 " %s", heap_address(view->heap, task),
-		       coroutine ? coroutine : "(ended)");
+		       coroutine_of(view->heap, task));
 	return buffer;
 }
 
