@@ -52,6 +52,7 @@ struct py_layout {
 	struct py_place places[PY_FIELD_COUNT];
 	const char *builtin_name; /**< static; name of the table used, NULL where none */
 	bool builtin_exact;	  /**< that table is of exactly this version */
+	bool builtin_alike;	  /**< and of another size of _PyRuntime: layout_add_alike() */
 };
 
 /** A layout in which every field is PY_UNKNOWN. */

@@ -75,9 +75,10 @@ static void print_layout(const struct report_style *style, const struct findings
 	}
 	(void)fprintf(style->stream, "checked on the live data\n");
 	if (layout->builtin_name && findings->sources[PY_SOURCE_BUILTIN])
-		(void)fprintf(style->stream, "             built-in table of %s (%s)\n",
+		(void)fprintf(style->stream, "             built-in table of %s (%s%s)\n",
 			      layout->builtin_name,
-			      layout->builtin_exact ? "this version" : "nearest version");
+			      layout->builtin_exact ? "this version" : "nearest version",
+			      layout->builtin_alike ? ", another size of _PyRuntime" : "");
 	if (findings->runtime->debug_path)
 		(void)fprintf(style->stream, "             debug file %s\n",
 			      findings->runtime->debug_path);

@@ -114,5 +114,6 @@ bool layout_add_alike(struct py_layout *layout, uint32_t version, enum py_flavou
 		    is_alike(table, image, runtime))
 			best = table;
 	}
+	layout->builtin_alike = best;
 	return add_table(layout, best, version);
 }
