@@ -19,14 +19,14 @@
  *               dict under another key, that speaks against it.
  *   order       lists grow at their end, and a collection appends the survivors of a younger list
  *               to an older one. Without a collection survivors are the first ones of their list,
- *               in their old order. Else those of one type and one earlier list keep their order as
- *               a rule, even where a collection has moved them behind others: what is not proven
- *               must fit between those that are, and stand before the first newer one of its type
- *               unless these show that there is no such border, or that all of them are in
- *               their old order backwards, as a collection puts the items of a list. Where no object of the type is
- *               proven it must fit among those of all types of its old list.
- *               What has been through a full collection and stands behind something newer was
- *               made anew: that speaks against it, as above.
+ *               in their old order. Else those of one type and one earlier list keep their order
+ *               as a rule, even where a collection has moved them behind others, or all of them
+ *               turned round: what is not proven must fit between those that are, and stand before
+ *               the first newer one of its type unless these show that there is no such border.
+ *               Where no object of the type is proven it must fit among those of all types of its
+ *               old list. What has been through a full collection and stands behind something
+ *               newer was made anew: that speaks against it, as above, unless it is proven and
+ *               something newer holds it as an item.
  *   holders     what the order rejects is accepted all the same where the same one or two objects
  *               hold it in the same way: as the same attribute or under the same key; where there
  *               is no order, also as the same item.
