@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 
 struct snapshot_values {
 	struct capture_values capture;
@@ -40,6 +41,9 @@ static struct error *check(const struct command_context *context,
 
 	if (!values->output == !values->folder.path)
 		return error_create(ERROR_USAGE, "where to? One of -o FILE and -d DIR is needed");
+	if (values->output && !strcmp(values->output, "-"))
+		return error_create(ERROR_USAGE, "-o -: a snapshot is a file of its own, it cannot "
+						 "be written to standard output");
 	if (values->output && (values->folder.limits.keep || values->folder.limits.bytes))
 		return error_create(ERROR_USAGE, "--keep and --max-bytes are for -d DIR");
 	if (context->core.path && values->subprocesses)

@@ -1,7 +1,7 @@
 """Tests on real interpreters: python3 tests/integration/run.py [--build DIR] [--jobs N] [NAME...]
 
-Each test_*.py holds tests of one subject; NAME selects tests by a part of their names. As many run
-side by side as there are processors, or N. The last line counts them, after those that failed. An
+Each test_*.py holds tests of one subject; NAME selects tests by a part of their names. One more run
+side by side than there are processors, or N. The last line counts them, after those that failed. An
 interpreter that is not there is said, not passed over in silence.
 """
 import harness

@@ -103,6 +103,7 @@ def the_file_replaces_a_link_and_nothing_else(build):
         os.mkfifo(folder.file("pipe"))
         build.fails(2, "snapshot", target.pid, "-o", folder.file("pipe"))
         build.fails(2, "snapshot", target.pid, "-o", "/dev/null")
+        build.fails(2, "snapshot", target.pid, "-o", "-")
         build.fails(2, "snapshot", target.pid, "-o", folder.path + "/")
         build.fails(1, "snapshot", target.pid, "-o", folder.file("none/a"))
         build.fails(2, "snapshot", target.pid)
