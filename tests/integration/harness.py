@@ -28,6 +28,8 @@ OUTPUTS = {"truth", "graph"}  # arguments that are files in the target's own fol
 EXPECTED = ["bullseye-3.9", "bookworm-3.11", "bookworm-3.11d", "trixie-3.13", "trixie-3.13d",
             "forky-3.13", "forky-3.14", "forky-3.15", "sid-3.13", "sid-3.14", "sid-3.15",
             "built-3.13t", "built-3.13td"]
+# Of these, what INTERPRETERS=few leaves: each way in which objects and their lists are laid out.
+FEW = ["bullseye-3.9", "bookworm-3.11", "trixie-3.13d", "forky-3.15", "built-3.13t"]
 # Seconds for what takes milliseconds: the machine may be slow and have much else to do.
 PATIENCE = 240
 LONGEST = 1200  # seconds that one test may take
@@ -92,9 +94,18 @@ def kind(interpreter):
     return interpreter.version, re.search(r"[td]*$", interpreter.name).group()
 
 
+def every_interpreter():
+    """For what depends on the build, such as tables of layouts: all, or with INTERPRETERS=few,
+    where the tool is what is looked at, FEW."""
+    found = all_interpreters()
+    if os.environ.get("INTERPRETERS") != "few":
+        return found
+    return [interpreter for interpreter in found if interpreter.name in FEW]
+
+
 def first_of_each(key):
     chosen = {}
-    for interpreter in all_interpreters():
+    for interpreter in every_interpreter():
         chosen.setdefault(key(interpreter), interpreter)
     return list(chosen.values())
 
@@ -102,12 +113,6 @@ def first_of_each(key):
 def interpreters():
     """Those to test with: one of each version and flavour; with INTERPRETERS=all, all."""
     return all_interpreters() if os.environ.get("INTERPRETERS") == "all" else first_of_each(kind)
-
-
-def every_interpreter():
-    """For what depends on the build, such as tables of layouts: all; with INTERPRETERS=kinds, of
-    which the others are as good for what is looked for, one of each version and flavour."""
-    return first_of_each(kind) if os.environ.get("INTERPRETERS") == "kinds" else all_interpreters()
 
 
 def versions():

@@ -4,7 +4,7 @@ interpreter itself?
 import collections
 import platform
 
-from harness import Skip, Target, check, interpreters, test, versions
+from harness import Skip, Target, check, first_python, interpreters, test, versions
 
 # What the target changes between writing down its objects and idling.
 CHANGED = 0
@@ -108,8 +108,7 @@ def broken_traversals_cost_their_own_objects_only(build):
 
 @test
 def without_room_for_the_probe_there_is_a_snapshot_all_the_same(build):
-    interpreter = next(each for each in interpreters() if not each.root)  # has /proc
-    with Target(interpreter, "no_room.py") as target:
+    with Target(first_python(), "no_room.py") as target:
         file = target.path("snapshot")[1]
         result = build.run("snapshot", target.pid, "-o", file)
         check(result.returncode == 0, f"exit {result.returncode}: {result.stderr}")
