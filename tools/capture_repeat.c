@@ -84,7 +84,7 @@ static struct error *by_copy(struct run *run, struct pauses *ret)
 
 	try_(image_copy_prepare(run->pid, &copy));
 	try_(tracee_stop(run->tracee, NSEC_PER_SEC));
-	err = image_copy_take(copy);
+	err = image_copy_take(copy, UINT64_MAX);
 	tracee_resume(run->tracee);
 	ret->capture = clock_now() - tracee_stopped_since(run->tracee);
 	run->copied++;

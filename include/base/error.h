@@ -27,6 +27,7 @@ enum error_code {
 	ERROR_TRACED,	    /**< another tracer holds the process */
 	ERROR_NOT_CLONABLE, /**< memory cannot be taken by a clone; a copy may be possible */
 	ERROR_INCONSISTENT, /**< no consistent state within the limits */
+	ERROR_LATE,	    /**< it took longer than it may; another try would, too */
 	ERROR_BAD_DATA,	    /**< bytes from a file or the target make no sense */
 	ERROR_BAD_SNAPSHOT, /**< no snapshot file, or a damaged or truncated one */
 	ERROR_INTERRUPTED,  /**< the user asked to stop */

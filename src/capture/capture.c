@@ -156,6 +156,15 @@ static void account_pause(struct heap_facts *facts, uint64_t pause)
 		facts->longest_pause = pause;
 }
 
+/* When the pause has lasted for as long as it may. */
+static uint64_t last_moment(const struct capture *capture)
+{
+	uint64_t since = tracee_stopped_since(capture->tracee),
+		 most = capture->options.max_pause_ns;
+
+	return most < UINT64_MAX - since ? since + most : UINT64_MAX;
+}
+
 /* Stop, check, clone or copy, resume: everything in here is pause, so nothing else may be. */
 static struct error *freeze(struct capture *capture, struct freeze *freeze,
 			    const struct capture_job *job)
@@ -173,7 +182,7 @@ static struct error *freeze(struct capture *capture, struct freeze *freeze,
 	if (!err && job->needs_threads)
 		err = tracee_read_threads(tracee, &capture->threads);
 	if (!err)
-		err = freeze_take(freeze, tracee);
+		err = freeze_take(freeze, tracee, last_moment(capture));
 	tracee_resume(tracee);
 	account_pause(facts, clock_now() - tracee_stopped_since(tracee));
 	return err;

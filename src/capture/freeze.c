@@ -21,11 +21,11 @@ struct error *freeze_prepare(pid_t pid, enum capture_way way, uint64_t life_ns, 
 	return image_copy_prepare(pid, &ret->copy);
 }
 
-struct error *freeze_take(struct freeze *freeze, struct tracee *tracee)
+struct error *freeze_take(struct freeze *freeze, struct tracee *tracee, uint64_t deadline)
 {
 	if (freeze->way == CAPTURE_CLONE)
 		return clone_take(freeze->clone, tracee);
-	return image_copy_take(freeze->copy);
+	return image_copy_take(freeze->copy, deadline);
 }
 
 /* The process whose memory it is may end, by its own timer too: that is not the end of the target.

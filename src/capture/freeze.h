@@ -30,7 +30,8 @@ _must_check_ struct error *freeze_prepare(pid_t pid, enum capture_way way, uint6
 					  struct freeze *ret);
 
 /** With all threads of @tracee stopped. */
-_must_check_ struct error *freeze_take(struct freeze *freeze, struct tracee *tracee);
+_must_check_ struct error *freeze_take(struct freeze *freeze, struct tracee *tracee,
+				       uint64_t deadline);
 
 /** With the target running again: make freeze->image readable. @resident: bytes of the target. */
 _must_check_ struct error *freeze_settle(struct freeze *freeze, uint64_t resident);

@@ -335,7 +335,7 @@ static struct error *end_one(struct watch *watch, struct error *err)
 {
 	enum error_code code = error_code(err);
 
-	if ((code == ERROR_NOT_PYTHON || code == ERROR_INCONSISTENT) &&
+	if ((code == ERROR_NOT_PYTHON || code == ERROR_INCONSISTENT || code == ERROR_LATE) &&
 	    (watch->waited || watch->count)) {
 		await(watch, err);
 		return NULL;

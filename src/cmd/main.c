@@ -20,8 +20,9 @@ static int exit_status(enum error_code code)
 		[ERROR_OTHER] = 1,	  [ERROR_NO_MEMORY] = 1,    [ERROR_OS] = 1,
 		[ERROR_USAGE] = 2,	  [ERROR_NOT_PYTHON] = 3,   [ERROR_UNSUPPORTED] = 3,
 		[ERROR_DENIED] = 4,	  [ERROR_GONE] = 5,	    [ERROR_TRACED] = 5,
-		[ERROR_INCONSISTENT] = 6, [ERROR_NOT_CLONABLE] = 1, [ERROR_BAD_DATA] = 7,
-		[ERROR_BAD_SNAPSHOT] = 7, [ERROR_INTERRUPTED] = 1,  [ERROR_GATE] = 10,
+		[ERROR_INCONSISTENT] = 6, [ERROR_LATE] = 6,	    [ERROR_NOT_CLONABLE] = 1,
+		[ERROR_BAD_DATA] = 7,	  [ERROR_BAD_SNAPSHOT] = 7, [ERROR_INTERRUPTED] = 1,
+		[ERROR_GATE] = 10,
 	};
 
 	return statuses[code];

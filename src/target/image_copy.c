@@ -67,9 +67,11 @@ struct image_copy {
 	uint64_t bytes;
 	int memory; /**< /proc/PID/mem, -1 where it cannot be opened */
 
-	pthread_mutex_t lock;	     /**< guards the two below while jobs run */
+	pthread_mutex_t lock;	     /**< guards those below while jobs run */
 	struct page_run_array holes; /**< pages that the kernel would not read */
-	bool gone, no_memory;
+	bool gone, no_memory, late;
+
+	uint64_t deadline; /**< clock_now() at which to give up */
 
 	raddr_t *cache_tags;  /**< page address + 1 of each cached page; owned */
 	unsigned char *cache; /**< CACHE_PAGES pages; owned */
@@ -322,6 +324,17 @@ static void copy_shared(struct image_copy *copy, const struct piece *pieces, siz
 	}
 }
 
+/* The threads of the target stand meanwhile: of what is late nothing more is copied. */
+static bool is_late(struct image_copy *copy)
+{
+	bool late = clock_now() > copy->deadline;
+
+	(void)pthread_mutex_lock(&copy->lock);
+	copy->late = copy->late || late;
+	(void)pthread_mutex_unlock(&copy->lock);
+	return late;
+}
+
 static void copy_job(void *ctx, size_t index)
 {
 	struct image_copy *copy = ctx;
@@ -331,6 +344,8 @@ static void copy_job(void *ctx, size_t index)
 	size_t total = 0, i;
 	ssize_t n;
 
+	if (is_late(copy))
+		return;
 	if (pieces->shared) {
 		copy_shared(copy, pieces, job->count);
 		return;
@@ -497,8 +512,10 @@ struct error *image_copy_prepare(pid_t pid, struct image_copy **ret)
 	return NULL;
 }
 
-struct error *image_copy_take(struct image_copy *copy)
+struct error *image_copy_take(struct image_copy *copy, uint64_t deadline)
 {
+	copy->deadline = deadline;
+	copy->late = false;
 	plan_deinit(&copy->plan);
 	copy->plan = (struct plan){0};
 	try_(plan_make(copy->pid, &copy->plan));
@@ -509,6 +526,10 @@ struct error *image_copy_take(struct image_copy *copy)
 		return error_create(ERROR_GONE, "process %d has ended", (int)copy->pid);
 	if (copy->no_memory)
 		return &error_no_memory;
+	if (copy->late)
+		return error_create(
+			ERROR_LATE,
+			"the pause got longer than it may be, and the copy was given up");
 	copy->bytes = copy->plan.bytes;
 	return make_regions(copy);
 }
