@@ -9,15 +9,22 @@
 
 #include "target/proc.h"
 
+/** What makes memory look otherwise elsewhere than in the process; VmFlags of smaps, proc(5). */
+enum residency_mark {
+	RESIDENCY_KEPT = 1 << 0,    /**< a child does not have it: MADV_DONTFORK */
+	RESIDENCY_WIPED = 1 << 1,   /**< a child has it empty: MADV_WIPEONFORK */
+	RESIDENCY_HUGE = 1 << 2,    /**< of hugetlbfs */
+	RESIDENCY_HANDLED = 1 << 3, /**< userfaultfd(2) is told of what happens to it */
+	RESIDENCY_FILLED = 1 << 4   /**< and fills pages when touched: absent ones are not zero */
+};
+
 /** Bytes, as the kernel counts them. */
 struct residency {
 	uint64_t resident;
 	uint64_t swapped;
 	uint64_t proportional; /**< resident, of what n processes have the n-th part each */
 	uint64_t own;	       /**< resident, of what no other process has */
-	bool wiped;	       /**< a child has it empty: MADV_WIPEONFORK */
-	bool handled;	       /**< userfaultfd(2) is told of what happens to it */
-	bool filled; /**< and fills pages when they are touched: absent ones are not zero */
+	unsigned int marks;    /**< enum residency_mark; by smaps only */
 };
 
 DEFINE_ARRAY(residency_array, struct residency)

@@ -213,7 +213,7 @@ static struct error *check_handlers(const struct smaps *smaps)
 	size_t i;
 
 	for (i = 0; i < smaps->of.count; i++) {
-		if (smaps->of.items[i].handled)
+		if (smaps->of.items[i].marks & RESIDENCY_HANDLED)
 			return error_create(ERROR_NOT_CLONABLE,
 					    "memory of the process is handled by userfaultfd");
 	}

@@ -55,9 +55,9 @@ static struct error *hide(struct freeze *freeze, const struct mapping *mapping,
 {
 	if (!(mapping->flags & MAPPING_WRITE) || mapping->flags & MAPPING_SHARED)
 		return NULL;
-	if (freeze->way == CAPTURE_COPY && of->filled)
+	if (freeze->way == CAPTURE_COPY && of->marks & RESIDENCY_FILLED)
 		return image_copy_hide_absent(freeze->copy, mapping->start, mapping->end);
-	if (freeze->way == CAPTURE_CLONE && (of->wiped || of->filled))
+	if (freeze->way == CAPTURE_CLONE && of->marks & (RESIDENCY_WIPED | RESIDENCY_FILLED))
 		image_clone_hide(freeze->image, mapping->start, mapping->end);
 	return NULL;
 }

@@ -26,20 +26,23 @@ static bool is_head(const char *line)
 	return (*line >= '0' && *line <= '9') || (*line >= 'a' && *line <= 'f');
 }
 
-/* proc(5). */
+/* "VmFlags: rd wr mr mw me ac sd": proc(5). */
 static void take_flags(const char *line, size_t length, struct residency *to)
 {
-	const struct {
+	static const struct {
 		const char *flag;
-		bool *value;
+		unsigned int marks;
 	} flags[] = {
-		{" wf", &to->wiped},   {" um", &to->filled},  {" um", &to->handled},
-		{" uw", &to->handled}, {" ui", &to->handled},
+		{" dc", RESIDENCY_KEPT},    {" wf", RESIDENCY_WIPED},
+		{" ht", RESIDENCY_HUGE},    {" um", RESIDENCY_HANDLED | RESIDENCY_FILLED},
+		{" uw", RESIDENCY_HANDLED}, {" ui", RESIDENCY_HANDLED},
 	};
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(flags); i++)
-		*flags[i].value |= memmem(line, length, flags[i].flag, 3) != NULL;
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
+		if (memmem(line, length, flags[i].flag, strlen(flags[i].flag)))
+			to->marks |= flags[i].marks;
+	}
 }
 
 /* "Rss:                 4 kB"; what is not asked for is passed over. */
@@ -52,11 +55,14 @@ static void take_line(const char *line, size_t length, struct residency *to)
 		{"Rss:", &to->resident},      {"Pss:", &to->proportional},  {"Swap:", &to->swapped},
 		{"Private_Clean:", &to->own}, {"Private_Dirty:", &to->own},
 	};
+	static const char vm_flags[] = "VmFlags:";
 	uint64_t value;
 	size_t i;
 
-	if (!strncmp(line, "VmFlags:", 8))
+	if (!strncmp(line, vm_flags, strlen(vm_flags))) {
 		take_flags(line, length, to);
+		return;
+	}
 	for (i = 0; i < ARRAY_SIZE(keys); i++) {
 		size_t key = strlen(keys[i].key);
 

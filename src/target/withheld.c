@@ -1,82 +1,53 @@
 #include "withheld.h"
 
-#include "base/file.h"
 #include "target/clone.h"
 #include "target/image.h"
 
 #include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* "55d0c0a00000-55d0c0a21000 rw-p 00000000 00:00 0 [heap]": the line that a mapping begins with. */
-static void read_head(const char *line, struct withheld *at, bool *ret_private)
+/* NULL: nothing of it is missing. */
+static const char *how_withheld(unsigned int marks, bool clone)
 {
-	raddr_t start, end;
-	char flags[5] = "";
-
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s", &start, &end, flags) != 3)
-		return;
-	*at = (struct withheld){.start = start, .end = end};
-	*ret_private = flags[1] == 'w' && flags[3] == 'p';
-}
-
-static bool has_flag(const char *flags, const char *end, const char *flag)
-{
-	const char *at = strstr(flags, flag);
-
-	return at && at < end;
-}
-
-/* proc(5). NULL: nothing of it is missing. */
-static const char *how_withheld(const char *flags, const char *end, bool clone)
-{
-	if (has_flag(flags, end, " um"))
+	if (marks & RESIDENCY_FILLED)
 		return "userfaultfd";
-	if (clone && has_flag(flags, end, " wf"))
+	if (clone && marks & RESIDENCY_WIPED)
 		return "MADV_WIPEONFORK";
 	/* A write of the parent for which there is no page takes it from the child: mm/hugetlb.c.
 	 */
-	if (clone && has_flag(flags, end, " ht"))
+	if (clone && marks & RESIDENCY_HUGE)
 		return "huge pages";
-	if (clone && has_flag(flags, end, " dc"))
+	if (clone && marks & RESIDENCY_KEPT)
 		return "MADV_DONTFORK";
 	return NULL;
 }
 
-bool withheld_find(const char *text, bool clone, struct withheld *ret)
+bool withheld_find(const struct smaps *smaps, bool clone, struct withheld *ret)
 {
-	static const char key[] = "VmFlags:";
-	struct withheld at = {0};
-	const char *line, *end;
-	bool is_private = false;
+	size_t i;
 
-	for (line = text; *line; line = *end ? end + 1 : end) {
-		end = line + strcspn(line, "\n");
-		if (strncmp(line, key, strlen(key)) != 0) {
-			read_head(line, &at, &is_private);
+	for (i = 0; i < smaps->of.count; i++) {
+		const struct mapping *mapping = &smaps->maps.list.items[i];
+		const char *how = how_withheld(smaps->of.items[i].marks, clone);
+
+		if (!how || !(mapping->flags & MAPPING_WRITE) || mapping->flags & MAPPING_SHARED)
 			continue;
-		}
-		at.how = how_withheld(line, end, clone);
-		if (is_private && at.how) {
-			*ret = at;
-			return true;
-		}
+		*ret = (struct withheld){mapping->start, mapping->end, how};
+		return true;
 	}
 	return false;
 }
 
 static struct error *check_whole(pid_t pid, bool clone, const char *what)
 {
-	_cleanup_free_ char *text = NULL;
+	_cleanup_(smaps_deinit) struct smaps smaps = {0};
 	struct withheld withheld;
-	char path[64];
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/smaps", (int)pid);
-	try_(file_read(path, &text, NULL));
-	if (!withheld_find(text, clone, &withheld))
+	try_(smaps_read(pid, &smaps));
+	if (!withheld_find(&smaps, clone, &withheld))
 		return NULL;
 	return error_create(ERROR_NOT_CLONABLE,
 			    "the process keeps memory at 0x%" PRIx64 " from %s (%s)",

@@ -5,7 +5,7 @@
 #ifndef REFTRACKER_TARGET_WITHHELD_H
 #define REFTRACKER_TARGET_WITHHELD_H
 
-#include "target/proc.h"
+#include "target/residency.h"
 
 struct withheld {
 	raddr_t start, end; /**< of the mapping */
@@ -13,11 +13,11 @@ struct withheld {
 };
 
 /**
- * The first private mapping in @text, of /proc/PID/smaps, that can be written and whose pages may
+ * The first private mapping of @smaps that can be written and whose pages may
  * be missing in an image: those that userfaultfd(2) fills and, in a @clone, what a child does not
  * get or gets empty. False where there is none.
  */
-bool withheld_find(const char *text, bool clone, struct withheld *ret);
+bool withheld_find(const struct smaps *smaps, bool clone, struct withheld *ret);
 
 /**
  * ERROR_NOT_CLONABLE where @pid itself has a descriptor of userfaultfd(2): who reads it may want to
