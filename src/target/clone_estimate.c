@@ -9,7 +9,9 @@
 
 enum {
 	TRIAL_BYTES = 16 << 20,
-	TRIALS = 3,
+	TRIALS = 5,
+	/* What a fork() costs at the least for 4 KiB pages, should the trials be lost in noise. */
+	LEAST_USEC_PER_GIB = 5000,
 	/* Beside the fork(): registers, frames, three stops, and the same for each more thread. */
 	CALL_USEC = 500,
 	THREAD_USEC = 20
@@ -45,6 +47,15 @@ static struct error *time_forks(uint64_t *ret)
 	return NULL;
 }
 
+/* Of a fork() with @bytes, where TRIAL_BYTES took @trial ns. */
+static uint64_t memory_time(uint64_t trial, uint64_t bytes)
+{
+	uint64_t time = (uint64_t)((double)trial / TRIAL_BYTES * (double)bytes);
+	uint64_t least = (bytes >> 20) * LEAST_USEC_PER_GIB * NSEC_PER_USEC >> 10;
+
+	return time > least ? time : least;
+}
+
 struct error *clone_estimate(uint64_t bytes, unsigned int threads, uint64_t *ret_pause_ns)
 {
 	uint64_t before, with, more;
@@ -62,7 +73,7 @@ struct error *clone_estimate(uint64_t bytes, unsigned int threads, uint64_t *ret
 	(void)munmap(memory, TRIAL_BYTES);
 	try_(err);
 	more = with > before ? with - before : 0;
-	*ret_pause_ns = before + (uint64_t)((double)more / TRIAL_BYTES * (double)bytes) +
+	*ret_pause_ns = before + memory_time(more, bytes) +
 			(CALL_USEC + (uint64_t)threads * THREAD_USEC) * NSEC_PER_USEC;
 	return NULL;
 }
