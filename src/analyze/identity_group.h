@@ -20,8 +20,8 @@ struct checked {
 	struct matcher *m;
 	const uint32_t *ids; /**< its objects in order */
 	uint32_t count;
-	uint8_t *fitting;      /**< for each of these: enum fit */
-	const bool *passed_on; /**< for each object of the later heap; NULL: not known */
+	uint8_t *fitting;     /**< for each of these: enum fit */
+	const uint8_t *moved; /**< bits of enum moved for each object of the later heap */
 };
 
 /** Objects of one earlier list, of one type or all. Scratch is as long as the list. */

@@ -201,8 +201,7 @@ static struct error *mark_changed(struct matcher *m)
 	return NULL;
 }
 
-/* Keys that hardly anything else uses, so that an object that has another one is another. */
-static bool is_own_key(const struct heap *heap, uint32_t id)
+bool identity_is_own_key(const struct heap *heap, uint32_t id)
 {
 	enum {
 		MOST_USES = 4
@@ -223,7 +222,8 @@ static void each_value(const struct heap *heap, value_fn *fn, void *ctx)
 		for (ref = heap_refs_begin(heap, id) + 1; ref < heap_refs_end(heap, id); ref++) {
 			uint32_t key = heap->ref_target[ref - 1], value = heap->ref_target[ref];
 
-			if (heap->refcount_low[value] <= MOST_HOLDERS && is_own_key(heap, key) &&
+			if (heap->refcount_low[value] <= MOST_HOLDERS &&
+			    identity_is_own_key(heap, key) &&
 			    heap_ref_kind(heap, ref) == HEAP_VALUE)
 				fn(ctx, id, key, value);
 		}
@@ -231,19 +231,32 @@ static void each_value(const struct heap *heap, value_fn *fn, void *ctx)
 	heap_rest(heap);
 }
 
-struct keys {
-	struct matcher *m;
-	uint32_t *of; /**< key of each object of the earlier heap, HEAP_NONE: none; owned */
-};
-
 static void note_key(void *ctx, uint32_t dict, uint32_t key, uint32_t value)
 {
-	struct keys *keys = ctx;
+	uint32_t *keys = ctx;
 
 	(void)dict;
-	keys->of[value] = key;
+	keys[value] = key;
 }
 
+struct error *identity_keys(const struct heap *heap, uint32_t **ret)
+{
+	uint32_t *keys = malloc(heap->count * sizeof(*keys) + 1);
+
+	if (!keys)
+		return &error_no_memory;
+	memset(keys, 0xff, heap->count * sizeof(*keys));
+	each_value(heap, note_key, keys);
+	*ret = keys;
+	return NULL;
+}
+
+struct keys {
+	struct matcher *m;
+	const uint32_t *of; /**< of the earlier heap */
+};
+
+/* The same key says little of what has changed inside: an entry is read anew under its key. */
 static void compare_key(void *ctx, uint32_t dict, uint32_t key, uint32_t value)
 {
 	struct keys *keys = ctx;
@@ -253,19 +266,18 @@ static void compare_key(void *ctx, uint32_t dict, uint32_t key, uint32_t value)
 	if (old == IDENTITY_NONE || keys->of[old] == HEAP_NONE || m->match[dict] == IDENTITY_NONE ||
 	    m->verdict[value] == VERDICT_PROVEN)
 		return;
-	m->verdict[value] = m->match[key] == keys->of[old] ? VERDICT_KEPT : VERDICT_CHANGED;
+	if (m->match[key] != keys->of[old])
+		m->verdict[value] = VERDICT_CHANGED;
+	else if (m->verdict[value] == VERDICT_OPEN)
+		m->verdict[value] = VERDICT_KEPT;
 }
 
 static struct error *compare_keys(struct matcher *m)
 {
-	struct keys keys = {.m = m, .of = malloc(m->earlier->count * sizeof(*keys.of) + 1)};
+	_cleanup_free_ uint32_t *of = NULL;
 
-	if (!keys.of)
-		return &error_no_memory;
-	memset(keys.of, 0xff, m->earlier->count * sizeof(*keys.of));
-	each_value(m->earlier, note_key, &keys);
-	each_value(m->later, compare_key, &keys);
-	free(keys.of);
+	try_(identity_keys(m->earlier, &of));
+	each_value(m->later, compare_key, &(struct keys){.m = m, .of = of});
 	return NULL;
 }
 

@@ -165,48 +165,41 @@ static void mark_certain(const struct checked *c)
 	}
 }
 
-/* Marks in @held what an object that is newer holds. */
-static void mark_passed_on(const struct matcher *m, bool *held)
-{
-	const struct heap *heap = m->later;
-	uint32_t id;
-	size_t ref;
-
-	for (id = 0; id < heap->count; id++) {
-		if (m->match[id] != IDENTITY_NONE)
-			continue;
-		for (ref = heap_refs_begin(heap, id); ref < heap_refs_end(heap, id); ref++)
-			held[heap->ref_target[ref]] |= heap_ref_kind(heap, ref) == HEAP_ITEM;
-	}
-}
-
-/*
- * What has gone through a full collection does not move any more, unless another holds it, as where
- * a list is replaced by one with most of its items. Behind something newer it was made anew,
- * whatever values it has: that speaks against it.
- */
+/* What stands elsewhere without being moved was made anew, whatever values it has. */
 static void doubt_the_rebuilt(const struct checked *c)
 {
-	struct matcher *m = c->m;
-	bool newer = false;
 	uint32_t i;
 
 	for (i = 0; i < c->count; i++) {
 		uint32_t new = c->ids[i];
-		const struct heap_list *list;
 
-		newer |= m->match[new] == IDENTITY_NONE;
-		if (!newer || !is_placed(m, new))
+		if (!(c->moved[new] & MOVED_BEHIND))
 			continue;
-		list = heap_list(m->earlier, m->match[new]);
-		if (list->generation != HEAP_COUNTED_GENERATIONS - 1 || !list->collections_known ||
-		    !list->collections[HEAP_COUNTED_GENERATIONS - 1])
-			continue;
-		if (c->passed_on && c->passed_on[new] && is_proven(m, new))
-			/* Moved: it is not at its old place, and so not certain. */
+		if (c->moved[new] & MOVED_PASSED_ON)
+			/* It is not at its old place, and so not certain. */
 			c->fitting[i] = FITS_RUN;
 		else
-			m->verdict[new] = VERDICT_CHANGED;
+			c->m->verdict[new] = VERDICT_CHANGED;
+	}
+}
+
+/*
+ * An entry read anew is under its old key, and may be at its old address. Of what has changed
+ * inside and left its place, and not because of who holds it, the holders say nothing.
+ */
+static void give_up_the_changed(const struct checked *c)
+{
+	struct matcher *m = c->m;
+	uint32_t i;
+
+	for (i = 0; i < c->count; i++) {
+		uint32_t new = c->ids[i];
+
+		if (m->verdict[new] != VERDICT_REJECTED || !(c->moved[new] & MOVED_CHANGED) ||
+		    c->moved[new] & MOVED_HELD)
+			continue;
+		m->match[new] = IDENTITY_NONE;
+		m->verdict[new] = VERDICT_OPEN;
 	}
 }
 
@@ -231,6 +224,7 @@ static struct error *check_groups(struct checked *c)
 	check_lists(&g, rows, scratch);
 	check_types(&g, rows, scratch);
 	mark_certain(c);
+	give_up_the_changed(c);
 	c->fitting = NULL;
 	return NULL;
 }
@@ -265,22 +259,15 @@ static void reject_changed(struct matcher *m)
 struct error *identity_check_order(struct matcher *m)
 {
 	_cleanup_free_ uint32_t *ids = NULL;
-	_cleanup_free_ bool *passed_on = NULL;
+	_cleanup_free_ uint8_t *moved = NULL;
 	size_t i;
 
 	try_(in_list_order(m->later, &ids));
-	if (matcher_has_graph(m)) {
-		passed_on = calloc(heap_count(m->later) + 1, sizeof(*passed_on));
-		if (!passed_on)
-			return &error_no_memory;
-		mark_passed_on(m, passed_on);
-	}
+	try_(identity_find_moved(m, ids, &moved));
 	for (i = 0; i < m->later->list_count; i++) {
 		const struct heap_list *list = &m->later->lists[i];
-		struct checked c = {.m = m,
-				    .ids = ids + list->first,
-				    .count = list->count,
-				    .passed_on = passed_on};
+		struct checked c = {
+			.m = m, .ids = ids + list->first, .count = list->count, .moved = moved};
 
 		if (!list->ordered)
 			continue;

@@ -3,6 +3,7 @@
  *
  *	identity.c		candidates by address, type, content and generation; the whole
  *	identity_inner.c	what the values inside of objects say
+ *	identity_moved.c	what another object holds now, and stands elsewhere for that
  *	identity_order.c	what the order of the collector's lists says
  *	identity_group.c	the same for one type, or all, of one list
  *	identity_holder.c	what those say that hold an object, of ones that were rejected
@@ -83,6 +84,25 @@ static inline bool is_proven(const struct matcher *m, uint32_t new)
 
 /** VERDICT_PROVEN and VERDICT_CHANGED; what cannot be any more is taken back. */
 _must_check_ struct error *identity_look_inside(struct matcher *m);
+
+/** Whether hardly anything else uses this key, so that an object that has another one is another.
+ */
+bool identity_is_own_key(const struct heap *heap, uint32_t id);
+
+/** The key of each object that few hold and that has one of its own, else HEAP_NONE; owned. */
+_must_check_ struct error *identity_keys(const struct heap *heap, uint32_t **ret);
+
+/** Of a place in the later heap. */
+enum moved {
+	MOVED_BEHIND = 1,    /**< it had a place for good, and stands behind something newer */
+	MOVED_PASSED_ON = 2, /**< it is proven, and something newer or moved explains that */
+	MOVED_HELD = 4,	     /**< something newer or moved holds it, in whatever way */
+	MOVED_CHANGED = 8,   /**< it had a place for good, and other things inside */
+};
+
+/** @ids: of the later heap, in the order of its lists. Bits of enum moved by id; owned. */
+_must_check_ struct error *identity_find_moved(const struct matcher *m, const uint32_t *ids,
+					       uint8_t **ret);
 
 /** Take back what holds for good something that is another object now. */
 _must_check_ struct error *identity_disprove(struct matcher *m);

@@ -1,0 +1,218 @@
+/*
+ * What has been through a full collection has its place for good, as long as who refers to it stays
+ * the same: behind something newer it was made anew, or another object holds it now, as where a
+ * list is replaced by one with most of its items. A collection that meets such items before the new
+ * list moves them behind it, in the order in which it goes through it: a list or tuple from its end
+ * (list_traverse(), tupletraverse()). What is made anew into it comes in the order of its items.
+ */
+#include "identity_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct moves {
+	const struct matcher *m;
+	uint8_t *moved;	   /**< of enum moved, for each object of the later heap */
+	uint32_t *key_was; /**< key of each object of the earlier heap, or HEAP_NONE; owned */
+};
+
+/* Of one holder, or of all: neighbours among its items that stand in the order of a traversal. */
+struct tally {
+	uint64_t traversed, otherwise;
+};
+
+static bool had_its_place(const struct matcher *m, uint32_t new)
+{
+	const struct heap_list *list;
+
+	if (m->match[new] == IDENTITY_NONE || !heap_tracked(m->earlier, m->match[new]))
+		return false;
+	list = heap_list(m->earlier, m->match[new]);
+	return list->generation == HEAP_COUNTED_GENERATIONS - 1 && list->collections_known &&
+	       list->collections[HEAP_COUNTED_GENERATIONS - 1];
+}
+
+/* @ids: in the order of the lists. gc.freeze() puts what is young before what is old. */
+static void mark_places(const struct moves *moves, const uint32_t *ids)
+{
+	const struct matcher *m = moves->m;
+	size_t i;
+
+	for (i = 0; i < m->later->list_count; i++) {
+		const struct heap_list *list = &m->later->lists[i];
+		bool newer = false;
+		uint32_t at;
+
+		if (!list->ordered || list->generation == HEAP_GENERATION_PERMANENT)
+			continue;
+		for (at = list->first; at < list->first + list->count; at++) {
+			newer |= m->match[ids[at]] == IDENTITY_NONE;
+			if (!had_its_place(m, ids[at]))
+				continue;
+			moves->moved[ids[at]] |= newer ? MOVED_BEHIND : 0;
+			if (m->verdict[ids[at]] == VERDICT_CHANGED)
+				moves->moved[ids[at]] |= MOVED_CHANGED;
+		}
+	}
+}
+
+/* It is newer, or has moved or been made anew itself. */
+static bool is_elsewhere(const struct moves *moves, uint32_t id)
+{
+	return moves->m->match[id] == IDENTITY_NONE || moves->moved[id] & MOVED_BEHIND;
+}
+
+static bool goes_from_end(const struct heap *heap, uint32_t holder)
+{
+	const char *type = heap_text(heap, heap_type(heap, holder)->name);
+
+	return type && (!strcmp(type, "builtins.list") || !strcmp(type, "builtins.tuple"));
+}
+
+/* A new list may have not only the address of the one it replaces, but its place, too. */
+static bool can_move(const struct moves *moves, uint32_t id)
+{
+	return heap_tracked(moves->m->later, id) && heap_list(moves->m->later, id)->ordered &&
+	       (is_elsewhere(moves, id) || goes_from_end(moves->m->later, id));
+}
+
+static bool is_own_value(const struct moves *moves, uint32_t holder, size_t ref)
+{
+	const struct matcher *m = moves->m;
+	const struct heap *heap = m->later;
+	uint32_t key;
+
+	if (heap_ref_kind(heap, ref) != HEAP_VALUE || ref == heap_refs_begin(heap, holder))
+		return false;
+	key = heap->ref_target[ref - 1];
+	return identity_is_own_key(heap, key) && m->match[key] != IDENTITY_NONE &&
+	       moves->key_was[m->match[heap->ref_target[ref]]] == m->match[key];
+}
+
+/* Whether @holder may have moved what this reference is to. */
+static bool is_moved_by(const struct moves *moves, uint32_t holder, size_t ref)
+{
+	const struct matcher *m = moves->m;
+	const struct heap *heap = m->later;
+	uint32_t target = heap->ref_target[ref];
+
+	return moves->moved[target] & MOVED_BEHIND && is_proven(m, target) &&
+	       heap_list_of(heap, target) == heap_list_of(heap, holder) &&
+	       heap_position(heap, target) > heap_position(heap, holder) &&
+	       (heap_ref_kind(heap, ref) == HEAP_ITEM || is_own_value(moves, holder, ref));
+}
+
+static struct tally count_neighbours(const struct moves *moves, uint32_t holder)
+{
+	const struct heap *heap = moves->m->later;
+	bool from_end = goes_from_end(heap, holder);
+	struct tally tally = {0};
+	uint32_t last = HEAP_NONE;
+	size_t ref;
+
+	for (ref = heap_refs_begin(heap, holder); ref < heap_refs_end(heap, holder); ref++) {
+		uint32_t position;
+
+		if (!is_moved_by(moves, holder, ref))
+			continue;
+		position = heap_position(heap, heap->ref_target[ref]);
+		if (last != HEAP_NONE && (position < last) == from_end)
+			tally.traversed++;
+		else if (last != HEAP_NONE)
+			tally.otherwise++;
+		last = position;
+	}
+	return tally;
+}
+
+static bool speaks_for_it(const struct tally *tally)
+{
+	enum {
+		MOST_STRAY = 4 /* one in so many: what others hold, too, is met elsewhere */
+	};
+
+	return tally->otherwise * MOST_STRAY <= tally->traversed + tally->otherwise;
+}
+
+static void pass_on(const struct moves *moves, uint32_t holder)
+{
+	const struct heap *heap = moves->m->later;
+	size_t ref;
+
+	for (ref = heap_refs_begin(heap, holder); ref < heap_refs_end(heap, holder); ref++) {
+		if (is_moved_by(moves, holder, ref))
+			moves->moved[heap->ref_target[ref]] |= MOVED_PASSED_ON;
+	}
+}
+
+/*
+ * The order of its own items says it; where these are few, that of all items of such holders, and
+ * of what is at its old address nothing else does.
+ */
+static void judge_holder(const struct moves *moves, uint32_t holder, const struct tally *all)
+{
+	enum {
+		FEW = 4
+	};
+	struct tally own = count_neighbours(moves, holder);
+	bool newer = moves->m->match[holder] == IDENTITY_NONE;
+
+	if (own.traversed + own.otherwise >= FEW)
+		all = &own;
+	else if (!is_elsewhere(moves, holder) || (!newer && all->traversed < FEW))
+		return;
+	if (speaks_for_it(all))
+		pass_on(moves, holder);
+}
+
+static void note_held(const struct moves *moves, uint32_t holder)
+{
+	const struct heap *heap = moves->m->later;
+	size_t ref;
+
+	for (ref = heap_refs_begin(heap, holder); ref < heap_refs_end(heap, holder); ref++)
+		moves->moved[heap->ref_target[ref]] |= MOVED_HELD;
+}
+
+static void ask_new_holders(const struct moves *moves)
+{
+	const struct matcher *m = moves->m;
+	struct tally all = {0};
+	uint32_t id;
+
+	for (id = 0; id < m->later->count; id++) {
+		struct tally own;
+
+		if (!is_elsewhere(moves, id))
+			continue;
+		note_held(moves, id);
+		if (!can_move(moves, id))
+			continue;
+		own = count_neighbours(moves, id);
+		all.traversed += own.traversed;
+		all.otherwise += own.otherwise;
+	}
+	for (id = 0; id < m->later->count; id++) {
+		if (can_move(moves, id))
+			judge_holder(moves, id, &all);
+	}
+	heap_rest(m->later);
+}
+
+struct error *identity_find_moved(const struct matcher *m, const uint32_t *ids, uint8_t **ret)
+{
+	_cleanup_free_ uint8_t *moved = calloc(heap_count(m->later) + 1, sizeof(*moved));
+	_cleanup_free_ uint32_t *keys = NULL;
+	struct moves moves = {.m = m, .moved = moved};
+
+	if (!moved)
+		return &error_no_memory;
+	mark_places(&moves, ids);
+	if (matcher_has_graph(m)) {
+		try_(identity_keys(m->earlier, &keys));
+		moves.key_was = keys;
+		ask_new_holders(&moves);
+	}
+	*ret = steal_ptr(moved);
+	return NULL;
+}
