@@ -36,7 +36,13 @@ static void allow_older(struct fate *fate, unsigned int generation)
 	unsigned int g;
 
 	for (g = 0; g < HEAP_GENERATIONS; g++)
-		fate->allowed[g] = g >= generation || generation == HEAP_GENERATION_PERMANENT;
+		fate->allowed[g] = g >= generation;
+}
+
+/* What gc.freeze() has put aside stays there, or comes to the oldest one by gc.unfreeze(). */
+static void allow_frozen(struct fate *fate, bool ordered)
+{
+	allow_older(fate, ordered ? HEAP_COUNTED_GENERATIONS - 1 : 0);
 }
 
 /* Collections of this generation or an older one since then: each takes the whole list along. */
@@ -57,9 +63,13 @@ static void decide_fate(const struct heap_list *before, const struct heap_list *
 	const unsigned int oldest = HEAP_COUNTED_GENERATIONS - 1;
 	unsigned int g = before->generation;
 
-	if (!now || !before->collections_known || !now->collections_known || g > oldest) {
+	if (g == HEAP_GENERATION_PERMANENT) {
+		allow_frozen(fate, before->ordered);
+		fate->in_place = now;
+		return;
+	}
+	if (!now || !before->collections_known || !now->collections_known) {
 		allow_older(fate, g);
-		fate->in_place = now && g > oldest;
 		return;
 	}
 	fate->in_place = before->ordered && now->ordered && !collections_since(before, now, g);

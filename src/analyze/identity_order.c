@@ -11,6 +11,15 @@
 
 #include <stdlib.h>
 
+/* No collection has touched its old list, nor has gc.freeze() or gc.unfreeze() moved it. */
+static bool is_in_place(const struct matcher *m, uint32_t new)
+{
+	uint32_t old = m->match[new];
+
+	return fate_of(m, old)->in_place &&
+	       heap_list(m->earlier, old)->generation == heap_list(m->later, new)->generation;
+}
+
 /*
  * Where the survivors of a list that no collection has touched end: they are the first ones, in
  * their old order. *@ret_proven: behind the last one that is proven. Behind that, newer ones that
@@ -29,7 +38,7 @@ static uint32_t survivors_end(const struct checked *c, uint32_t *ret_proven)
 		/* What was on no list before says nothing of the order. */
 		if (m->match[new] != IDENTITY_NONE && !is_placed(m, new))
 			continue;
-		if (m->match[new] == IDENTITY_NONE || !fate_of(m, m->match[new])->in_place ||
+		if (m->match[new] == IDENTITY_NONE || !is_in_place(m, new) ||
 		    (int64_t)old_position(m, new) <= last)
 			break;
 		last = old_position(m, new);
@@ -51,7 +60,7 @@ static void check_in_place(const struct checked *c)
 	for (i = 0; i < c->count; i++) {
 		uint32_t new = c->ids[i];
 
-		if (!is_placed(m, new) || !fate_of(m, m->match[new])->in_place)
+		if (!is_placed(m, new) || !is_in_place(m, new))
 			continue;
 		if (i < end)
 			m->verdict[new] = i < proven ? VERDICT_CERTAIN : VERDICT_KEPT;
@@ -79,8 +88,7 @@ static size_t fill_rows(const struct checked *c, bool by_type, struct radix_row 
 	for (i = 0; i < c->count; i++) {
 		uint32_t new = c->ids[i];
 
-		if (m->match[new] != IDENTITY_NONE &&
-		    (!is_placed(m, new) || fate_of(m, m->match[new])->in_place))
+		if (m->match[new] != IDENTITY_NONE && (!is_placed(m, new) || is_in_place(m, new)))
 			continue;
 		rows[count].key = list_key(m, new) |
 				  (by_type ? (uint64_t)m->later->type[new] << 32 : 0);
