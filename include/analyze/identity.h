@@ -26,10 +26,13 @@
  *               Where no object of the type is proven it must fit among those of all types of its
  *               old list. What has been through a full collection and stands behind something
  *               newer was made anew: that speaks against it, as above, unless it is proven and
- *               something newer holds it as an item.
+ *               something newer holds it as an item, or under its old key. The items of a list or
+ *               tuple stand in the order of a traversal then, from its end; so they do where it has
+ *               the address of the one that it replaces.
  *   holders     what the order rejects is accepted all the same where the same one or two objects
  *               hold it in the same way: as the same attribute or under the same key; where there
- *               is no order, also as the same item.
+ *               is no order, also as the same item. Not what has changed inside and had its
+ *               place for good: an entry read anew has the key of the old one.
  *
  * A match is certain where it is proven inside and stands in its old place too: a value that is
  * made anew may land at the address of its equal, and its holder with it. Of what is on no list the
