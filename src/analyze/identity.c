@@ -39,10 +39,13 @@ static void allow_older(struct fate *fate, unsigned int generation)
 		fate->allowed[g] = g >= generation;
 }
 
-/* What gc.freeze() has put aside stays there, or comes to the oldest one by gc.unfreeze(). */
-static void allow_frozen(struct fate *fate, bool ordered)
+/* What gc.freeze() has put aside is there, or, where nothing is, in the oldest one: gc.unfreeze().
+ */
+static void allow_frozen(struct fate *fate, bool ordered, bool unfrozen)
 {
-	allow_older(fate, ordered ? HEAP_COUNTED_GENERATIONS - 1 : 0);
+	if (unfrozen)
+		allow_older(fate, ordered ? HEAP_COUNTED_GENERATIONS - 1 : 0);
+	fate->allowed[HEAP_GENERATION_PERMANENT] = true;
 }
 
 /* Collections of this generation or an older one since then: each takes the whole list along. */
@@ -64,7 +67,7 @@ static void decide_fate(const struct heap_list *before, const struct heap_list *
 	unsigned int g = before->generation;
 
 	if (g == HEAP_GENERATION_PERMANENT) {
-		allow_frozen(fate, before->ordered);
+		allow_frozen(fate, before->ordered, !now || !now->count);
 		fate->in_place = now;
 		return;
 	}

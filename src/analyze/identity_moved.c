@@ -146,8 +146,8 @@ static void pass_on(const struct moves *moves, uint32_t holder)
 }
 
 /*
- * The order of its own items says it; where these are few, that of all items of such holders, and
- * of what is at its old address nothing else does.
+ * The order of its own items says it; where these are few, and it is newer, that of all items of
+ * such holders.
  */
 static void judge_holder(const struct moves *moves, uint32_t holder, const struct tally *all)
 {
@@ -155,11 +155,10 @@ static void judge_holder(const struct moves *moves, uint32_t holder, const struc
 		FEW = 4
 	};
 	struct tally own = count_neighbours(moves, holder);
-	bool newer = moves->m->match[holder] == IDENTITY_NONE;
 
 	if (own.traversed + own.otherwise >= FEW)
 		all = &own;
-	else if (!is_elsewhere(moves, holder) || (!newer && all->traversed < FEW))
+	else if (moves->m->match[holder] != IDENTITY_NONE)
 		return;
 	if (speaks_for_it(all))
 		pass_on(moves, holder);
