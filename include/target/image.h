@@ -165,7 +165,7 @@ _must_check_ struct error *image_copy_prepare(pid_t pid, struct image_copy **ret
  * Copy the resident private writable memory of the target, whose threads the caller holds
  * stopped. Mappings that changed since image_copy_prepare() are dealt with. Given up, with
  * ERROR_LATE, when it is not done at @deadline (clock_now(); pages that are swapped out take long).
- * Once only: for another try prepare another copy.
+ * Again only after that: for another instant prepare another copy.
  */
 _must_check_ struct error *image_copy_take(struct image_copy *copy, uint64_t deadline);
 

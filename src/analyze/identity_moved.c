@@ -13,7 +13,7 @@
 struct moves {
 	const struct matcher *m;
 	uint8_t *moved;	   /**< of enum moved, for each object of the later heap */
-	uint32_t *key_was; /**< key of each object of the earlier heap, or HEAP_NONE; owned */
+	uint32_t *key_was; /**< key of each object of the earlier heap, or HEAP_NONE */
 };
 
 /* Of one holder, or of all: neighbours among its items that stand in the order of a traversal. */
@@ -32,10 +32,14 @@ static bool had_its_place(const struct matcher *m, uint32_t new)
 	       list->collections[HEAP_COUNTED_GENERATIONS - 1];
 }
 
-/* @ids: in the order of the lists. gc.freeze() puts what is young before what is old. */
-static void mark_places(const struct moves *moves, const uint32_t *ids)
+/*
+ * @ids: in the order of the lists. gc.freeze() puts what is young before what is old. Returns
+ * whether there is anything of which holders could say more.
+ */
+static bool mark_places(const struct moves *moves, const uint32_t *ids)
 {
 	const struct matcher *m = moves->m;
+	uint8_t any = 0;
 	size_t i;
 
 	for (i = 0; i < m->later->list_count; i++) {
@@ -52,8 +56,10 @@ static void mark_places(const struct moves *moves, const uint32_t *ids)
 			moves->moved[ids[at]] |= newer ? MOVED_BEHIND : 0;
 			if (m->verdict[ids[at]] == VERDICT_CHANGED)
 				moves->moved[ids[at]] |= MOVED_CHANGED;
+			any |= moves->moved[ids[at]];
 		}
 	}
+	return any;
 }
 
 /* It is newer, or has moved or been made anew itself. */
@@ -206,8 +212,7 @@ struct error *identity_find_moved(const struct matcher *m, const uint32_t *ids, 
 
 	if (!moved)
 		return &error_no_memory;
-	mark_places(&moves, ids);
-	if (matcher_has_graph(m)) {
+	if (mark_places(&moves, ids) && matcher_has_graph(m)) {
 		try_(identity_keys(m->earlier, &keys));
 		moves.key_was = keys;
 		ask_new_holders(&moves);

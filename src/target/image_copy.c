@@ -516,6 +516,7 @@ struct error *image_copy_take(struct image_copy *copy, uint64_t deadline)
 {
 	copy->deadline = deadline;
 	copy->late = false;
+	copy->holes.count = 0;
 	plan_deinit(&copy->plan);
 	copy->plan = (struct plan){0};
 	try_(plan_make(copy->pid, &copy->plan));
