@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "plan.h"
 #include "pool.h"
+#include "watchdog.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -344,6 +345,7 @@ static void copy_job(void *ctx, size_t index)
 	size_t total = 0, i;
 	ssize_t n;
 
+	watchdog_progress();
 	if (is_late(copy))
 		return;
 	if (pieces->shared) {

@@ -6,6 +6,7 @@
 #include "fault.h"
 #include "target/permission.h"
 #include "target/proc.h"
+#include "watchdog.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -92,15 +93,18 @@ static void release(struct tracee *tracee)
 /*
  * While the target stands this process must not: Ctrl-Z would keep both until somebody brings it
  * back, and what ends it waits until the target goes on. Its other threads block all signals.
+ * Against what cannot be held there is the watchdog.
  */
 static void hold_signals(struct tracee *tracee)
 {
+	watchdog_begin();
 	if (!tracee->holds_signals)
 		tracee->holds_signals = hold_begin(HOLD_SUSPENDING, &tracee->before);
 }
 
 static void let_signals(struct tracee *tracee)
 {
+	watchdog_end();
 	if (tracee->holds_signals)
 		hold_end(&tracee->before);
 	tracee->holds_signals = false;
@@ -360,6 +364,7 @@ static void rest(uint64_t start)
 {
 	uint64_t waited = clock_now() - start, longest = LONGEST_SLEEP_USEC * NSEC_PER_USEC;
 
+	watchdog_progress();
 	if (waited < EAGER_USEC * NSEC_PER_USEC)
 		(void)sched_yield();
 	else

@@ -1,4 +1,5 @@
-"""reftracker killed at each step of a capture: the target heals by itself."""
+"""reftracker killed or stopped at each step of a capture: the target heals by itself."""
+import contextlib
 import os
 import re
 import subprocess
@@ -12,15 +13,25 @@ KILLS = int(os.environ.get("FAULT_KILLS", "8"))
 VICTIMS = ["vector_state", "futex", "read_pipe_socket", "epoll_server", "red_zone", "signal_wait"]
 
 
+def start(build, pid, fault):
+    return subprocess.Popen([build.program("faults/tools/capture_repeat"), str(pid)],
+                            env=dict(os.environ, REFTRACKER_FAULT=str(fault)),
+                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
 def run(build, pid, fault):
-    return subprocess.run([build.program("faults/tools/capture_repeat"), str(pid)],
-                          env=dict(os.environ, REFTRACKER_FAULT=str(fault)),
-                          capture_output=True, text=True, timeout=PATIENCE)
+    """Its exit status and what it said on standard error."""
+    process = start(build, pid, fault)
+    try:
+        _, said = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+    return process.wait(), said
 
 
 def list_steps(build):
     with Victim(build, "vector_state") as victim:
-        listing = run(build, victim.pid, "list").stderr
+        _, listing = run(build, victim.pid, "list")
     return re.findall(r"^fault (\d+) (.*)$", listing, re.M)
 
 
@@ -42,20 +53,25 @@ class Reaping:
         return f"zombies stay after {self.runs} runs, the last one said: {self.said}"
 
 
+def harm_of(build, victim):
+    """What the victim says was done to it; None: nothing."""
+    try:
+        # The thread that was let go may be late with the call, or the clone with its end.
+        reaping = Reaping(build, victim)
+        eventually(reaping.is_clean, reaping.complaint, 4 * PATIENCE)
+        said, _ = victim.finish()
+    except AssertionError as error:
+        said = f"{error}; {victim.last_words()}"
+    return None if said.startswith("unharmed") else said
+
+
 def kill_at(build, step, name):
     """How often the tool was killed there, and what harm was done, if any."""
     kills = 0
     with Victim(build, name) as victim:
         for _ in range(KILLS):
-            kills += run(build, victim.pid, step).returncode == -9
-        try:
-            # The thread that was let go may be late with the call, or the clone with its end.
-            reaping = Reaping(build, victim)
-            eventually(reaping.is_clean, reaping.complaint, 4 * PATIENCE)
-            said, _ = victim.finish()
-        except AssertionError as error:
-            said = f"{error}; {victim.last_words()}"
-    return kills, None if said.startswith("unharmed") else said
+            kills += run(build, victim.pid, step)[0] == -9
+        return kills, harm_of(build, victim)
 
 
 def kill_all_at(build, number, name):
@@ -84,3 +100,26 @@ def killed_at_each_step_of_a_capture(build):
             harmed += bad
     check(not harmed, "; ".join(harmed))
     return total
+
+
+# Steps at which all threads stand.
+STANDING = ["registers set", "at the clone event", "before the stack is restored", "before resume"]
+
+
+@test
+def stopped_while_the_target_stands_it_is_ended(build):
+    """SIGSTOP cannot be held: after some seconds without progress the kernel lets the target go on."""
+    names = {}
+    for number, name in list_steps(build):
+        names.setdefault(name, number)
+    with contextlib.ExitStack() as stack:
+        victims = [stack.enter_context(Victim(build, "red_zone")) for _ in STANDING]
+        tools = [start(build, victim.pid, f"stop {names[name]}")
+                 for victim, name in zip(victims, STANDING)]
+        for tool, victim, name in zip(tools, victims, STANDING):
+            stack.callback(tool.kill)
+            _, said = tool.communicate(timeout=PATIENCE)
+            check(tool.returncode == -9, f"{name}: status {tool.returncode}: {said}")
+            harm = harm_of(build, victim)
+            check(not harm, f"{name}: {harm}")
+    return len(STANDING)
