@@ -327,6 +327,15 @@ def run_all(build, names, jobs):
     return 1 if counts["failed"] or not counts["passed"] else 0
 
 
+def dont_ignore_signals():
+    """What is ignored here is ignored by all that is started here: SIGHUP below nohup(1), SIGINT and
+    SIGQUIT in the background of a script. A program that comes to catch SIGINT later than it is sent
+    would never know of it."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", default="build")
@@ -336,8 +345,7 @@ def main():
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
     build = Build(args.build)
-    # Below nohup(1) all that is started would ignore it.
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    dont_ignore_signals()
     if args.one:
         print(run_one(build, next(f for f in TESTS if f.__name__ == args.one)))
         sys.exit(0)

@@ -25,6 +25,16 @@ def run_and_signal(build, pid, number, delay):
 
 
 @test
+def what_tests_start_ignores_no_signal(build):
+    """Also in the background of a script: SIGINT that is ignored until attach catches it is lost."""
+    del build
+    out = subprocess.run(["cat", "/proc/self/status"], stdout=subprocess.PIPE, check=True).stdout
+    ignored = int(out.split(b"SigIgn:")[1].split()[0], 16)
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        check(not ignored >> (number - 1) & 1, f"{number!r} is ignored")
+
+
+@test
 def killed_at_any_instant_leaves_the_target_running(build):
     """SIGKILL, SIGINT and SIGTERM at random instants; the victim checks itself meanwhile."""
     rounds = 60
