@@ -14,8 +14,8 @@
 void signals_init(int status);
 
 /**
- * From now on SIGINT and SIGTERM only set what signals_interrupted() tells; a second one ends.
- * One that came before is forgotten.
+ * From now on SIGINT and SIGTERM only set what signals_interrupted() tells; a second one,
+ * whichever of the two, ends. One that came before is forgotten.
  */
 void signals_catch(void);
 bool signals_interrupted(void);

@@ -38,16 +38,23 @@ void signals_init(int status)
 	(void)signal(SIGXFSZ, SIG_IGN);
 }
 
+/* The next one ends, whichever of the two it is: a service manager's SIGTERM after Ctrl-C, too. */
 static void on_signal(int number)
 {
 	(void)number;
+	(void)signal(SIGINT, SIG_DFL);
+	(void)signal(SIGTERM, SIG_DFL);
 	interrupted = 1;
 }
 
 void signals_catch(void)
 {
-	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND};
+	struct sigaction action = {.sa_handler = on_signal};
 
+	/* Of two that come at once, as after hold_end(), the second finds what the first has set.
+	 */
+	(void)sigaddset(&action.sa_mask, SIGINT);
+	(void)sigaddset(&action.sa_mask, SIGTERM);
 	interrupted = 0;
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);

@@ -165,6 +165,28 @@ def watch_ends_with_the_command_it_runs(build):
 
 
 @test
+def watch_is_ended_by_a_second_signal(build):
+    """Where the command does not end by SIGTERM; of the same kind as the first one or not."""
+    cases = 0
+    with Target(first_python(), "scripted_leak.py", "--gc", "off") as target:
+        for first in (signal.SIGINT, signal.SIGTERM):
+            for second in (signal.SIGINT, signal.SIGTERM):
+                with tempfile.TemporaryDirectory() as folder:
+                    # It goes on for a while, and must not keep the pipes open.
+                    command = f"exec >/dev/null 2>&1; trap 'touch {folder}/told' TERM; " \
+                              f"touch {folder}/begun; while [ -d {folder} ]; do sleep 0.05; done"
+                    with Watch(build, target.pid, "--exec", command) as watch:
+                        watch.next()
+                        eventually(lambda: os.path.exists(f"{folder}/begun"), "no command")
+                        watch.process.send_signal(first)
+                        eventually(lambda: os.path.exists(f"{folder}/told"), "it is not told")
+                        status, _ = watch.end(second)
+                check(status == -second, f"{first!r}, {second!r}: status {status}")
+                cases += 1
+    return cases
+
+
+@test
 def watch_survives_a_restart(build):
     """By a PID file: it may come late, and each process has a series of its own."""
     with tempfile.TemporaryDirectory() as folder:
