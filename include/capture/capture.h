@@ -22,7 +22,8 @@ struct capture_options {
 	uint64_t clone_life_ns; /**< after which the kernel ends a clone */
 	uint64_t max_pause_ns;	/**< refuse where a longer pause is expected */
 	uint64_t wait_gc_ns;	/**< how long to retry while a collection runs or a list is torn */
-	uint64_t stop_timeout_ns; /**< how long to wait for threads to stop */
+	bool (*interrupted)(void); /**< once it is true nothing is tried again; NULL: never */
+	uint64_t stop_timeout_ns;  /**< how long to wait for threads to stop */
 	bool values;	 /**< capture_take(): texts of values, too, not only of names and keys */
 	bool names_only; /**< capture_take(): of keys only those that look like names */
 };
@@ -70,9 +71,9 @@ char *capture_take_note(struct capture *capture);
  * lists of its garbage collector, all that can be reached from these and from the roots, and who
  * refers to whom.
  *
- * ERROR_INCONSISTENT where no consistent state was met within wait_gc_ns, or where a pause above
- * max_pause_ns is to be expected (nothing was stopped then); ERROR_GONE also where
- * the PID belongs to another process by now. Whatever happens, the target goes on.
+ * ERROR_INCONSISTENT where no consistent state was met within wait_gc_ns, or until interrupted(),
+ * or where a pause above max_pause_ns is to be expected (nothing was stopped then); ERROR_GONE also
+ * where the PID belongs to another process by now. Whatever happens, the target goes on.
  */
 _must_check_ struct error *capture_take(struct capture *capture, struct heap **ret);
 

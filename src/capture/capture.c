@@ -421,6 +421,14 @@ static struct error *run_on_core(struct capture *capture, const struct capture_j
 	return job->build(job->ctx, capture, &frozen);
 }
 
+/* Whether what failed now is tried again. */
+static bool may_wait(const struct capture *capture, uint64_t deadline)
+{
+	bool (*interrupted)(void) = capture->options.interrupted;
+
+	return clock_now() < deadline && !(interrupted && interrupted());
+}
+
 static struct error *try_in_time(struct capture *capture, const struct capture_job *job)
 {
 	uint64_t deadline = clock_now() + capture->options.wait_gc_ns;
@@ -440,7 +448,7 @@ static struct error *try_in_time(struct capture *capture, const struct capture_j
 		}
 		if (error_code(err) == ERROR_NOT_CLONABLE)
 			err = error_hint(err, "--capture auto or copy takes it by copying");
-		if (error_code(err) != ERROR_INCONSISTENT || clock_now() >= deadline)
+		if (error_code(err) != ERROR_INCONSISTENT || !may_wait(capture, deadline))
 			return err;
 		error_free(err);
 		clock_sleep(backoff);

@@ -1,5 +1,7 @@
 #include "cmd/capture_options.h"
 
+#include "cmd/signals.h"
+
 #include <stdio.h>
 
 /* ORDER capture-way */
@@ -17,6 +19,7 @@ struct error *capture_values_open(const struct command_context *context,
 	options.wait_gc_ns = values->wait_gc;
 	options.max_pause_ns = values->max_pause;
 	options.clone_life_ns = values->clone_life;
+	options.interrupted = signals_interrupted;
 	options.values = values->values;
 	options.names_only = values->names_only;
 	options.way = (enum capture_way)values->way;

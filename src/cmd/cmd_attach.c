@@ -152,8 +152,17 @@ static struct error *diff(struct session *session)
 {
 	uint64_t now;
 	struct heap *heap;
+	struct error *err;
 
-	try_(take(session, &heap));
+	/* Of many processes each takes its time: those not yet looked at have had their last diff.
+	 */
+	if (signals_interrupted())
+		return NULL;
+	err = take(session, &heap);
+	/* It would have been tried again. */
+	if (signals_interrupted() && error_catch(&err, ERROR_INCONSISTENT))
+		return NULL;
+	try_(err);
 	capture_values_note(session->context, session->capture);
 	now = clock_now();
 	track_step_deinit(&session->step);
@@ -330,8 +339,7 @@ static struct error *watch(struct sessions *sessions)
 	while (!is_over(sessions)) {
 		(void)fflush(context->style.stream);
 		signals_wait(values->every, interactive);
-		if (!signals_interrupted())
-			try_(for_each(sessions, diff));
+		try_(for_each(sessions, diff));
 		try_(adopt(sessions));
 	}
 	return for_each(sessions, end);

@@ -4,6 +4,7 @@ import os
 import pty
 import signal
 import subprocess
+import time
 
 from harness import PATIENCE, TOP, Skip, Target, check, first_python, interpreters, switches, test
 
@@ -47,6 +48,58 @@ def counts(document, key):
     prefix = "__main__."
     return {g["type"][len(prefix):]: g["count"] for g in document[key]
             if g["type"].startswith(prefix)}
+
+
+COLLECTS = """
+import gc, sys, time
+gc.disable()
+print('ready', flush=True)
+sys.stdin.readline()
+gc.callbacks.append(lambda phase, info: (print('collecting', flush=True), time.sleep(600)))
+gc.collect()
+"""
+
+
+def wait_for_collection(build, pid, collect):
+    """Exit status and output of an attach that would wait for long; @collect: after a diff."""
+    with subprocess.Popen([build.program("reftracker"), "attach", str(pid), "--every", "10ms",
+                           "--wait-gc", "1h"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True) as attach:
+        try:
+            if collect:
+                while "--- diff 1" not in attach.stdout.readline():
+                    check(attach.poll() is None, "it has ended")
+                collect()
+            time.sleep(1)
+            attach.send_signal(signal.SIGINT)
+            out, err = attach.communicate(timeout=PATIENCE)
+        finally:
+            attach.kill()
+    return attach.returncode, out, err
+
+
+@test
+def ctrl_c_ends_the_wait_for_a_collection(build):
+    """With the result of the diffs until then; without one there is none."""
+    for diffs in (1, 0):
+        with subprocess.Popen([first_python().path, "-c", COLLECTS], text=True,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE) as target:
+            def collect(target=target):
+                target.stdin.write("\n")
+                target.stdin.flush()
+                check(target.stdout.readline() == "collecting\n", "no collection")
+
+            try:
+                target.stdout.readline()
+                if not diffs:
+                    collect()
+                status, out, err = wait_for_collection(build, target.pid, diffs and collect)
+            finally:
+                target.kill()
+        check(status == (0 if diffs else 6), f"{status}: {err}")
+        check(("=== result" in out) == bool(diffs), out)
+        check(diffs or "a garbage collection is running" in err, err)
+    return 2
 
 
 # Command lists and what the diff behind each must say of the script's own classes.
