@@ -332,7 +332,7 @@ static void lead_out(const struct clone *clone, uint64_t deadline)
 	if (tracee_wait(clone->pid, deadline).kind != STOP_NONE)
 		error_free(inject_call_child(clone->pid, &clone->site, &call, &result));
 	stop = tracee_wait(clone->pid, deadline);
-	while (stop.kind != STOP_GONE && stop.kind != STOP_NONE) {
+	while (stop.kind != STOP_GONE && stop.kind != STOP_NONE && clock_now() < deadline) {
 		long signal = stop.kind == STOP_SIGNAL ? SIGKILL : 0;
 
 		(void)ptrace(PTRACE_CONT, clone->pid, NULL, (void *)signal);

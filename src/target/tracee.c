@@ -512,10 +512,20 @@ void tracee_settle(struct tracee *tracee)
 
 static struct error *stop_all(struct tracee *tracee, uint64_t deadline)
 {
+	/* When the time is up. It may be this process that is made to wait. */
+	enum {
+		LATE_SCANS = 8
+	};
+	unsigned int late = 0;
 	size_t new_threads;
 
-	/* A thread that was not held during a scan may have made another one. */
+	/* A thread that was not held during a scan may have made another one, and so on. */
 	do {
+		late += clock_now() > deadline;
+		if (late > LATE_SCANS)
+			return error_create(ERROR_INCONSISTENT,
+					    "process %d makes threads faster than they stop",
+					    (int)tracee->pid);
 		try_(scan(tracee, &new_threads));
 		try_(wait_all(tracee, deadline));
 	} while (new_threads);
