@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 void proc_maps_deinit(struct proc_maps *maps)
 {
@@ -286,10 +287,30 @@ static struct error *ask_other_thread(pid_t pid, struct proc_status *status)
 	return NULL;
 }
 
+/*
+ * Below nsenter -p without -m, or in a container that was given the host's /proc, its numbers are
+ * those of other processes than system calls reach by them. In one of a namespace above, "self" is
+ * the caller's number there; in any other it leads nowhere (proc_self_get_link(), fs/proc/self.c).
+ */
+static struct error *check_mounted(void)
+{
+	char self[16] = "";
+
+	if (access("/proc/sys", F_OK))
+		return error_hint(error_create(ERROR_OTHER, "/proc is not mounted here"),
+				  "mount -t proc proc /proc");
+	if (readlink("/proc/self", self, sizeof(self) - 1) > 0 && atoi(self) == getpid())
+		return NULL;
+	return error_hint(error_create(ERROR_OTHER, "/proc is of another PID namespace"),
+			  "nsenter with -m as well as -p, or: unshare -m sh -c "
+			  "'mount -t proc proc /proc; reftracker ...'");
+}
+
 struct error *proc_status_read(pid_t pid, struct proc_status *ret)
 {
 	struct proc_status status;
 
+	try_(check_mounted());
 	try_(read_status(pid, &status));
 	if (status.leader != pid && !proc_thread_ended(status.leader, status.leader))
 		return error_hint(error_create(ERROR_OTHER, "%d is a thread, not a process",
@@ -505,6 +526,7 @@ struct error *proc_list(pid_t **ret, size_t *ret_count)
 {
 	_cleanup_(cleanup_dir) DIR *dir = opendir("/proc");
 
+	try_(check_mounted());
 	if (!dir)
 		return error_from_errno(errno, "cannot read /proc");
 	return list_numbers(dir, ret, ret_count);

@@ -224,6 +224,33 @@ def read_from_inside_beside_the_target(build):
 
 
 @test
+def proc_of_another_namespace_is_named(build):
+    """Its numbers are those of other processes than system calls mean: nothing is touched."""
+    need_root()
+    with Container(options_of("pid")) as container:
+        beside = ["nsenter", "-t", str(container.pid), "-p"]
+        pid = str(container.pid)
+        for args in (("types", "1"), ("types", pid), ("doctor", pid), ("types", "-s", pid),
+                     ("types", "--nspid", "1"), ("watch", pid, "-d", "/tmp"),
+                     ("snapshot", "--name", "python3", "-o", "/tmp/none")):
+            said = subprocess.run([*beside, build.program("reftracker"), *args], capture_output=True,
+                                  text=True, timeout=PATIENCE)
+            check(said.returncode == 1 and "of another PID namespace" in said.stderr and
+                  "mount -t proc" in said.stderr, f"{args}: {said.returncode} {said.stderr}")
+        # What the second line says.
+        said = subprocess.run([*beside, "unshare", "-m", "sh", "-c", "mount -t proc proc /proc; "
+                               f"{build.program('reftracker')} types 1 -j -n 0"],
+                              capture_output=True, text=True, timeout=PATIENCE)
+        check(said.returncode == 0 and count_of(said.stdout) == 1234, said.stderr)
+        said = subprocess.run(["unshare", "-m", "sh", "-c",
+                               f"umount -l /proc; {build.program('reftracker')} types {pid}"],
+                              capture_output=True, text=True, timeout=PATIENCE)
+        check(said.returncode == 1 and "/proc is not mounted" in said.stderr, said.stderr)
+        check(goes_on(container.pid), "the target is harmed")
+    return 9
+
+
+@test
 def named_network_namespace(build):
     need_root()
     if not shutil.which("ip"):
