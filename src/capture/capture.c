@@ -82,11 +82,13 @@ static struct error *find_runtime_in_core(struct capture *capture)
 {
 	struct error *err = runtime_find((struct origin){.core = capture->core}, capture->live,
 					 &capture->runtime);
+	const char *problem = core_problem(capture->core);
 
-	if (err && core_problem(capture->core) && !error_hint_text(err))
-		err = error_hint(err, "%s; --exe FILE and --sysroot DIR say where files are",
-				 core_problem(capture->core));
-	return err;
+	if (!err || !problem || error_hint_text(err))
+		return err;
+	if (strstr(error_message(err), problem))
+		return error_hint(err, "--exe FILE and --sysroot DIR say where files are");
+	return error_hint(err, "%s; --exe FILE and --sysroot DIR say where files are", problem);
 }
 
 struct error *capture_open_core(const struct core_options *core,
