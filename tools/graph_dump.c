@@ -2,7 +2,7 @@
  * Print the graph that a capture finds, for the tests that compare with what the interpreter itself
  * says. Not installed.
  *
- *	graph_dump PID [clone|copy] [summary]
+ *	graph_dump PID [clone|copy] [summary|referents]
  *
  * Lines, columns separated by tabs:
  *	O address type size refcount tracked text
@@ -11,7 +11,8 @@
  *	H interpreter native_id ident                (threads)
  *	F thread depth function file line object     (frames)
  * Control characters and backslashes in texts are \\xNN. With "summary" only counts are printed,
- * and of each type references that are counted and not found, objects, references beyond counts.
+ * and of each type references that are counted and not found, objects, references beyond counts;
+ * with "referents" of each tracked object its address, and those of what it refers to.
  */
 #include "analyze/honesty.h"
 #include "base/clock.h"
@@ -85,6 +86,23 @@ static void print_graph(const struct heap *heap)
 		print_frame(heap, &heap->frames[i]);
 }
 
+static void print_referents(const struct heap *heap)
+{
+	size_t i, ref;
+
+	for (i = 0; i < heap_count(heap); i++) {
+		char end = '\t';
+
+		if (!heap_tracked(heap, i))
+			continue;
+		(void)printf("0x%" PRIx64, heap_address(heap, i));
+		for (ref = heap_refs_begin(heap, i); ref < heap_refs_end(heap, i); ref++, end = ' ')
+			(void)printf("%c0x%" PRIx64, end,
+				     heap_address(heap, heap->ref_target[ref]));
+		(void)putchar('\n');
+	}
+}
+
 static struct error *print_honesty(const struct heap *heap)
 {
 	_cleanup_(honesty_deinit) struct honesty honesty = {0};
@@ -111,17 +129,19 @@ static struct error *run(int argc, char **argv)
 	_cleanup_heap_ struct heap *heap = NULL;
 	struct capture_options options = capture_defaults;
 	uint64_t start = clock_now();
-	bool summary = false;
+	const char *what = "";
 	int i;
 
 	if (argc < 2)
-		return error_create(ERROR_USAGE, "graph_dump PID|CORE [clone|copy] [summary]");
+		return error_create(ERROR_USAGE,
+				    "graph_dump PID|CORE [clone|copy] [summary|referents]");
 	for (i = 2; i < argc; i++) {
-		summary = summary || !strcmp(argv[i], "summary");
 		if (!strcmp(argv[i], "clone"))
 			options.way = CAPTURE_CLONE;
 		else if (!strcmp(argv[i], "copy"))
 			options.way = CAPTURE_COPY;
+		else
+			what = argv[i];
 	}
 	try_(target_open(argv[1], &options, &capture));
 	try_(capture_take(capture, &heap));
@@ -132,10 +152,12 @@ static struct error *run(int argc, char **argv)
 		(void)fprintf(stderr, " %s %" PRIu64, heap_reading_name((enum heap_reading)i),
 			      heap->facts.readings[i].objects);
 	(void)fprintf(stderr, " ms %" PRIu64 "\n", (clock_now() - start) / NSEC_PER_MSEC);
-	if (!summary)
-		print_graph(heap);
+	if (!strcmp(what, "summary"))
+		return print_honesty(heap);
+	if (!strcmp(what, "referents"))
+		print_referents(heap);
 	else
-		try_(print_honesty(heap));
+		print_graph(heap);
 	return NULL;
 }
 

@@ -151,48 +151,6 @@ static bool is_repeat(const struct proc_maps *maps, size_t index)
 	return false;
 }
 
-static struct error *search_rank(struct origin origin, const struct proc_maps *maps, int rank,
-				 struct candidate *ret, bool *ret_found)
-{
-	_cleanup_error_ struct error *first_error = NULL;
-	size_t i;
-
-	*ret_found = false;
-	for (i = 0; i < maps->list.count && !*ret_found; i++) {
-		const struct mapping *mapping = &maps->list.items[i];
-		struct error *err;
-
-		if (!is_file_code(mapping) || rank_of(mapping) != rank || is_repeat(maps, i))
-			continue;
-		err = try_candidate(origin, mapping, ret, ret_found);
-		/* One file that cannot be opened must not hide the interpreter in another. */
-		if (err && !first_error)
-			first_error = err;
-		else
-			error_free(err);
-	}
-	if (!*ret_found && first_error && rank != RANK_OTHER)
-		return steal_ptr(first_error);
-	return NULL;
-}
-
-static struct error *find_candidate(struct origin origin, const struct proc_maps *maps,
-				    struct candidate *ret)
-{
-	bool found = false;
-	int rank;
-
-	if (is_pypy(maps))
-		return error_create(ERROR_NOT_PYTHON, "not a CPython process: %s", PYPY_NOTE);
-	for (rank = 0; rank < RANK_COUNT; rank++) {
-		try_(search_rank(origin, maps, rank, ret, &found));
-		if (found)
-			return NULL;
-	}
-	return error_create(ERROR_NOT_PYTHON, "not a CPython process: no _PyRuntime in any file "
-					      "that it has mapped");
-}
-
 /* Address in the process of a symbol in the candidate's file. */
 static bool bias_of(const struct candidate *candidate, uint64_t *ret)
 {
@@ -366,18 +324,99 @@ static struct error *examine(struct py_runtime *runtime, struct origin origin,
 	return check_patiently(runtime, image);
 }
 
-static struct error *find(struct origin origin, struct image *image, struct py_runtime **ret)
+/*
+ * A process may have more than one: a libpython that an extension module was linked with, beside
+ * the executable that has all of it as well and runs. The first with an interpreter that lives is
+ * it.
+ */
+struct search {
+	struct origin origin;
+	struct image *image;
+	struct proc_maps maps;
+	struct py_runtime *found; /**< owned */
+	struct error *error;	  /**< why what was looked at is not it; owned */
+};
+
+static void search_deinit(struct search *search)
 {
-	_cleanup_(proc_maps_deinit) struct proc_maps maps = {0};
-	_cleanup_(candidate_deinit) struct candidate candidate = {0};
+	proc_maps_deinit(&search->maps);
+	runtime_destroy(search->found);
+	error_free(search->error);
+}
+
+/* One that has not started says less than any other reason. */
+static void keep_error(struct search *search, struct error *err)
+{
+	bool better = search->error && err && error_code(search->error) == ERROR_INCONSISTENT &&
+		      error_code(err) != ERROR_INCONSISTENT;
+
+	if (better) {
+		error_free(search->error);
+		search->error = NULL;
+	}
+	if (search->error)
+		error_free(err);
+	else
+		search->error = err;
+}
+
+static struct error *try_runtime(struct search *search, struct candidate *candidate)
+{
 	_cleanup_runtime_ struct py_runtime *runtime = calloc(1, sizeof(*runtime));
 
 	if (!runtime)
 		return &error_no_memory;
-	try_(origin_maps(origin, &maps));
-	try_(find_candidate(origin, &maps, &candidate));
-	try_(examine(runtime, origin, &candidate, image));
-	*ret = steal_ptr(runtime);
+	try_(examine(runtime, search->origin, candidate, search->image));
+	search->found = steal_ptr(runtime);
+	return NULL;
+}
+
+static void try_mapping(struct search *search, const struct mapping *mapping)
+{
+	_cleanup_(candidate_deinit) struct candidate candidate = {0};
+	bool found = false;
+	struct error *err = try_candidate(search->origin, mapping, &candidate, &found);
+
+	if (found)
+		keep_error(search, try_runtime(search, &candidate));
+	/* One file that cannot be opened must not hide the interpreter in another. */
+	else if (rank_of(mapping) != RANK_OTHER)
+		keep_error(search, err);
+	else
+		error_free(err);
+}
+
+static void search_rank(struct search *search, int rank)
+{
+	const struct mapping_array *list = &search->maps.list;
+	size_t i;
+
+	for (i = 0; i < list->count && !search->found; i++) {
+		const struct mapping *mapping = &list->items[i];
+
+		if (is_file_code(mapping) && rank_of(mapping) == rank &&
+		    !is_repeat(&search->maps, i))
+			try_mapping(search, mapping);
+	}
+}
+
+static struct error *find(struct origin origin, struct image *image, struct py_runtime **ret)
+{
+	_cleanup_(search_deinit) struct search search = {.origin = origin, .image = image};
+	int rank;
+
+	try_(origin_maps(origin, &search.maps));
+	if (is_pypy(&search.maps))
+		return error_create(ERROR_NOT_PYTHON, "not a CPython process: %s", PYPY_NOTE);
+	for (rank = 0; rank < RANK_COUNT && !search.found; rank++)
+		search_rank(&search, rank);
+	if (!search.found && search.error)
+		return steal_ptr(search.error);
+	if (!search.found)
+		return error_create(ERROR_NOT_PYTHON,
+				    "not a CPython process: no _PyRuntime in any file "
+				    "that it has mapped");
+	*ret = steal_ptr(search.found);
 	return NULL;
 }
 

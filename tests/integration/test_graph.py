@@ -3,12 +3,10 @@ import collections
 import json
 import os
 
-from harness import Target, check, first_python, record, test, versions
-from test_oracle import same_count
+from harness import Target, check, first_python, test, versions
+from test_oracle import CHANGED, same_count
 
 ENOUGH = 0.999
-# References that the target changes between writing its own down and idling.
-CHANGED = 3
 # Running code changes counts: the cache of methods holds names, and lets go of one where another
 # takes its place. To 3.11, of what is not immortal yet, the stack constants and types, too.
 PASSING = {"builtins.str"}
@@ -207,8 +205,6 @@ def graph_is_what_the_interpreter_says(build):
                 print(f"    {interpreter.name} by {way}: {len(truth.objects)} objects, sizes "
                       f"{sizes:.3%}, {counts} counts, {refs} references, {missing:.3%} missing, {names} names",
                       flush=True)
-                if way == "clone":
-                    record(interpreter, references=f"{1 - missing:.3%}")
                 done += 1
     return done
 

@@ -6,6 +6,8 @@ sys.getsizeof(), generation, reference count; and "own" lines for what only the 
 dump_graph(): the same for each object that gc.get_referents() reaches from those: address, type,
 size, whether it is tracked, reference count, and the addresses of its referents. A "held" line
 tells an object whose count writing this has changed.
+
+dump_referents(): of each object of gc.get_objects() its address and those of its referents.
 """
 import gc
 import os
@@ -86,6 +88,26 @@ def describe_referents(item):
     return "0x%x\t%s\t%s\t%d\t%d\t%s\n" % (
         id(item), name, size, gc.is_tracked(item), references(item),
         " ".join(["0x%x" % id(other) for other in gc.get_referents(item)]))
+
+
+def dump_referents(path):
+    lines, own = [], []
+    frame = sys._getframe()
+    while frame:
+        own.append(frame)
+        frame = frame.f_back
+    listed = gc.get_objects()
+    for item in listed:
+        lines.append("0x%x\t%s\n" % (
+            id(item), " ".join(["0x%x" % id(other) for other in gc.get_referents(item)])))
+    for item in [*own, own, lines, listed]:
+        lines.append("own\t0x%x\n" % id(item))
+    item = None
+    listed.clear()
+    own.clear()
+    text = "".join(lines).encode()
+    lines.clear()
+    write_file(path, text)
 
 
 def held_while_dumping(caller):

@@ -3,7 +3,8 @@
     workload.py --dump FILE --ready FILE [--graph FILE] [--freeze] [--subinterpreters]
 
 FILE gets what truth.py tells of all objects. Then it waits: "unfreeze FILE" thaws the permanent
-generation and writes the same of all that gc.get_objects() tells then.
+generation and writes the same of all that gc.get_objects() tells then, "referents FILE" what
+truth.py tells of those.
 The FILE of --graph gets what truth.py tells of the graph; and before that what names Python knows:
 "name" lines with the holder, the kind of the reference, the name, and the object.
 Modules that this interpreter lacks are left out.
@@ -414,6 +415,9 @@ def answer(words):
         gc.unfreeze()
         text = "".join([truth.describe(item, 3) for item in gc.get_objects()])
         truth.write_file(words[1], text.encode("utf-8", "surrogateescape"))
+        print("done", flush=True)
+    elif words[0] == "referents":
+        truth.dump_referents(words[1])
         print("done", flush=True)
 
 
