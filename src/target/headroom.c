@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "cgroup.h"
 #include "image_private.h"
+#include "target/residency.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -132,6 +133,40 @@ static struct error *check_signals(pid_t pid)
 			    "RLIMIT_SIGPENDING leaves no timer to end the clone with");
 }
 
+static bool has_private_huge_pages(pid_t pid)
+{
+	_cleanup_(smaps_deinit) struct smaps smaps = {0};
+	struct error *err = smaps_read(pid, &smaps);
+	size_t i;
+
+	error_free(err);
+	for (i = 0; i < smaps.of.count; i++) {
+		if (smaps.of.items[i].marks & RESIDENCY_HUGE &&
+		    !(smaps.maps.list.items[i].flags & MAPPING_SHARED))
+			return true;
+	}
+	return err;
+}
+
+/*
+ * A write to a huge page of hugetlbfs that the clone has, too, takes another one from the pool.
+ * From an empty one the process gets SIGBUS where its pages are not reserved (MAP_NORESERVE, as the
+ * arenas of glibc have it), else the clone loses its page: hugetlb_wp(), mm/hugetlb.c.
+ */
+static struct error *check_huge_pages(pid_t pid)
+{
+	uint64_t kilobytes;
+	char name[16];
+
+	(void)snprintf(name, sizeof(name), "%d", (int)pid);
+	kilobytes = find_number(name, "status", "\nHugetlbPages:\t");
+	if (!kilobytes || kilobytes == UINT64_MAX || !has_private_huge_pages(pid))
+		return NULL;
+	return error_create(ERROR_NOT_CLONABLE,
+			    "%ju MiB of it are huge pages, of which a clone may use up the pool",
+			    (uintmax_t)(kilobytes >> 10));
+}
+
 struct error *headroom_check(pid_t pid)
 {
 	struct proc_status status;
@@ -141,6 +176,7 @@ struct error *headroom_check(pid_t pid)
 	try_(memory_check(pid, clone_bytes(status.rss), "a clone"));
 	try_(check_commit(pid));
 	try_(check_signals(pid));
+	try_(check_huge_pages(pid));
 	cgroup_room_of(pid, &room);
 	if (room.frozen)
 		return error_create(ERROR_NOT_CLONABLE,

@@ -94,6 +94,18 @@ static struct error *add_resident(struct plan *plan, struct plan_mapping *mappin
 	return NULL;
 }
 
+/*
+ * Pages of a file that were not touched yet hold what the file holds, not zeros. Anonymous huge
+ * pages look like a file and are none (hugetlb_file_setup(), fs/hugetlbfs/inode.c); to read one
+ * that is absent would take it from the pool, for good.
+ */
+static bool holds_file(const struct mapping *mapping)
+{
+	static const char huge[] = "/anon_hugepage";
+
+	return mapping->inode && strncmp(mapping->path, huge, sizeof(huge) - 1) != 0;
+}
+
 static struct error *add_mapping(struct plan *plan, const struct mapping *from, int pagemap,
 				 uint64_t *entries)
 {
@@ -103,8 +115,7 @@ static struct error *add_mapping(struct plan *plan, const struct mapping *from, 
 		.first_run = plan->runs.count,
 	};
 
-	/* Pages of a file that were not touched yet hold what the file holds, not zeros. */
-	if (from->inode)
+	if (holds_file(from))
 		try_(add_pages(plan, &mapping, from->start, from->end, true));
 	else
 		try_(add_resident(plan, &mapping, pagemap, entries));

@@ -79,6 +79,21 @@ print("ready", flush=True)
 time.sleep(600)
 """
 
+# Private huge pages that are not reserved (MAP_NORESERVE): as many as the argument says are written to
+# again and again, one more never is.
+HUGE = """
+import ctypes
+used, size = %d, 2 << 20
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = ctypes.c_void_p
+start = libc.mmap(None, ctypes.c_size_t((used + 1) * size), 3, 0x44022, -1, ctypes.c_long(0))
+assert start != ctypes.c_void_p(-1).value
+print("ready", flush=True)
+while True:
+    for i in range(used):
+        ctypes.memset(start + i * size, 1, 64)
+"""
+
 EXITS = "import time\nkeep = [[] for _ in range(100000)]\nprint('ready', flush=True)\ntime.sleep(%s)\n"
 
 FORKS = """
@@ -229,6 +244,50 @@ def memory_that_children_do_not_get_is_copied(build):
                 check(name in said, f"{what}, {name}: {said}")
                 target.check_untouched()
     return 8
+
+
+@contextlib.contextmanager
+def pool_of_huge_pages(wanted):
+    """That many and no more are free, for as long as it lasts."""
+    path = "/proc/sys/vm/nr_hugepages"
+    try:
+        with open(path) as file:
+            before = int(file.read())
+        with open(path, "w") as file:
+            file.write(str(before + wanted))
+    except OSError as error:
+        raise Skip(f"no huge pages: {error}") from None
+    try:
+        if free_huge_pages() != wanted:
+            raise Skip(f"{free_huge_pages()} huge pages are free, not {wanted}")
+        yield
+    finally:
+        with open(path, "w") as file:
+            file.write(str(before))
+
+
+def free_huge_pages():
+    with open("/proc/meminfo") as file:
+        return int(re.search("^HugePages_Free: *([0-9]+)", file.read(), re.M).group(1))
+
+
+@test
+def huge_pages_are_neither_shared_nor_taken(build):
+    """A write to one that a clone has, too, would be the end of a process where the pool is empty."""
+    with pool_of_huge_pages(5), Script(HUGE % 5, rests=False) as target:
+        eventually(lambda: free_huge_pages() == 0, "the pool is not empty")
+        for _ in range(3):
+            document, said = types(build, target.pid)
+            check(document["capture"] == "copy" and "huge pages" in said, said)
+        check("huge pages" in build.fails(1, "types", target.pid, "--capture", "clone"), "clone")
+        check("huge pages" in build.ok("doctor", target.pid), "doctor")
+        target.check_untouched()
+    with pool_of_huge_pages(6), Script(HUGE % 5, rests=False) as target:
+        eventually(lambda: free_huge_pages() == 1, "pages are missing")
+        types(build, target.pid)
+        check(free_huge_pages() == 1, "a page that the target never touched has been taken")
+        target.check_untouched()
+    return 6
 
 
 @test
