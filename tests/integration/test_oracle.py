@@ -13,6 +13,8 @@ from harness import (EXPECTED, TARGETS, Interpreter, Skip, Target, all_interpret
 ENOUGH_SIZES = 0.995
 # Objects that the dump itself refers to while it writes: its frame's code, functions, modules.
 WRONG_COUNTS = 12
+# What the just-in-time compiler makes of the dump's own loops.
+COMPILED_MEANWHILE = "builtins.uop_executor"
 # References that the target changes between writing its own down and idling.
 CHANGED = 3
 
@@ -55,7 +57,8 @@ def compare(truth, found, deferred=False):
     missing = set(truth.objects) - set(found) - truth.own
     main = {a for a, values in found.items() if values[4] == "0"}
     # The permanent generation holds what gc.get_objects() does not tell (3.12: immortal tuples).
-    invented = {a for a in main - set(truth.objects) - truth.own if found[a][2] != "3"}
+    invented = {a for a in main - set(truth.objects) - truth.own
+                if found[a][2] != "3" and found[a][0] != COMPILED_MEANWHILE}
     check(not missing, f"{len(missing)} objects not found, such as "
           f"{[truth.objects[a] for a in list(missing)[:5]]}")
     check(not invented, f"{len(invented)} objects invented, such as "
@@ -268,6 +271,26 @@ def oracle_agrees_with_every_allocator(build):
             chosen.append(interpreter._replace(name=f"{interpreter.name}-{name}",
                                                env={"PYTHONMALLOC": name}))
     return for_all(build, chosen)
+
+
+def jit_interpreters():
+    """Those of each version that have the just-in-time compiler, with it."""
+    asked = "import sys; j = getattr(sys, '_jit', None); print(bool(j and j.is_enabled()))"
+    for interpreter in versions():
+        root = ["chroot", interpreter.root] if interpreter.root else []
+        said = subprocess.run([*root, interpreter.path, "-c", asked], capture_output=True, text=True,
+                              check=False, env=dict(os.environ, PYTHON_JIT="1", **interpreter.env))
+        if said.stdout.strip() == "True":
+            yield interpreter._replace(name=interpreter.name + "-jit",
+                                       env=dict(interpreter.env, PYTHON_JIT="1"))
+
+
+@test
+def oracle_agrees_with_compiled_code(build):
+    chosen = list(jit_interpreters())
+    if not chosen:
+        raise Skip("no interpreter with a just-in-time compiler here")
+    return for_each(chosen, lambda interpreter: oracle(build, interpreter, tell=False))
 
 
 def config(*options):

@@ -3,7 +3,7 @@ variables."""
 import json
 
 from harness import TARGETS, Target, check, every_interpreter, interpreters, test, versions
-from test_oracle import for_stripped
+from test_oracle import for_stripped, jit_interpreters
 
 SCRIPT = "threads_frames.py"
 
@@ -259,7 +259,7 @@ def busy_stacks(build, interpreter, rounds):
 @test
 def stacks_of_running_threads_are_whole(build):
     failed, rounds, done = [], 12, 0
-    for interpreter in versions():
+    for interpreter in [*versions(), *jit_interpreters()]:
         try:
             frames = busy_stacks(build, interpreter, rounds)
             print(f"    {interpreter.name}: {frames} frames in {rounds} captures", flush=True)
