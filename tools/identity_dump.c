@@ -5,8 +5,9 @@
  *	identity_dump PID [--graph]
  *
  * Takes a baseline and prints "ready". For each line on standard input it takes another
- * snapshot and prints every object: address, step of its first sighting (0 for the baseline);
- * then "end". With --graph of all objects and their references, else only of tracked ones.
+ * snapshot and prints every object: address, step of its first sighting (0 for the baseline), 1
+ * where that is certain; then "end". With --graph of all objects and their references, else only of
+ *tracked ones.
  */
 #include "analyze/track.h"
 #include "capture/capture.h"
@@ -22,7 +23,8 @@ static void print_births(const struct track *track)
 	size_t i;
 
 	for (i = 0; i < heap_count(heap); i++)
-		(void)printf("0x%" PRIx64 "\t%u\n", heap_address(heap, i), track_born(track)[i]);
+		(void)printf("0x%" PRIx64 "\t%u\t%d\n", heap_address(heap, i), track_born(track)[i],
+			     track_sure(track)[i]);
 	(void)printf("end\n");
 	(void)fflush(stdout);
 }

@@ -406,8 +406,20 @@ static inline size_t heap_tracked_row(const struct heap *heap, size_t id)
 	return heap->tracked_before[id / 64] + (size_t)__builtin_popcountll(before);
 }
 
-/** The number of the list of a tracked object. Logarithmic in the lists, of which there are few. */
-size_t heap_list_of(const struct heap *heap, size_t id);
+/** Of a tracked object: its place on all lists, one after the other. */
+static inline uint32_t heap_place(const struct heap *heap, size_t id)
+{
+	return heap->place[heap_tracked_row(heap, id)];
+}
+
+/** The number of the list with this place. Logarithmic in the lists, of which there are few. */
+size_t heap_list_at(const struct heap *heap, uint32_t place);
+
+/** The same of a tracked object. */
+static inline size_t heap_list_of(const struct heap *heap, size_t id)
+{
+	return heap_list_at(heap, heap_place(heap, id));
+}
 
 /** The list of a tracked object. */
 static inline const struct heap_list *heap_list(const struct heap *heap, size_t id)
@@ -418,7 +430,7 @@ static inline const struct heap_list *heap_list(const struct heap *heap, size_t 
 /** Its position on that, from 0. */
 static inline uint32_t heap_position(const struct heap *heap, size_t id)
 {
-	return heap->place[heap_tracked_row(heap, id)] - heap_list(heap, id)->first;
+	return heap_place(heap, id) - heap_list(heap, id)->first;
 }
 
 /** The hash of its first words. Only for tracked objects, as the three above. */

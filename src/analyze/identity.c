@@ -106,14 +106,15 @@ static bool same_type(const struct matcher *m, size_t old, size_t new)
 {
 	const struct heap_type *a = heap_type(m->earlier, old);
 	const struct heap_type *b = heap_type(m->later, new);
+	uint32_t *known = &m->type_was[m->later->type[new]];
 
-	return a->address == b->address &&
-	       !strcmp(heap_text(m->earlier, a->name), heap_text(m->later, b->name));
-}
-
-static bool same_interp(const struct matcher *m, size_t old, size_t new)
-{
-	return heap_list(m->earlier, old)->interp == heap_list(m->later, new)->interp;
+	if (*known == m->earlier->type[old])
+		return true;
+	if (a->address != b->address ||
+	    strcmp(heap_text(m->earlier, a->name), heap_text(m->later, b->name)) != 0)
+		return false;
+	*known = m->earlier->type[old];
+	return true;
 }
 
 /*
@@ -122,10 +123,15 @@ static bool same_interp(const struct matcher *m, size_t old, size_t new)
  */
 static bool lists_allow(const struct matcher *m, size_t old, size_t new)
 {
+	const struct heap_list *list;
+	size_t was;
+
 	if (!heap_tracked(m->earlier, old) || !heap_tracked(m->later, new))
 		return true;
-	return fate_of(m, old)->allowed[heap_list(m->later, new)->generation] &&
-	       same_interp(m, old, new);
+	was = heap_list_of(m->earlier, old);
+	list = heap_list(m->later, new);
+	return m->fates[was].allowed[list->generation] &&
+	       m->earlier->lists[was].interp == list->interp;
 }
 
 /* Whether type, generation and content allow that these are one object. */
@@ -154,6 +160,7 @@ static uint64_t match_addresses(struct matcher *m)
 		if (can_be_same(m, old, new))
 			m->match[new] = (uint32_t)old;
 	}
+	matcher_rest(m);
 	return shared;
 }
 
@@ -199,17 +206,13 @@ static void frequency_deinit(struct frequency *frequency)
 	*frequency = (struct frequency){0};
 }
 
-static void forget_holders(struct matcher *m)
-{
-	free(steal_ptr(m->holders_before.of));
-	free(steal_ptr(m->holders_now.of));
-}
-
 static void matcher_deinit(struct matcher *matcher)
 {
 	free(matcher->fates);
+	free(matcher->type_was);
 	frequency_deinit(&matcher->bodies);
-	forget_holders(matcher);
+	identity_forget_holders(matcher);
+	free(matcher->key_was);
 	free(matcher->verdict);
 	free(matcher->fixed);
 }
@@ -235,7 +238,6 @@ static void count_matches(struct matcher *m, uint64_t shared, struct identity *i
 static struct error *judge(struct matcher *m)
 {
 	try_(identity_look_inside(m));
-	forget_holders(m);
 	try_(count_bodies(m));
 	try_(identity_check_order(m));
 	frequency_deinit(&m->bodies);
@@ -256,12 +258,15 @@ struct error *identity_match(const struct heap *earlier, const struct heap *late
 	m.match = identity.earlier.items;
 	identity.proven = calloc(heap_count(later) + 1, sizeof(*identity.proven));
 	m.verdict = calloc(heap_count(later) + 1, sizeof(*m.verdict));
-	if (!identity.proven || !m.verdict)
+	m.type_was = malloc((later->type_count + 1) * sizeof(*m.type_was));
+	if (!identity.proven || !m.verdict || !m.type_was)
 		return &error_no_memory;
+	memset(m.type_was, 0xff, (later->type_count + 1) * sizeof(*m.type_was));
 	try_(decide_fates(&m));
 	shared = match_addresses(&m);
 	try_(judge(&m));
 	count_matches(&m, shared, &identity);
+	matcher_rest(&m);
 	*ret = identity;
 	identity = (struct identity){0};
 	return NULL;

@@ -309,19 +309,16 @@ void group_settle(const struct group *g)
  */
 static uint32_t find_tail_end(const struct checked *c, uint64_t list, uint32_t first, int64_t last)
 {
-	const struct matcher *m = c->m;
 	uint32_t i;
 
 	for (i = first; i < c->count; i++) {
-		uint32_t new = c->ids[i];
-
-		if (m->match[new] == IDENTITY_NONE)
+		if (c->was[i] == WAS_NOT)
 			break;
-		if (!is_placed(m, new) || heap_list_of(m->earlier, m->match[new]) != list)
+		if (c->was[i] == WAS_NOWHERE || heap_list_at(c->m->earlier, c->was[i]) != list)
 			continue;
-		if ((int64_t)old_position(m, new) <= last)
+		if ((int64_t)c->was[i] <= last)
 			break;
-		last = old_position(m, new);
+		last = c->was[i];
 	}
 	return i;
 }
@@ -362,7 +359,7 @@ static bool goes_on(const struct group *g, size_t row)
 	if (group_position(g, row) <= group_position(g, row - 1))
 		return false;
 	for (i = g->rows[row - 1].value + 1; i < g->rows[row].value; i++) {
-		if (g->c->m->match[g->c->ids[i]] == IDENTITY_NONE)
+		if (g->c->was[i] == WAS_NOT)
 			return false;
 	}
 	return true;

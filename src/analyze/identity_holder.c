@@ -3,6 +3,7 @@
 #include "base/addrmap.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /*
  * Where an object is held, in one word: of each reference the address of the holder, the kind and
@@ -55,13 +56,50 @@ static uint32_t hash_slot(const struct slots *slots, uint32_t source, size_t ref
 	return (uint32_t)addrmap_hash(word);
 }
 
-/* What many hold may come from anywhere to where it is. */
-static bool is_held_by_few(const struct heap *heap, uint32_t id)
+/*
+ * What is asked about: of objects that few hold, those that were rejected, and those that are
+ * matched with these. What many hold may come from anywhere to where it is. A bit for each.
+ */
+struct asked {
+	uint64_t *before, *now; /**< owned */
+};
+
+static void asked_deinit(struct asked *asked)
 {
-	return heap->refcount_low[id] <= MOST_HOLDERS;
+	free(asked->before);
+	free(asked->now);
 }
 
-static void add_before(const struct matcher *m, const struct slots *slots, uint32_t *sums)
+static void ask(const struct heap *heap, uint32_t id, uint64_t *bits)
+{
+	if (heap->refcount_low[id] <= MOST_HOLDERS)
+		bits[id / 64] |= UINT64_C(1) << id % 64;
+}
+
+static bool is_asked(const uint64_t *bits, uint32_t id)
+{
+	return bits[id / 64] >> id % 64 & 1;
+}
+
+static struct error *asked_init(struct asked *asked, const struct matcher *m)
+{
+	uint32_t id;
+
+	asked->before = calloc(m->earlier->count / 64 + 1, sizeof(*asked->before));
+	asked->now = calloc(m->later->count / 64 + 1, sizeof(*asked->now));
+	if (!asked->before || !asked->now)
+		return &error_no_memory;
+	for (id = 0; id < m->later->count; id++) {
+		if (m->verdict[id] != VERDICT_REJECTED)
+			continue;
+		ask(m->earlier, m->match[id], asked->before);
+		ask(m->later, id, asked->now);
+	}
+	return NULL;
+}
+
+static void add_before(const struct matcher *m, const struct slots *slots, const uint64_t *asked,
+		       uint32_t *sums)
 {
 	const struct heap *heap = m->earlier;
 	uint32_t id;
@@ -69,10 +107,8 @@ static void add_before(const struct matcher *m, const struct slots *slots, uint3
 
 	for (id = 0; id < heap->count; id++) {
 		for (ref = heap_refs_begin(heap, id); ref < heap_refs_end(heap, id); ref++) {
-			uint32_t target = heap->ref_target[ref];
-
-			if (is_held_by_few(heap, target))
-				sums[target] += hash_slot(slots, id, ref);
+			if (is_asked(asked, heap->ref_target[ref]))
+				sums[heap->ref_target[ref]] += hash_slot(slots, id, ref);
 		}
 	}
 	heap_rest(heap);
@@ -89,7 +125,8 @@ static bool is_place(const struct heap *heap, size_t ref, uint32_t target)
 }
 
 /* A reference that is no place of its own, or of what was not there before, makes another sum. */
-static void take_now(const struct matcher *m, const struct slots *slots, uint32_t *sums)
+static void add_now(const struct matcher *m, const struct slots *slots, const uint64_t *asked,
+		    uint32_t *sums)
 {
 	const struct heap *heap = m->later;
 	uint32_t id;
@@ -101,8 +138,8 @@ static void take_now(const struct matcher *m, const struct slots *slots, uint32_
 		for (ref = heap_refs_begin(heap, id); ref < heap_refs_end(heap, id); ref++) {
 			uint32_t target = heap->ref_target[ref];
 
-			if (m->verdict[target] == VERDICT_REJECTED && is_held_by_few(heap, target))
-				sums[m->match[target]] -= hash_slot(slots, id, ref) + newer +
+			if (is_asked(asked, target) && m->verdict[target] == VERDICT_REJECTED)
+				sums[m->match[target]] += hash_slot(slots, id, ref) + newer +
 							  !is_place(heap, ref, target);
 		}
 	}
@@ -119,7 +156,7 @@ static void mark_unheld(const struct matcher *m, uint32_t *sums)
 	}
 }
 
-static bool accept_equal(struct matcher *m, const uint32_t *sums)
+static bool accept_equal(struct matcher *m, const uint32_t *before, const uint32_t *now)
 {
 	bool any = false;
 	uint32_t id;
@@ -127,7 +164,7 @@ static bool accept_equal(struct matcher *m, const uint32_t *sums)
 	for (id = 0; id < m->later->count; id++) {
 		uint32_t old = m->match[id];
 
-		if (m->verdict[id] != VERDICT_REJECTED || sums[old])
+		if (m->verdict[id] != VERDICT_REJECTED || before[old] != now[old])
 			continue;
 		m->verdict[id] = VERDICT_OPEN;
 		any = true;
@@ -146,29 +183,47 @@ static bool any_rejected(const struct matcher *m)
 	return false;
 }
 
+/* The sum of each object of the earlier heap that is asked for. */
+static struct error *find_before(const struct matcher *m, const uint64_t *asked, uint32_t **ret)
+{
+	_cleanup_(slots_deinit) struct slots slots = {0};
+	_cleanup_free_ uint32_t *sums = calloc(m->earlier->count + 1, sizeof(*sums));
+
+	if (!sums)
+		return &error_no_memory;
+	try_(slots_init(&slots, m->earlier));
+	add_before(m, &slots, asked, sums);
+	mark_unheld(m, sums);
+	*ret = steal_ptr(sums);
+	return NULL;
+}
+
 struct error *identity_ask_holders(struct matcher *m)
 {
 	enum {
 		MOST_ROUNDS = 4 /* each asks those that were accepted in the one before */
 	};
-	_cleanup_(slots_deinit) struct slots before = {0}, now = {0};
-	_cleanup_free_ uint32_t *sums = NULL;
-	bool again = matcher_has_graph(m) && any_rejected(m);
+	_cleanup_(asked_deinit) struct asked asked = {0};
+	_cleanup_(slots_deinit) struct slots slots = {0};
+	_cleanup_free_ uint32_t *before = NULL, *now = NULL;
+	size_t bytes = (m->earlier->count + 1) * sizeof(*now);
+	bool again = true;
 	int round;
 
-	if (!again)
+	matcher_rest(m);
+	if (!matcher_has_graph(m) || !any_rejected(m))
 		return NULL;
-	try_(slots_init(&before, m->earlier));
-	try_(slots_init(&now, m->later));
+	try_(asked_init(&asked, m));
+	try_(find_before(m, asked.before, &before));
+	try_(slots_init(&slots, m->later));
+	now = malloc(bytes);
+	if (!now)
+		return &error_no_memory;
 	for (round = 0; again && round < MOST_ROUNDS; round++) {
-		free(sums);
-		sums = calloc(m->earlier->count + 1, sizeof(*sums));
-		if (!sums)
-			return &error_no_memory;
-		add_before(m, &before, sums);
-		mark_unheld(m, sums);
-		take_now(m, &now, sums);
-		again = accept_equal(m, sums);
+		memset(now, 0, bytes);
+		add_now(m, &slots, asked.now, now);
+		again = accept_equal(m, before, now);
 	}
+	matcher_rest(m);
 	return NULL;
 }

@@ -64,8 +64,8 @@ static struct error *find_holders(const struct heap *heap, struct holders *ret)
 		for (ref = heap_refs_begin(heap, id); ref < heap_refs_end(heap, id); ref++) {
 			uint32_t target = heap->ref_target[ref];
 
-			if (heap->refcount_low[target] <= MOST_HOLDERS &&
-			    parts[heap_label_index(heap, ref)] && target != id)
+			if (parts[heap_label_index(heap, ref)] &&
+			    heap->refcount_low[target] <= MOST_HOLDERS && target != id)
 				add_holder(ret, target, (uint32_t)id);
 		}
 	}
@@ -161,7 +161,7 @@ static bool is_proof(const struct matcher *m, size_t id)
 	return heap_telling(m->later, id) && heap_telling(m->earlier, m->match[id]);
 }
 
-/* From all that cannot change and is still there. */
+/* From all that cannot change and is still there. What has as much has told it. */
 static struct error *spread(struct matcher *m, uint8_t verdict)
 {
 	_cleanup_(u32_array_deinit) struct u32_array stack = {0};
@@ -169,10 +169,9 @@ static struct error *spread(struct matcher *m, uint8_t verdict)
 
 	for (id = 0; id < m->later->count; id++) {
 		if (m->match[id] == IDENTITY_NONE || !heap_content(m->later, id) ||
-		    (verdict == VERDICT_PROVEN && !is_proof(m, id)))
+		    m->verdict[id] >= verdict || (verdict == VERDICT_PROVEN && !is_proof(m, id)))
 			continue;
-		if (m->verdict[id] < verdict)
-			m->verdict[id] = verdict;
+		m->verdict[id] = verdict;
 		try_(u32_array_append(&stack, (uint32_t)id));
 		while (stack.count) {
 			uint32_t at = stack.items[--stack.count];
@@ -222,9 +221,9 @@ static void each_value(const struct heap *heap, value_fn *fn, void *ctx)
 		for (ref = heap_refs_begin(heap, id) + 1; ref < heap_refs_end(heap, id); ref++) {
 			uint32_t key = heap->ref_target[ref - 1], value = heap->ref_target[ref];
 
-			if (heap->refcount_low[value] <= MOST_HOLDERS &&
-			    identity_is_own_key(heap, key) &&
-			    heap_ref_kind(heap, ref) == HEAP_VALUE)
+			if (heap_ref_kind(heap, ref) == HEAP_VALUE &&
+			    heap->refcount_low[value] <= MOST_HOLDERS &&
+			    identity_is_own_key(heap, key))
 				fn(ctx, id, key, value);
 		}
 	}
@@ -239,7 +238,7 @@ static void note_key(void *ctx, uint32_t dict, uint32_t key, uint32_t value)
 	keys[value] = key;
 }
 
-struct error *identity_keys(const struct heap *heap, uint32_t **ret)
+static struct error *find_keys(const struct heap *heap, uint32_t **ret)
 {
 	uint32_t *keys = malloc(heap->count * sizeof(*keys) + 1);
 
@@ -251,22 +250,16 @@ struct error *identity_keys(const struct heap *heap, uint32_t **ret)
 	return NULL;
 }
 
-struct keys {
-	struct matcher *m;
-	const uint32_t *of; /**< of the earlier heap */
-};
-
 /* The same key says little of what has changed inside: an entry is read anew under its key. */
 static void compare_key(void *ctx, uint32_t dict, uint32_t key, uint32_t value)
 {
-	struct keys *keys = ctx;
-	struct matcher *m = keys->m;
+	struct matcher *m = ctx;
 	uint32_t old = m->match[value];
 
-	if (old == IDENTITY_NONE || keys->of[old] == HEAP_NONE || m->match[dict] == IDENTITY_NONE ||
-	    m->verdict[value] == VERDICT_PROVEN)
+	if (old == IDENTITY_NONE || m->key_was[old] == HEAP_NONE ||
+	    m->match[dict] == IDENTITY_NONE || m->verdict[value] == VERDICT_PROVEN)
 		return;
-	if (m->match[key] != keys->of[old])
+	if (m->match[key] != m->key_was[old])
 		m->verdict[value] = VERDICT_CHANGED;
 	else if (m->verdict[value] == VERDICT_OPEN)
 		m->verdict[value] = VERDICT_KEPT;
@@ -274,11 +267,15 @@ static void compare_key(void *ctx, uint32_t dict, uint32_t key, uint32_t value)
 
 static struct error *compare_keys(struct matcher *m)
 {
-	_cleanup_free_ uint32_t *of = NULL;
-
-	try_(identity_keys(m->earlier, &of));
-	each_value(m->later, compare_key, &(struct keys){.m = m, .of = of});
+	try_(find_keys(m->earlier, &m->key_was));
+	each_value(m->later, compare_key, m);
 	return NULL;
+}
+
+void identity_forget_holders(struct matcher *m)
+{
+	free(steal_ptr(m->holders_before.of));
+	free(steal_ptr(m->holders_now.of));
 }
 
 struct error *identity_look_inside(struct matcher *m)
@@ -294,6 +291,8 @@ struct error *identity_look_inside(struct matcher *m)
 	try_(spread(m, VERDICT_PROVEN));
 	try_(spread(m, VERDICT_KEPT));
 	try_(mark_changed(m));
+	identity_forget_holders(m);
+	matcher_rest(m);
 	return compare_keys(m);
 }
 
@@ -344,6 +343,7 @@ struct error *identity_disprove(struct matcher *m)
 				again |= disprove(m, id);
 		}
 	}
+	matcher_rest(m);
 	return NULL;
 }
 

@@ -12,8 +12,8 @@
 
 struct moves {
 	const struct matcher *m;
-	uint8_t *moved;	   /**< of enum moved, for each object of the later heap */
-	uint32_t *key_was; /**< key of each object of the earlier heap, or HEAP_NONE */
+	uint8_t *moved; /**< of enum moved, for each object of the later heap */
+	bool *from_end; /**< for each type of it: traversed from the end */
 };
 
 /* Of one holder, or of all: neighbours among its items that stand in the order of a traversal. */
@@ -68,18 +68,31 @@ static bool is_elsewhere(const struct moves *moves, uint32_t id)
 	return moves->m->match[id] == IDENTITY_NONE || moves->moved[id] & MOVED_BEHIND;
 }
 
-static bool goes_from_end(const struct heap *heap, uint32_t holder)
+static bool *find_from_end(const struct heap *heap)
 {
-	const char *type = heap_text(heap, heap_type(heap, holder)->name);
+	bool *from_end = calloc(heap->type_count + 1, sizeof(*from_end));
+	size_t i;
 
-	return type && (!strcmp(type, "builtins.list") || !strcmp(type, "builtins.tuple"));
+	for (i = 0; from_end && i < heap->type_count; i++) {
+		const char *type = heap_text(heap, heap->types[i].name);
+
+		from_end[i] = type &&
+			      (!strcmp(type, "builtins.list") || !strcmp(type, "builtins.tuple"));
+	}
+	return from_end;
+}
+
+static bool goes_from_end(const struct moves *moves, uint32_t holder)
+{
+	return moves->from_end[moves->m->later->type[holder]];
 }
 
 /* A new list may have not only the address of the one it replaces, but its place, too. */
 static bool can_move(const struct moves *moves, uint32_t id)
 {
-	return heap_tracked(moves->m->later, id) && heap_list(moves->m->later, id)->ordered &&
-	       (is_elsewhere(moves, id) || goes_from_end(moves->m->later, id));
+	return heap_tracked(moves->m->later, id) &&
+	       (is_elsewhere(moves, id) || goes_from_end(moves, id)) &&
+	       heap_list(moves->m->later, id)->ordered;
 }
 
 static bool is_own_value(const struct moves *moves, uint32_t holder, size_t ref)
@@ -92,7 +105,7 @@ static bool is_own_value(const struct moves *moves, uint32_t holder, size_t ref)
 		return false;
 	key = heap->ref_target[ref - 1];
 	return identity_is_own_key(heap, key) && m->match[key] != IDENTITY_NONE &&
-	       moves->key_was[m->match[heap->ref_target[ref]]] == m->match[key];
+	       m->key_was[m->match[heap->ref_target[ref]]] == m->match[key];
 }
 
 /* Whether @holder may have moved what this reference is to. */
@@ -103,30 +116,30 @@ static bool is_moved_by(const struct moves *moves, uint32_t holder, size_t ref)
 	uint32_t target = heap->ref_target[ref];
 
 	return moves->moved[target] & MOVED_BEHIND && is_proven(m, target) &&
+	       heap_place(heap, target) > heap_place(heap, holder) &&
 	       heap_list_of(heap, target) == heap_list_of(heap, holder) &&
-	       heap_position(heap, target) > heap_position(heap, holder) &&
 	       (heap_ref_kind(heap, ref) == HEAP_ITEM || is_own_value(moves, holder, ref));
 }
 
 static struct tally count_neighbours(const struct moves *moves, uint32_t holder)
 {
 	const struct heap *heap = moves->m->later;
-	bool from_end = goes_from_end(heap, holder);
+	bool from_end = goes_from_end(moves, holder);
 	struct tally tally = {0};
 	uint32_t last = HEAP_NONE;
 	size_t ref;
 
 	for (ref = heap_refs_begin(heap, holder); ref < heap_refs_end(heap, holder); ref++) {
-		uint32_t position;
+		uint32_t place;
 
 		if (!is_moved_by(moves, holder, ref))
 			continue;
-		position = heap_position(heap, heap->ref_target[ref]);
-		if (last != HEAP_NONE && (position < last) == from_end)
+		place = heap_place(heap, heap->ref_target[ref]);
+		if (last != HEAP_NONE && (place < last) == from_end)
 			tally.traversed++;
 		else if (last != HEAP_NONE)
 			tally.otherwise++;
-		last = position;
+		last = place;
 	}
 	return tally;
 }
@@ -151,25 +164,6 @@ static void pass_on(const struct moves *moves, uint32_t holder)
 	}
 }
 
-/*
- * The order of its own items says it; where these are few, and it is newer, that of all items of
- * such holders.
- */
-static void judge_holder(const struct moves *moves, uint32_t holder, const struct tally *all)
-{
-	enum {
-		FEW = 4
-	};
-	struct tally own = count_neighbours(moves, holder);
-
-	if (own.traversed + own.otherwise >= FEW)
-		all = &own;
-	else if (moves->m->match[holder] != IDENTITY_NONE)
-		return;
-	if (speaks_for_it(all))
-		pass_on(moves, holder);
-}
-
 static void note_held(const struct moves *moves, uint32_t holder)
 {
 	const struct heap *heap = moves->m->later;
@@ -179,44 +173,55 @@ static void note_held(const struct moves *moves, uint32_t holder)
 		moves->moved[heap->ref_target[ref]] |= MOVED_HELD;
 }
 
+/*
+ * The order of its own items says it; where these are few, and it is newer, that of all items of
+ * such holders.
+ */
+static void ask_holder(const struct moves *moves, uint32_t holder, struct tally *all)
+{
+	enum {
+		FEW = 4
+	};
+	struct tally own = count_neighbours(moves, holder);
+
+	if (is_elsewhere(moves, holder)) {
+		all->traversed += own.traversed;
+		all->otherwise += own.otherwise;
+	}
+	if (own.traversed + own.otherwise < FEW)
+		moves->moved[holder] |= moves->m->match[holder] == IDENTITY_NONE ? MOVED_ASKED : 0;
+	else if (speaks_for_it(&own))
+		pass_on(moves, holder);
+}
+
 static void ask_new_holders(const struct moves *moves)
 {
-	const struct matcher *m = moves->m;
 	struct tally all = {0};
 	uint32_t id;
 
-	for (id = 0; id < m->later->count; id++) {
-		struct tally own;
-
-		if (!is_elsewhere(moves, id))
-			continue;
-		note_held(moves, id);
-		if (!can_move(moves, id))
-			continue;
-		own = count_neighbours(moves, id);
-		all.traversed += own.traversed;
-		all.otherwise += own.otherwise;
-	}
-	for (id = 0; id < m->later->count; id++) {
+	for (id = 0; id < moves->m->later->count; id++) {
+		if (is_elsewhere(moves, id))
+			note_held(moves, id);
 		if (can_move(moves, id))
-			judge_holder(moves, id, &all);
+			ask_holder(moves, id, &all);
 	}
-	heap_rest(m->later);
+	for (id = 0; speaks_for_it(&all) && id < moves->m->later->count; id++) {
+		if (moves->moved[id] & MOVED_ASKED)
+			pass_on(moves, id);
+	}
+	matcher_rest(moves->m);
 }
 
 struct error *identity_find_moved(const struct matcher *m, const uint32_t *ids, uint8_t **ret)
 {
 	_cleanup_free_ uint8_t *moved = calloc(heap_count(m->later) + 1, sizeof(*moved));
-	_cleanup_free_ uint32_t *keys = NULL;
-	struct moves moves = {.m = m, .moved = moved};
+	_cleanup_free_ bool *from_end = find_from_end(m->later);
+	struct moves moves = {.m = m, .moved = moved, .from_end = from_end};
 
-	if (!moved)
+	if (!moved || !from_end)
 		return &error_no_memory;
-	if (mark_places(&moves, ids) && matcher_has_graph(m)) {
-		try_(identity_keys(m->earlier, &keys));
-		moves.key_was = keys;
+	if (mark_places(&moves, ids) && matcher_has_graph(m))
 		ask_new_holders(&moves);
-	}
 	*ret = steal_ptr(moved);
 	return NULL;
 }

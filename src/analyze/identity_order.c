@@ -11,13 +11,30 @@
 
 #include <stdlib.h>
 
-/* No collection has touched its old list, nor has gc.freeze() or gc.unfreeze() moved it. */
-static bool is_in_place(const struct matcher *m, uint32_t new)
+/*
+ * Of an earlier list: no collection has touched it, nor has gc.freeze() or gc.unfreeze() moved what
+ * is here now.
+ */
+static bool is_in_place(const struct checked *c, size_t list)
 {
-	uint32_t old = m->match[new];
+	return c->m->fates[list].in_place && c->m->earlier->lists[list].generation == c->generation;
+}
 
-	return fate_of(m, old)->in_place &&
-	       heap_list(m->earlier, old)->generation == heap_list(m->later, new)->generation;
+static bool any_in_place(const struct checked *c)
+{
+	size_t list;
+
+	for (list = 0; list < c->m->earlier->list_count; list++) {
+		if (is_in_place(c, list))
+			return true;
+	}
+	return false;
+}
+
+/* The number of its list in the earlier heap. */
+static size_t old_list(const struct matcher *m, uint32_t new)
+{
+	return heap_list_of(m->earlier, m->match[new]);
 }
 
 /*
@@ -38,10 +55,10 @@ static uint32_t survivors_end(const struct checked *c, uint32_t *ret_proven)
 		/* What was on no list before says nothing of the order. */
 		if (m->match[new] != IDENTITY_NONE && !is_placed(m, new))
 			continue;
-		if (m->match[new] == IDENTITY_NONE || !is_in_place(m, new) ||
-		    (int64_t)old_position(m, new) <= last)
+		if (m->match[new] == IDENTITY_NONE || !is_in_place(c, old_list(m, new)) ||
+		    (int64_t)old_place(m, new) <= last)
 			break;
-		last = old_position(m, new);
+		last = old_place(m, new);
 		end = i + 1;
 		if (m->verdict[new] == VERDICT_PROVEN)
 			*ret_proven = end;
@@ -60,7 +77,7 @@ static void check_in_place(const struct checked *c)
 	for (i = 0; i < c->count; i++) {
 		uint32_t new = c->ids[i];
 
-		if (!is_placed(m, new) || !is_in_place(m, new))
+		if (!is_placed(m, new) || !is_in_place(c, old_list(m, new)))
 			continue;
 		if (i < end)
 			m->verdict[new] = i < proven ? VERDICT_CERTAIN : VERDICT_KEPT;
@@ -70,29 +87,54 @@ static void check_in_place(const struct checked *c)
 	}
 }
 
-/* 0 for what is newer, or else 1 more than the number of the old list. */
-static uint64_t list_key(const struct matcher *m, uint32_t new)
-{
-	uint32_t old = m->match[new];
-
-	return old == IDENTITY_NONE ? 0 : heap_list_of(m->earlier, old) + 1;
-}
-
-/* Rows of all objects of which the order has to tell: @by_type: the type above the list. */
-static size_t fill_rows(const struct checked *c, bool by_type, struct radix_row *rows)
+/* Where they were before, by what is matched now. */
+static void find_old_places(const struct checked *c)
 {
 	const struct matcher *m = c->m;
-	size_t count = 0;
 	uint32_t i;
 
 	for (i = 0; i < c->count; i++) {
 		uint32_t new = c->ids[i];
 
-		if (m->match[new] != IDENTITY_NONE && (!is_placed(m, new) || is_in_place(m, new)))
+		if (m->match[new] == IDENTITY_NONE)
+			c->was[i] = WAS_NOT;
+		else
+			c->was[i] = is_placed(m, new) ? old_place(m, new) : WAS_NOWHERE;
+	}
+}
+
+/*
+ * 0 for what is newer, or else 1 more than the number of the old list. False where the order need
+ * not tell.
+ */
+static bool list_key(const struct checked *c, uint32_t i, uint64_t *ret)
+{
+	size_t list;
+
+	*ret = 0;
+	if (c->was[i] == WAS_NOT)
+		return true;
+	if (c->was[i] == WAS_NOWHERE)
+		return false;
+	list = heap_list_at(c->m->earlier, c->was[i]);
+	*ret = list + 1;
+	return !c->in_place || !is_in_place(c, list);
+}
+
+/* Rows of all objects of which the order has to tell: @by_type: the type above the list. */
+static size_t fill_rows(const struct checked *c, bool by_type, struct radix_row *rows)
+{
+	size_t count = 0;
+	uint32_t i;
+
+	for (i = 0; i < c->count; i++) {
+		uint64_t key;
+
+		if (!list_key(c, i, &key))
 			continue;
-		rows[count].key = list_key(m, new) |
-				  (by_type ? (uint64_t)m->later->type[new] << 32 : 0);
-		rows[count++].value = i;
+		if (by_type)
+			key |= (uint64_t)c->m->later->type[c->ids[i]] << 32;
+		rows[count++] = (struct radix_row){.key = key, .value = i};
 	}
 	return count;
 }
@@ -112,7 +154,7 @@ static void place_rows(struct group *g, struct radix_row *rows, size_t count)
 	size_t row;
 
 	for (row = 0; row < count; row++)
-		rows[row].key = old_position(g->c->m, g->c->ids[rows[row].value]);
+		rows[row].key = g->c->was[rows[row].value];
 	g->rows = rows;
 	g->count = count;
 }
@@ -216,14 +258,17 @@ static struct error *check_groups(struct checked *c)
 	_cleanup_free_ struct radix_row *rows = calloc(c->count + 1, sizeof(*rows));
 	_cleanup_free_ uint32_t *space = calloc(4 * (size_t)c->count + 1, sizeof(*space));
 	_cleanup_free_ uint8_t *fitting = calloc(c->count + 1, sizeof(*fitting));
+	_cleanup_free_ uint32_t *was = malloc((c->count + 1) * sizeof(*was));
 	struct group g = {.c = c};
 	/* Rows are sorted before the rest of it is needed. */
 	void *scratch = space;
 
 	_Static_assert(sizeof(*rows) <= 4 * sizeof(*space), "no room to sort");
-	if (!rows || !space || !fitting)
+	if (!rows || !space || !fitting || !was)
 		return &error_no_memory;
 	c->fitting = fitting;
+	c->was = was;
+	find_old_places(c);
 	g.chosen = space;
 	g.tails = space + c->count;
 	g.before = space + 2 * (size_t)c->count;
@@ -234,6 +279,7 @@ static struct error *check_groups(struct checked *c)
 	mark_certain(c);
 	give_up_the_changed(c);
 	c->fitting = NULL;
+	c->was = NULL;
 	return NULL;
 }
 
@@ -272,14 +318,20 @@ struct error *identity_check_order(struct matcher *m)
 
 	try_(in_list_order(m->later, &ids));
 	try_(identity_find_moved(m, ids, &moved));
+	free(steal_ptr(m->key_was));
 	for (i = 0; i < m->later->list_count; i++) {
 		const struct heap_list *list = &m->later->lists[i];
-		struct checked c = {
-			.m = m, .ids = ids + list->first, .count = list->count, .moved = moved};
+		struct checked c = {.m = m,
+				    .ids = ids + list->first,
+				    .count = list->count,
+				    .generation = list->generation,
+				    .moved = moved};
 
 		if (!list->ordered)
 			continue;
-		check_in_place(&c);
+		c.in_place = any_in_place(&c);
+		if (c.in_place)
+			check_in_place(&c);
 		try_(check_groups(&c));
 	}
 	reject_changed(m);

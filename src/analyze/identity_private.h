@@ -53,7 +53,14 @@ struct matcher {
 	struct fate *fates;	 /**< one for each list of the earlier heap */
 	uint32_t *match;	 /**< identity.earlier.items */
 	uint8_t *verdict;	 /**< enum verdict for each object of the later heap */
+	uint32_t *type_was; /**< for each type of the later heap: that it is of the earlier one, or
+				 HEAP_NONE as long as that is not known */
 	struct holders holders_before, holders_now;
+	/**
+	 * The key of each object of the earlier heap that few hold and that has one of its own, or
+	 * HEAP_NONE. Owned.
+	 */
+	uint32_t *key_was;
 	bool *fixed; /**< for each label of the later heap: it is of what cannot change; owned */
 };
 
@@ -63,15 +70,16 @@ static inline bool matcher_has_graph(const struct matcher *m)
 	return m->earlier->facts.with_graph && m->later->facts.with_graph;
 }
 
+/** Before another step: it reads other columns, and those of two files together are two files. */
+static inline void matcher_rest(const struct matcher *m)
+{
+	heap_rest(m->earlier);
+	heap_rest(m->later);
+}
+
 static inline bool is_accepted(const struct matcher *m, uint32_t new)
 {
 	return m->match[new] != IDENTITY_NONE && m->verdict[new] != VERDICT_REJECTED;
-}
-
-/** Of the list of a tracked object of the earlier heap. */
-static inline const struct fate *fate_of(const struct matcher *m, size_t old)
-{
-	return &m->fates[heap_list_of(m->earlier, old)];
 }
 
 /** Unchanged, and not a body that others have as well (a counter of 0, a flag). Tracked ones. */
@@ -82,15 +90,13 @@ static inline bool is_proven(const struct matcher *m, uint32_t new)
 	return m->verdict[new] == VERDICT_PROVEN || m->verdict[new] == VERDICT_CERTAIN;
 }
 
-/** VERDICT_PROVEN and VERDICT_CHANGED; what cannot be any more is taken back. */
+/** VERDICT_PROVEN and VERDICT_CHANGED; what cannot be any more is taken back. Leaves key_was. */
 _must_check_ struct error *identity_look_inside(struct matcher *m);
+void identity_forget_holders(struct matcher *m);
 
 /** Whether hardly anything else uses this key, so that an object that has another one is another.
  */
 bool identity_is_own_key(const struct heap *heap, uint32_t id);
-
-/** The key of each object that few hold and that has one of its own, else HEAP_NONE; owned. */
-_must_check_ struct error *identity_keys(const struct heap *heap, uint32_t **ret);
 
 /** Of a place in the later heap. */
 enum moved {
@@ -98,6 +104,7 @@ enum moved {
 	MOVED_PASSED_ON = 2, /**< it is proven, and something newer or moved explains that */
 	MOVED_HELD = 4,	     /**< something newer or moved holds it, in whatever way */
 	MOVED_CHANGED = 8,   /**< it had a place for good, and other things inside */
+	MOVED_ASKED = 16,    /**< a newer holder whose own items say too little */
 };
 
 /** @ids: of the later heap, in the order of its lists. Bits of enum moved by id; owned. */

@@ -88,6 +88,7 @@ static struct error *inherit(const struct track *track, const struct identity *i
 {
 	size_t i;
 
+	try_(u32_array_reserve(born, identity->earlier.count));
 	for (i = 0; i < identity->earlier.count; i++) {
 		uint32_t old = identity->earlier.items[i];
 
@@ -211,6 +212,8 @@ struct error *track_next(struct track *track, struct heap *heap, struct track_st
 	track->steps = step.number;
 	*ret = step;
 	step = (struct track_step){0};
+	/* The next one may be a whole file beside it. */
+	heap_rest(track->heap);
 	return NULL;
 }
 

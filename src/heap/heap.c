@@ -76,9 +76,8 @@ const struct heap_segment *heap_segment_of(const struct heap *heap, size_t id)
 	return &heap->segments[low];
 }
 
-size_t heap_list_of(const struct heap *heap, size_t id)
+size_t heap_list_at(const struct heap *heap, uint32_t place)
 {
-	uint32_t place = heap->place[heap_tracked_row(heap, id)];
 	size_t low = 0, high = heap->list_count;
 
 	/* The last list that begins at or before it: empty ones begin where the next one does. */
