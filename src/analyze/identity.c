@@ -76,6 +76,7 @@ static void decide_fate(const struct heap_list *before, const struct heap_list *
 		return;
 	}
 	fate->in_place = before->ordered && now->ordered && !collections_since(before, now, g);
+	fate->closed = g > 0 && !collections_since(before, now, 0);
 	/* gc.freeze() moves anything to the permanent generation at any time. */
 	fate->allowed[HEAP_GENERATION_PERMANENT] = true;
 	if (!before->ordered) {

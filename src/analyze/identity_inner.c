@@ -347,8 +347,34 @@ struct error *identity_disprove(struct matcher *m)
 	return NULL;
 }
 
-/* From what is certain down through what is on no list, which has no place of its own. */
-static struct error *follow(struct matcher *m, const bool *parts, struct u32_array *stack)
+/* The dict of an instance, which hardly a program replaces, by label. */
+static bool *find_own_dicts(const struct heap *heap)
+{
+	bool *own = calloc(heap->label_count + 1, sizeof(*own));
+	size_t i;
+
+	for (i = 0; own && i < heap->label_count; i++) {
+		const char *name = heap_text(heap, heap->labels[i].name);
+
+		own[i] = heap->labels[i].kind == HEAP_ATTRIBUTE && name &&
+			 !strcmp(name, "__dict__");
+	}
+	return own;
+}
+
+static bool is_lasting(const struct matcher *m, const bool *own_dicts, uint32_t id, size_t ref)
+{
+	size_t label = heap_label_index(m->later, ref);
+
+	return own_dicts[label] || (m->fixed[label] && heap_content(m->later, id));
+}
+
+/*
+ * From what is certain down through what is on no list, which has no place of its own, by
+ * references that stay as they are: a list or an attribute may be filled anew, with an equal at the
+ * same address.
+ */
+static struct error *follow(struct matcher *m, const bool *own_dicts, struct u32_array *stack)
 {
 	const struct heap *heap = m->later;
 
@@ -360,7 +386,7 @@ static struct error *follow(struct matcher *m, const bool *parts, struct u32_arr
 			uint32_t target = heap->ref_target[ref];
 
 			if (m->verdict[target] != VERDICT_PROVEN || heap_tracked(heap, target) ||
-			    !parts[heap_label_index(heap, ref)])
+			    !is_lasting(m, own_dicts, id, ref))
 				continue;
 			m->verdict[target] = VERDICT_CERTAIN;
 			try_(u32_array_append(stack, target));
@@ -372,16 +398,16 @@ static struct error *follow(struct matcher *m, const bool *parts, struct u32_arr
 struct error *identity_follow_certain(struct matcher *m)
 {
 	_cleanup_(u32_array_deinit) struct u32_array stack = {0};
-	_cleanup_free_ bool *parts = find_parts(m->later);
+	_cleanup_free_ bool *own_dicts = find_own_dicts(m->later);
 	size_t id;
 
-	if (!parts)
+	if (!own_dicts)
 		return &error_no_memory;
 	for (id = 0; matcher_has_graph(m) && id < m->later->count; id++) {
 		if (m->verdict[id] != VERDICT_CERTAIN || !heap_tracked(m->later, id))
 			continue;
 		try_(u32_array_append(&stack, (uint32_t)id));
-		try_(follow(m, parts, &stack));
+		try_(follow(m, own_dicts, &stack));
 	}
 	return NULL;
 }

@@ -21,6 +21,11 @@ struct tally {
 	uint64_t traversed, otherwise;
 };
 
+/* Of all holders that are newer or stand elsewhere: of items that are proven, and of any. */
+struct tallies {
+	struct tally proven, unproven;
+};
+
 static bool had_its_place(const struct matcher *m, uint32_t new)
 {
 	const struct heap_list *list;
@@ -108,20 +113,33 @@ static bool is_own_value(const struct moves *moves, uint32_t holder, size_t ref)
 	       m->key_was[m->match[heap->ref_target[ref]]] == m->match[key];
 }
 
-/* Whether @holder may have moved what this reference is to. */
-static bool is_moved_by(const struct moves *moves, uint32_t holder, size_t ref)
+static bool stands_behind(const struct moves *moves, uint32_t holder, uint32_t target)
 {
-	const struct matcher *m = moves->m;
-	const struct heap *heap = m->later;
-	uint32_t target = heap->ref_target[ref];
+	const struct heap *heap = moves->m->later;
 
-	return moves->moved[target] & MOVED_BEHIND && is_proven(m, target) &&
+	return moves->moved[target] & MOVED_BEHIND &&
 	       heap_place(heap, target) > heap_place(heap, holder) &&
-	       heap_list_of(heap, target) == heap_list_of(heap, holder) &&
-	       (heap_ref_kind(heap, ref) == HEAP_ITEM || is_own_value(moves, holder, ref));
+	       heap_list_of(heap, target) == heap_list_of(heap, holder);
 }
 
-static struct tally count_neighbours(const struct moves *moves, uint32_t holder)
+/*
+ * Whether @holder may have moved what this reference is to. @unproven: an item of what goes from
+ * its end, with nothing inside that speaks for it or against it.
+ */
+static bool is_moved_by(const struct moves *moves, uint32_t holder, size_t ref, bool unproven)
+{
+	const struct heap *heap = moves->m->later;
+	uint32_t target = heap->ref_target[ref];
+	bool is_item = heap_ref_kind(heap, ref) == HEAP_ITEM;
+
+	if (!stands_behind(moves, holder, target))
+		return false;
+	if (unproven && is_item)
+		return !(moves->moved[target] & MOVED_CHANGED) && goes_from_end(moves, holder);
+	return is_proven(moves->m, target) && (is_item || is_own_value(moves, holder, ref));
+}
+
+static struct tally count_neighbours(const struct moves *moves, uint32_t holder, bool unproven)
 {
 	const struct heap *heap = moves->m->later;
 	bool from_end = goes_from_end(moves, holder);
@@ -132,7 +150,7 @@ static struct tally count_neighbours(const struct moves *moves, uint32_t holder)
 	for (ref = heap_refs_begin(heap, holder); ref < heap_refs_end(heap, holder); ref++) {
 		uint32_t place;
 
-		if (!is_moved_by(moves, holder, ref))
+		if (!is_moved_by(moves, holder, ref, unproven))
 			continue;
 		place = heap_place(heap, heap->ref_target[ref]);
 		if (last != HEAP_NONE && (place < last) == from_end)
@@ -153,13 +171,13 @@ static bool speaks_for_it(const struct tally *tally)
 	return tally->otherwise * MOST_STRAY <= tally->traversed + tally->otherwise;
 }
 
-static void pass_on(const struct moves *moves, uint32_t holder)
+static void pass_on(const struct moves *moves, uint32_t holder, bool unproven)
 {
 	const struct heap *heap = moves->m->later;
 	size_t ref;
 
 	for (ref = heap_refs_begin(heap, holder); ref < heap_refs_end(heap, holder); ref++) {
-		if (is_moved_by(moves, holder, ref))
+		if (is_moved_by(moves, holder, ref, unproven))
 			moves->moved[heap->ref_target[ref]] |= MOVED_PASSED_ON;
 	}
 }
@@ -173,30 +191,129 @@ static void note_held(const struct moves *moves, uint32_t holder)
 		moves->moved[heap->ref_target[ref]] |= MOVED_HELD;
 }
 
-/*
- * The order of its own items says it; where these are few, and it is newer, that of all items of
- * such holders.
- */
-static void ask_holder(const struct moves *moves, uint32_t holder, struct tally *all)
+static bool is_enough(const struct tally *tally)
 {
 	enum {
 		FEW = 4
 	};
-	struct tally own = count_neighbours(moves, holder);
 
-	if (is_elsewhere(moves, holder)) {
-		all->traversed += own.traversed;
-		all->otherwise += own.otherwise;
-	}
-	if (own.traversed + own.otherwise < FEW)
-		moves->moved[holder] |= moves->m->match[holder] == IDENTITY_NONE ? MOVED_ASKED : 0;
-	else if (speaks_for_it(&own))
-		pass_on(moves, holder);
+	return tally->traversed + tally->otherwise >= FEW;
 }
 
-static void ask_new_holders(const struct moves *moves)
+static void add_tally(struct tally *to, const struct tally *from)
 {
-	struct tally all = {0};
+	to->traversed += from->traversed;
+	to->otherwise += from->otherwise;
+}
+
+/*
+ * The order of its own items says it; where these are few, and it is newer, that of all items of
+ * such holders.
+ */
+static void ask_holder(const struct moves *moves, uint32_t holder, struct tallies *all)
+{
+	struct tally own = count_neighbours(moves, holder, false);
+
+	if (is_elsewhere(moves, holder))
+		add_tally(&all->proven, &own);
+	if (!is_enough(&own))
+		moves->moved[holder] |= moves->m->match[holder] == IDENTITY_NONE ? MOVED_ASKED : 0;
+	else if (speaks_for_it(&own))
+		pass_on(moves, holder, false);
+}
+
+/* The same of items that are not proven: here few say nothing. */
+static void ask_of_unproven(const struct moves *moves, uint32_t holder, struct tallies *all)
+{
+	struct tally own = count_neighbours(moves, holder, true);
+
+	if (is_elsewhere(moves, holder))
+		add_tally(&all->unproven, &own);
+	if (is_enough(&own) && speaks_for_it(&own))
+		pass_on(moves, holder, true);
+}
+
+/* Of what was moved itself. */
+static bool moved_its_items(const struct moves *moves, uint32_t holder, const struct tallies *all)
+{
+	struct tally own = count_neighbours(moves, holder, true);
+	const struct tally *tally = is_enough(&own) ? &own : &all->unproven;
+
+	return is_enough(tally) && speaks_for_it(tally);
+}
+
+/*
+ * What was moved moves what it holds in turn. A part in the same place of it is taken for the same
+ * in any case (identity_holder.c), items only where their order says it.
+ */
+static bool is_carried(const struct moves *moves, uint32_t holder, size_t ref, bool items)
+{
+	const struct heap *heap = moves->m->later;
+	uint32_t target = heap->ref_target[ref];
+
+	switch (heap_ref_kind(heap, ref)) {
+	case HEAP_ATTRIBUTE:
+	case HEAP_VALUE:
+	case HEAP_CLOSURE:
+	case HEAP_SLOT:
+		return stands_behind(moves, holder, target) &&
+		       !(moves->moved[target] & MOVED_CHANGED);
+	case HEAP_ITEM:
+		return items && is_moved_by(moves, holder, ref, true);
+	case HEAP_KEY:
+	case HEAP_LOCAL:
+	case HEAP_TYPE:
+	case HEAP_WEAK:
+	case HEAP_NATIVE:
+	case HEAP_INTERNAL:
+	case HEAP_GUESS:
+	case HEAP_KINDS:
+		break;
+	}
+	return false;
+}
+
+static struct error *carry(const struct moves *moves, const struct tallies *all,
+			   struct u32_array *stack)
+{
+	const struct heap *heap = moves->m->later;
+
+	while (stack->count) {
+		uint32_t id = stack->items[--stack->count];
+		bool items = moved_its_items(moves, id, all);
+		size_t ref;
+
+		for (ref = heap_refs_begin(heap, id); ref < heap_refs_end(heap, id); ref++) {
+			uint32_t target = heap->ref_target[ref];
+
+			if (!is_carried(moves, id, ref, items) ||
+			    moves->moved[target] & MOVED_PASSED_ON)
+				continue;
+			moves->moved[target] |= MOVED_PASSED_ON;
+			try_(u32_array_append(stack, target));
+		}
+	}
+	return NULL;
+}
+
+/* From all that was moved by others so far. */
+static struct error *carry_on(const struct moves *moves, const struct tallies *all)
+{
+	_cleanup_(u32_array_deinit) struct u32_array stack = {0};
+	uint32_t id;
+
+	for (id = 0; id < moves->m->later->count; id++) {
+		if (!(moves->moved[id] & MOVED_PASSED_ON))
+			continue;
+		try_(u32_array_append(&stack, id));
+		try_(carry(moves, all, &stack));
+	}
+	return NULL;
+}
+
+static struct error *ask_new_holders(const struct moves *moves)
+{
+	struct tallies all = {0};
 	uint32_t id;
 
 	for (id = 0; id < moves->m->later->count; id++) {
@@ -204,12 +321,16 @@ static void ask_new_holders(const struct moves *moves)
 			note_held(moves, id);
 		if (can_move(moves, id))
 			ask_holder(moves, id, &all);
+		if (can_move(moves, id) && goes_from_end(moves, id))
+			ask_of_unproven(moves, id, &all);
 	}
-	for (id = 0; speaks_for_it(&all) && id < moves->m->later->count; id++) {
+	for (id = 0; speaks_for_it(&all.proven) && id < moves->m->later->count; id++) {
 		if (moves->moved[id] & MOVED_ASKED)
-			pass_on(moves, id);
+			pass_on(moves, id, false);
 	}
+	try_(carry_on(moves, &all));
 	matcher_rest(moves->m);
+	return NULL;
 }
 
 struct error *identity_find_moved(const struct matcher *m, const uint32_t *ids, uint8_t **ret)
@@ -221,7 +342,7 @@ struct error *identity_find_moved(const struct matcher *m, const uint32_t *ids, 
 	if (!moved || !from_end)
 		return &error_no_memory;
 	if (mark_places(&moves, ids) && matcher_has_graph(m))
-		ask_new_holders(&moves);
+		try_(ask_new_holders(&moves));
 	*ret = steal_ptr(moved);
 	return NULL;
 }

@@ -87,7 +87,14 @@ static void check_in_place(const struct checked *c)
 	}
 }
 
-/* Where they were before, by what is matched now. */
+/* It was moved, and nothing but that tells of it. */
+static bool is_carried(const struct checked *c, uint32_t new)
+{
+	return c->moved[new] & MOVED_BEHIND && c->moved[new] & MOVED_PASSED_ON &&
+	       !is_proven(c->m, new);
+}
+
+/* Where they were before, by what is matched now; what was carried elsewhere says nothing. */
 static void find_old_places(const struct checked *c)
 {
 	const struct matcher *m = c->m;
@@ -99,7 +106,8 @@ static void find_old_places(const struct checked *c)
 		if (m->match[new] == IDENTITY_NONE)
 			c->was[i] = WAS_NOT;
 		else
-			c->was[i] = is_placed(m, new) ? old_place(m, new) : WAS_NOWHERE;
+			c->was[i] = is_placed(m, new) && !is_carried(c, new) ? old_place(m, new)
+									     : WAS_NOWHERE;
 	}
 }
 
@@ -225,11 +233,13 @@ static void doubt_the_rebuilt(const struct checked *c)
 
 		if (!(c->moved[new] & MOVED_BEHIND))
 			continue;
-		if (c->moved[new] & MOVED_PASSED_ON)
+		if (!(c->moved[new] & MOVED_PASSED_ON))
+			c->m->verdict[new] = VERDICT_CHANGED;
+		else if (is_proven(c->m, new))
 			/* It is not at its old place, and so not certain. */
 			c->fitting[i] = FITS_RUN;
 		else
-			c->m->verdict[new] = VERDICT_CHANGED;
+			c->m->verdict[new] = VERDICT_KEPT;
 	}
 }
 
@@ -283,6 +293,57 @@ static struct error *check_groups(struct checked *c)
 	return NULL;
 }
 
+static bool is_closed(const struct checked *c)
+{
+	size_t list;
+
+	for (list = 0; list < c->m->earlier->list_count; list++) {
+		if (is_in_place(c, list) && c->m->fates[list].closed)
+			return true;
+	}
+	return false;
+}
+
+enum {
+	MOST_TYPES = 4 /* in a cache */
+};
+
+/* One more of these types? False: that is too many. */
+static bool add_type(uint32_t types[MOST_TYPES], size_t *count, uint32_t type)
+{
+	size_t i;
+
+	for (i = 0; i < *count; i++) {
+		if (types[i] == type)
+			return true;
+	}
+	if (*count == MOST_TYPES)
+		return false;
+	types[(*count)++] = type;
+	return true;
+}
+
+/*
+ * A cache that is cleared and filled anew with equals can get back its memory in the old order: it
+ * looks as before. But it stands behind all that is older. So of what is certain by its place the
+ * newest ones are not, up to where there are more types of them than such a cache has.
+ */
+static void doubt_the_newest(const struct checked *c)
+{
+	uint32_t types[MOST_TYPES], i;
+	size_t count = 0;
+
+	for (i = c->count; i-- > 0;) {
+		uint32_t new = c->ids[i];
+
+		if (c->m->verdict[new] != VERDICT_CERTAIN)
+			continue;
+		if (!add_type(types, &count, c->m->later->type[new]))
+			break;
+		c->m->verdict[new] = VERDICT_PROVEN;
+	}
+}
+
 /* Object ids of every list in list order, one list after the other. */
 static struct error *in_list_order(const struct heap *heap, uint32_t **ret)
 {
@@ -333,6 +394,8 @@ struct error *identity_check_order(struct matcher *m)
 		if (c.in_place)
 			check_in_place(&c);
 		try_(check_groups(&c));
+		if (!is_closed(&c))
+			doubt_the_newest(&c);
 	}
 	reject_changed(m);
 	return NULL;

@@ -27,6 +27,7 @@ enum verdict {
 struct fate {
 	bool allowed[HEAP_GENERATIONS]; /**< generations in which survivors can be now */
 	bool in_place;			/**< survivors stand in the same list, in the old order */
+	bool closed;			/**< nothing has come to that list */
 };
 
 /*
