@@ -35,8 +35,10 @@
  *               place for good: an entry read anew has the key of the old one.
  *
  * A match is certain where it is proven inside and stands in its old place too: a value that is
- * made anew may land at the address of its equal, and its holder with it. Of what is on no list the
- * certain ones are those that something certain holds. A new object is certainly new where nothing
+ * made anew may land at the address of its equal, and its holder with it. The newest objects of a
+ * list to which something has come are not: they may all have been made anew in their old order. Of
+ * what is on no list the certain ones are those that something certain holds for good: as the item
+ * of a tuple, or as its __dict__. A new object is certainly new where nothing
  * was a candidate for it, or none that was only turned down by what is said above.
  */
 #ifndef REFTRACKER_ANALYZE_IDENTITY_H
