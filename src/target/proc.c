@@ -295,12 +295,14 @@ static struct error *ask_other_thread(pid_t pid, struct proc_status *status)
 static struct error *check_mounted(void)
 {
 	char self[16] = "";
+	struct stat status;
 
-	if (access("/proc/sys", F_OK))
-		return error_hint(error_create(ERROR_OTHER, "/proc is not mounted here"),
-				  "mount -t proc proc /proc");
 	if (readlink("/proc/self", self, sizeof(self) - 1) > 0 && atoi(self) == getpid())
 		return NULL;
+	/* The link itself is there in every /proc, other files perhaps not (subset=pid). */
+	if (lstat("/proc/self", &status))
+		return error_hint(error_create(ERROR_OTHER, "/proc is not mounted here"),
+				  "mount -t proc proc /proc");
 	return error_hint(error_create(ERROR_OTHER, "/proc is of another PID namespace"),
 			  "nsenter with -m as well as -p, or: unshare -m sh -c "
 			  "'mount -t proc proc /proc; reftracker ...'");
