@@ -10,6 +10,7 @@
 #define REFTRACKER_TARGET_CORE_H
 
 #include "target/image.h"
+#include "target/residency.h"
 #include "target/tracee.h"
 
 struct core;
@@ -73,6 +74,18 @@ const char *core_sysroot(const struct core *core);
 
 /** Its threads, the one that got the signal first. Borrowed. */
 const struct tracee_thread_array *core_threads(const struct core *core);
+
+/**
+ * Bytes of the pages of [@start, @end) that the core file has, those of nothing but zeros not
+ * counted: which were resident it does not say.
+ */
+uint64_t core_resident(const struct core *core, raddr_t start, raddr_t end);
+
+/** The same of the pages next to each other below @address and not below @least. */
+uint64_t core_run_below(const struct core *core, raddr_t least, raddr_t address);
+
+/** The mappings, with core_resident() of each as what is resident; all else is 0. */
+_must_check_ struct error *core_smaps(const struct core *core, struct smaps *ret);
 
 /** A copy of its mappings. Inodes only tell one file from another. */
 _must_check_ struct error *core_maps(const struct core *core, struct proc_maps *ret);

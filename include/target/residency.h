@@ -47,8 +47,8 @@ _must_check_ struct error *smaps_read(pid_t pid, struct smaps *ret);
 int pagemap_open(pid_t pid);
 
 /**
- * How much of [@start, @end) is resident and how much swapped; a page of zeros that was never
- * written to counts as resident. False where @pagemap does not say.
+ * How much of [@start, @end) is resident and how much swapped. A page that was only read, and
+ * stands for zeros, counts as resident before Linux 6.7. False where @pagemap does not say.
  */
 bool pagemap_count(int pagemap, raddr_t start, raddr_t end, struct residency *ret);
 

@@ -418,6 +418,10 @@ static struct error *run_on_core(struct capture *capture, const struct capture_j
 	capture->threads.count = 0;
 	for (i = 0; job->needs_threads && i < threads->count; i++)
 		try_(tracee_thread_array_append(&capture->threads, threads->items[i]));
+	if (job->needs_residency) {
+		smaps_deinit(&capture->smaps);
+		try_(core_smaps(capture->core, &capture->smaps));
+	}
 	note_files(capture);
 	freeze_use_core(capture->core, &frozen);
 	return job->build(job->ctx, capture, &frozen);

@@ -2,6 +2,7 @@
 
 #include "target/malloc_heap.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,6 +14,33 @@ enum {
 void memory_deinit(struct memory *memory)
 {
 	py_arenas_deinit(&memory->arenas);
+}
+
+/* Where pages are looked up. */
+struct pages {
+	int pagemap;		 /**< of the process; -1: a core file, or not to be had */
+	const struct core *core; /**< NULL: a process */
+};
+
+/* How much of [@start, @end) is resident; false where that is not known. */
+static bool count_pages(const struct pages *pages, raddr_t start, raddr_t end, uint64_t *ret)
+{
+	struct residency of;
+
+	if (pages->core) {
+		*ret = core_resident(pages->core, start, end);
+		return true;
+	}
+	if (!pagemap_count(pages->pagemap, start, end, &of))
+		return false;
+	*ret = of.resident;
+	return true;
+}
+
+static uint64_t run_below(const struct pages *pages, raddr_t least, raddr_t address)
+{
+	return pages->core ? core_run_below(pages->core, least, address)
+			   : pagemap_run_below(pages->pagemap, least, address);
 }
 
 /* Never 0, and as good as never the same for two files of a process. */
@@ -97,71 +125,99 @@ static enum heap_place place_of(const struct native *native, const struct addrma
 	return is_bss(native, mapping) ? HEAP_PLACE_PROGRAM : HEAP_PLACE_ANONYMOUS;
 }
 
-static struct error *add_mappings(const struct memory *memory, const struct smaps *smaps)
+/* What is resident, while it is divided. */
+struct resident {
+	struct heap_memory *facts; /**< borrowed */
+	const struct smaps *smaps; /**< borrowed */
+	struct pages pages;
+	uint64_t *left; /**< of each mapping, what still counts as anonymous; owned */
+};
+
+static void resident_deinit(struct resident *resident)
+{
+	free(resident->left);
+}
+
+static struct error *add_mappings(const struct memory *memory, struct resident *resident)
 {
 	_cleanup_(addrmap_deinit) struct addrmap programs = {0};
-	const struct mapping_array *maps = &smaps->maps.list;
-	struct heap_memory *facts = memory->facts;
+	const struct mapping_array *maps = &resident->smaps->maps.list;
+	struct heap_memory *facts = resident->facts;
 	size_t i;
 
+	resident->left = calloc(maps->count + 1, sizeof(*resident->left));
+	if (!resident->left)
+		return &error_no_memory;
 	try_(find_programs(maps, &programs));
 	for (i = 0; i < maps->count; i++) {
-		const struct residency *of = &smaps->of.items[i];
+		const struct residency *of = &resident->smaps->of.items[i];
+		enum heap_place place = place_of(memory->native, &programs, &maps->items[i]);
 
 		facts->swapped += of->swapped;
 		facts->proportional += of->proportional;
 		facts->own += of->own;
-		if (of->resident)
-			facts->resident[place_of(memory->native, &programs, &maps->items[i])] +=
-				of->resident;
+		facts->resident[place] += of->resident;
+		if (place == HEAP_PLACE_ANONYMOUS)
+			resident->left[i] = of->resident;
 	}
 	if (maps->count)
 		facts->known |= HEAP_MEMORY_RESIDENT;
 	return NULL;
 }
 
-/* What has been counted as anonymous is something else. */
-static void move(struct heap_memory *facts, enum heap_place to, uint64_t bytes)
+/*
+ * @bytes of [@start, @end) that have been counted as anonymous are something else. Not more than
+ * the mappings there have: to pagemap also a page is present that was only read, as by gcore, and
+ * stands for zeros; to smaps it is not resident.
+ */
+static void move(struct resident *resident, enum heap_place to, raddr_t start, raddr_t end,
+		 uint64_t bytes)
 {
-	uint64_t *anonymous = &facts->resident[HEAP_PLACE_ANONYMOUS];
+	const struct mapping_array *maps = &resident->smaps->maps.list;
+	const struct mapping *mapping = proc_maps_find(&resident->smaps->maps, start);
+	size_t i = mapping ? (size_t)(mapping - maps->items) : maps->count;
 
-	if (bytes > *anonymous)
-		bytes = *anonymous;
-	*anonymous -= bytes;
-	facts->resident[to] += bytes;
+	for (; i < maps->count && maps->items[i].start < end; i++) {
+		uint64_t part = bytes < resident->left[i] ? bytes : resident->left[i];
+
+		bytes -= part;
+		resident->left[i] -= part;
+		resident->facts->resident[HEAP_PLACE_ANONYMOUS] -= part;
+		resident->facts->resident[to] += part;
+	}
 }
 
 /*
  * A stack is what the thread uses now, and what is resident below that without a gap: a guard page
  * never is, whatever else may be mapped behind it.
  */
-static void move_stack(const struct memory *memory, const struct smaps *smaps, int pagemap,
-		       const struct py_native_area *area)
+static void move_stack(struct resident *resident, const struct py_native_area *area)
 {
-	const struct mapping *mapping = proc_maps_find(&smaps->maps, area->start);
-	struct residency above;
+	const struct mapping *mapping = proc_maps_find(&resident->smaps->maps, area->start);
+	uint64_t bytes;
 
-	if (!mapping || mapping->inode || mapping->path[0] == '[' ||
-	    !pagemap_count(pagemap, area->start, area->end, &above))
+	if (!mapping || !count_pages(&resident->pages, area->start, area->end, &bytes))
 		return;
-	move(memory->facts, HEAP_PLACE_STACKS,
-	     above.resident + pagemap_run_below(pagemap, mapping->start, area->start));
+	bytes += run_below(&resident->pages, mapping->start, area->start);
+	move(resident, HEAP_PLACE_STACKS, area->start, area->end, bytes);
 }
 
-static void move_parts(const struct memory *memory, const struct smaps *smaps, int pagemap)
+static void move_parts(const struct memory *memory, struct resident *resident)
 {
 	const struct native_area_array *areas = &memory->native->areas;
 	const struct py_arena_array *arenas = &memory->arenas.list;
-	struct residency of;
+	uint64_t bytes;
 	size_t i;
 
 	for (i = 0; i < areas->count; i++) {
 		if (areas->items[i].kind == PY_ROOT_STACK)
-			move_stack(memory, smaps, pagemap, &areas->items[i]);
+			move_stack(resident, &areas->items[i]);
 	}
 	for (i = 0; i < arenas->count; i++) {
-		if (pagemap_count(pagemap, arenas->items[i].start, arenas->items[i].end, &of))
-			move(memory->facts, HEAP_PLACE_ARENAS, of.resident);
+		raddr_t start = arenas->items[i].start, end = arenas->items[i].end;
+
+		if (count_pages(&resident->pages, start, end, &bytes))
+			move(resident, HEAP_PLACE_ARENAS, start, end, bytes);
 	}
 }
 
@@ -178,19 +234,18 @@ static const struct mapping *find_named(const struct mapping_array *maps, const 
 
 /* Of large free chunks some pages may never have been touched. */
 static void add_malloc_free(const struct memory *memory, const struct malloc_heap *heap,
-			    int pagemap)
+			    const struct pages *pages)
 {
-	uint64_t bytes = heap->free;
-	struct residency of;
+	uint64_t bytes = heap->free, resident;
 	size_t i;
 
 	for (i = 0; i < heap->large.count; i++) {
 		const struct malloc_range *range = &heap->large.items[i];
 
-		if (!pagemap_count(pagemap, range->start, range->end, &of))
+		if (!count_pages(pages, range->start, range->end, &resident))
 			return;
-		if (of.resident < range->end - range->start)
-			bytes -= range->end - range->start - of.resident;
+		if (resident < range->end - range->start)
+			bytes -= range->end - range->start - resident;
 	}
 	memory->facts->malloc_free = bytes;
 	memory->facts->known |= HEAP_MEMORY_MALLOC;
@@ -229,7 +284,8 @@ static struct error *add_heaps(const struct mapping_array *maps, struct image *i
 }
 
 /* The heaps as the image has them: they may have grown after smaps was read. */
-static struct error *find_malloc_free(const struct memory *memory, struct image *image, int pagemap)
+static struct error *find_malloc_free(const struct memory *memory, struct image *image,
+				      const struct pages *pages)
 {
 	_cleanup_(malloc_heap_deinit) struct malloc_heap heap = {0};
 	struct error *err = add_heaps(&memory->native->symbols.maps.list, image, &heap);
@@ -237,25 +293,29 @@ static struct error *find_malloc_free(const struct memory *memory, struct image 
 	if (error_catch(&err, ERROR_BAD_DATA))
 		return NULL;
 	try_(err);
-	add_malloc_free(memory, &heap, pagemap);
+	add_malloc_free(memory, &heap, pages);
 	return NULL;
 }
 
 static struct error *find_resident(const struct memory *memory, const struct capture *capture,
 				   struct image *image)
 {
-	_cleanup_close_ int pagemap = -1;
+	_cleanup_close_ int pagemap = capture->core ? -1 : pagemap_open(capture->task);
+	_cleanup_(resident_deinit) struct resident resident = {
+		.facts = memory->facts,
+		.smaps = &capture->smaps,
+		.pages = {pagemap, capture->core},
+	};
 
-	try_(add_mappings(memory, &capture->smaps));
+	try_(add_mappings(memory, &resident));
 	if (!(memory->facts->known & HEAP_MEMORY_RESIDENT))
 		return NULL;
-	pagemap = pagemap_open(capture->task);
-	if (pagemap < 0) {
+	if (pagemap < 0 && !capture->core) {
 		memory->facts->known &= ~(uint64_t)HEAP_MEMORY_ARENAS;
 		return NULL;
 	}
-	move_parts(memory, &capture->smaps, pagemap);
-	return find_malloc_free(memory, image, pagemap);
+	move_parts(memory, &resident);
+	return find_malloc_free(memory, image, &resident.pages);
 }
 
 static struct error *find_arenas(struct memory *memory, struct py_view *view)

@@ -16,8 +16,9 @@ struct memory {
 };
 
 /**
- * Look at the process of @capture, which runs again, and its mappings as capture->smaps has them,
- * and at the arenas in the image of @view. What cannot be had is not known, and no error.
+ * Look at the process of @capture, which runs again, or at its core file, and its mappings as
+ * capture->smaps has them, and at the arenas in the image of @view. What cannot be had is not
+ * known, and no error.
  */
 _must_check_ struct error *memory_init(struct memory *memory, const struct capture *capture,
 				       struct py_view *view, const struct native *native,

@@ -19,8 +19,16 @@ static struct error *check_known(const struct heap *heap, const char *what)
 {
 	if (memory_known(&heap->facts.memory))
 		return NULL;
-	return error_create(ERROR_OTHER, "%s: what is resident is not known%s", what,
-			    heap->facts.from_core ? ": a core file does not say" : "");
+	return error_create(ERROR_OTHER, "%s: what is resident is not known", what);
+}
+
+/* What is resident of a process, and what its core file has, are not the same. */
+static struct error *check_alike(const struct heap *first, const struct heap *second)
+{
+	if (first->facts.from_core == second->facts.from_core)
+		return NULL;
+	return error_create(ERROR_OTHER, "one is of a core file, which does not say what was "
+					 "resident, the other of a process");
 }
 
 static const char *source_name(const struct command_context *context)
@@ -46,6 +54,7 @@ static struct error *run(struct command_context *context)
 	if (more->count) {
 		try_(source_open_file(more->items[0], SOURCE_GRAPH, &second));
 		try_(check_known(second, more->items[0]));
+		try_(check_alike(first, second));
 	}
 	try_(command_open_output(context));
 	return report_memory(&context->style, second ? first : NULL, second ? second : first);

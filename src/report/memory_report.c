@@ -65,6 +65,12 @@ static const char *sentence_of(const struct view *view, enum memory_part part)
 	return "memory that is of no Python object: native code has it, or an allocator keeps it";
 }
 
+/* A core file does not say what was resident; what it has is told instead. */
+static bool is_core(const struct view *view)
+{
+	return view->heap->facts.from_core;
+}
+
 static int64_t change_of(uint64_t before, uint64_t after)
 {
 	return (int64_t)(after - before);
@@ -121,7 +127,8 @@ static struct error *parts_table(const struct view *view)
 			try_(add_row(view, table, label_of(view, i), view->then.bytes[i],
 				     view->now.bytes[i]));
 	}
-	try_(add_row(view, table, "resident", view->then.resident, view->now.resident));
+	try_(add_row(view, table, is_core(view) ? "in the core file" : "resident",
+		     view->then.resident, view->now.resident));
 	return table_print(view->style, table);
 }
 
@@ -152,11 +159,13 @@ static void print_process(const struct view *view)
 	const struct heap_memory *memory = &view->heap->facts.memory;
 	char own[UNIT_TEXT], proportional[UNIT_TEXT], swapped[UNIT_TEXT], taken[REPORT_TAKEN];
 
-	(void)fprintf(view->style->stream,
-		      "of no other process: %s; counted in part where shared: %s; swapped: %s\n",
-		      units_bytes(memory->own, own),
-		      units_bytes(memory->proportional, proportional),
-		      units_bytes(memory->swapped, swapped));
+	if (!is_core(view))
+		(void)fprintf(view->style->stream,
+			      "of no other process: %s; counted in part where shared: %s; "
+			      "swapped: %s\n",
+			      units_bytes(memory->own, own),
+			      units_bytes(memory->proportional, proportional),
+			      units_bytes(memory->swapped, swapped));
 	print_arenas(view);
 	(void)fprintf(view->style->stream, "%s\n", report_taken(&view->heap->facts, taken));
 }
@@ -167,9 +176,10 @@ static void print_excess(const struct view *view)
 
 	if (view->now.excess)
 		(void)fprintf(view->style->stream,
-			      "objects own %s more than is resident of what they could be in: "
-			      "swapped, or never touched\n",
-			      units_bytes(view->now.excess, bytes));
+			      "objects own %s more than is %s of what they could be in: %s\n",
+			      units_bytes(view->now.excess, bytes),
+			      is_core(view) ? "in the core file" : "resident",
+			      is_core(view) ? "zeros, or left out" : "swapped, or never touched");
 }
 
 static uint64_t object_bytes(const struct memory_split *split)
@@ -186,11 +196,11 @@ static struct error *make_sentence(const struct view *view, char **ret)
 	int n;
 
 	if (!view->before)
-		n = asprintf(ret,
-			     "Python objects and what they own are %.0f %% of what is resident",
+		n = asprintf(ret, "Python objects and what they own are %.0f %% of what is %s",
 			     view->now.resident ? 100.0 * (double)object_bytes(&view->now) /
 							  (double)view->now.resident
-						: 0.0);
+						: 0.0,
+			     is_core(view) ? "in the core file" : "resident");
 	else if (growth <= 0 || most == MEMORY_PARTS)
 		n = asprintf(ret, "it has not grown: %s; Python objects: %s",
 			     change_text(growth, change),
@@ -246,6 +256,14 @@ static struct error *put_arenas(json_t *document, const struct heap_memory *memo
 	return put_integer(arenas, "free", memory->free);
 }
 
+/* null where a core file does not say. */
+static struct error *put_of_process(json_t *item, const char *key, const struct heap *heap,
+				    uint64_t value)
+{
+	return heap->facts.from_core ? json_put(item, key, json_null())
+				     : put_integer(item, key, value);
+}
+
 static struct error *add_snapshot(json_t *list, const struct heap *heap,
 				  const struct memory_split *split)
 {
@@ -256,9 +274,9 @@ static struct error *add_snapshot(json_t *list, const struct heap *heap,
 	try_(put_integer(item, "pid", heap->facts.pid));
 	try_(put_integer(item, "time", heap->facts.time));
 	try_(put_integer(item, "resident", split->resident));
-	try_(put_integer(item, "swapped", memory->swapped));
-	try_(put_integer(item, "proportional", memory->proportional));
-	try_(put_integer(item, "own", memory->own));
+	try_(put_of_process(item, "swapped", heap, memory->swapped));
+	try_(put_of_process(item, "proportional", heap, memory->proportional));
+	try_(put_of_process(item, "own", heap, memory->own));
 	try_(put_integer(item, "objects", heap_count(heap)));
 	try_(put_integer(item, "excess", split->excess));
 	return put_arenas(item, memory);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum {
@@ -144,6 +145,52 @@ static size_t some_of(raddr_t count)
 	return count < ENTRIES_AT_ONCE ? (size_t)count : ENTRIES_AT_ONCE;
 }
 
+/*
+ * include/uapi/linux/fs.h of Linux 6.7. Ours, since older headers have it not.
+ */
+struct scan_region {
+	uint64_t start, end;
+	uint64_t categories;
+};
+
+struct scan {
+	uint64_t size, flags;
+	uint64_t start, end, walk_end;
+	uint64_t regions, region_count, most_pages;
+	uint64_t inverted, needed, any_of, told;
+};
+
+#define SCAN_PAGES  _IOWR('f', 16, struct scan)
+#define SCAN_ISZERO (UINT64_C(1) << 5)
+
+/* Bytes of [@start, @end) where the page of zeros stands in; 0 also where that is not to be had. */
+static uint64_t count_zeros(int pagemap, raddr_t start, raddr_t end)
+{
+	const raddr_t page = pagemap_page_size();
+	struct scan_region regions[256];
+	struct scan scan = {
+		.size = sizeof(scan),
+		.start = start / page * page,
+		.end = (end + page - 1) / page * page,
+		.regions = (uint64_t)(uintptr_t)regions,
+		.region_count = ARRAY_SIZE(regions),
+		.needed = SCAN_ISZERO,
+		.told = SCAN_ISZERO,
+	};
+	uint64_t bytes = 0;
+
+	while (scan.start < scan.end) {
+		int n = ioctl(pagemap, SCAN_PAGES, &scan), i;
+
+		if (n < 0 || scan.walk_end <= scan.start)
+			break;
+		for (i = 0; i < n; i++)
+			bytes += regions[i].end - regions[i].start;
+		scan.start = scan.walk_end;
+	}
+	return bytes;
+}
+
 bool pagemap_count(int pagemap, raddr_t start, raddr_t end, struct residency *ret)
 {
 	uint64_t entries[ENTRIES_AT_ONCE];
@@ -164,6 +211,8 @@ bool pagemap_count(int pagemap, raddr_t start, raddr_t end, struct residency *re
 		}
 		at += n;
 	}
+	if (sum.resident)
+		sum.resident -= count_zeros(pagemap, start, end);
 	*ret = sum;
 	return true;
 }
