@@ -140,7 +140,7 @@ fuzz: ## run each fuzzer for FUZZ_TIME seconds (60)
 # For the test that kills the tool at each of its steps.
 faults:
 	$(Q)$(MAKE) --no-print-directory FAULTS=1 BUILD=$(BUILD)/faults \
-		$(BUILD)/faults/tools/capture_repeat
+		$(BUILD)/faults/tools/capture_repeat $(BUILD)/faults/reftracker
 
 tools: $(TOOLS) ## the developers' programs (layout_dump, heap_dump)
 victims: $(VICTIMS)

@@ -12,6 +12,10 @@ enum hold {
 	HOLD_SUSPENDING /**< and Ctrl-Z and its like: where even a pause must not be */
 };
 
+/** A signal that is never held: that of a timer which says that something else has come to nothing.
+ */
+#define HOLD_EXPIRED (SIGRTMIN + 8)
+
 /** This thread takes none of them until hold_end(); calls may nest. False: nothing was changed. */
 bool hold_begin(enum hold what, sigset_t *before);
 void hold_end(const sigset_t *before);

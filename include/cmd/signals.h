@@ -8,10 +8,11 @@
 #include "base/compiler.h"
 
 /**
- * A closed pipe or a file that is too large is an error of write() and not a death, and where a
- * mapped file is truncated while it is read the program ends with @status and says so.
+ * A closed pipe or a file that is too large is an error of write() and not a death. Where a mapped
+ * file is truncated while it is read the program ends with @lost_page, and where it comes to
+ * nothing while a process stands still (HOLD_EXPIRED, base/hold.h) with @expired, and says so.
  */
-void signals_init(int status);
+void signals_init(int lost_page, int expired);
 
 /**
  * From now on SIGINT and SIGTERM only set what signals_interrupted() tells; a second one,

@@ -15,6 +15,7 @@ bool hold_begin(enum hold what, sigset_t *before)
 	(void)sigfillset(&set);
 	for (i = 0; i < ARRAY_SIZE(never_held); i++)
 		(void)sigdelset(&set, never_held[i]);
+	(void)sigdelset(&set, HOLD_EXPIRED);
 	for (i = 0; what == HOLD_ENDING && i < ARRAY_SIZE(suspending); i++)
 		(void)sigdelset(&set, suspending[i]);
 	return !pthread_sigmask(SIG_BLOCK, &set, before);

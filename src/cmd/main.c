@@ -110,7 +110,7 @@ int main(int argc, char **argv)
 		return print_version();
 	if (is_help(argv[1]))
 		return help(argc - 2, argv + 2);
-	signals_init(exit_status(ERROR_BAD_DATA));
+	signals_init(exit_status(ERROR_BAD_DATA), exit_status(ERROR_INCONSISTENT));
 	err = command_find(argv[1], &command);
 	if (err)
 		return fail(err, NULL);

@@ -1,13 +1,14 @@
 #include "cmd/signals.h"
 
 #include "base/clock.h"
+#include "base/hold.h"
 
 #include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t interrupted;
-static int lost_page_status;
+static int lost_page_status, expired_status;
 
 /*
  * A mapped file has become shorter, or cannot be read: no page is there. Nothing is left in a
@@ -27,12 +28,25 @@ static void on_lost_page(int number, siginfo_t *info, void *context)
 	(void)signal(number, SIG_DFL);
 }
 
-void signals_init(int status)
+/* As everywhere: the target goes on by the end of its tracer. */
+static void on_expired(int number)
+{
+	static const char text[] = "reftracker: nothing was done for seconds while the process "
+				   "stood still: it goes on, and nothing is known\n";
+
+	(void)number;
+	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+	_exit(expired_status);
+}
+
+void signals_init(int lost_page, int expired)
 {
 	struct sigaction action = {.sa_sigaction = on_lost_page, .sa_flags = SA_SIGINFO};
 
-	lost_page_status = status;
+	lost_page_status = lost_page;
+	expired_status = expired;
 	(void)sigaction(SIGBUS, &action, NULL);
+	(void)signal(HOLD_EXPIRED, on_expired);
 	(void)signal(SIGPIPE, SIG_IGN);
 	/* Writing fails with EFBIG then, which can be told. */
 	(void)signal(SIGXFSZ, SIG_IGN);

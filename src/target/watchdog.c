@@ -1,43 +1,64 @@
 #include "watchdog.h"
 
+#include "base/compiler.h"
+#include "base/hold.h"
+
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <time.h>
 
-/* One for the process, which has one life. */
-static timer_t timer;
-static bool have_timer;
+/* For the process, which has one life. */
+static struct {
+	time_t seconds;
+	timer_t timer;
+	bool made;
+} ends[] = {
+	{.seconds = WATCHDOG_SEC},
+	{.seconds = WATCHDOG_KILL_SEC},
+};
 static atomic_bool watching;
 
-/* 0: never. */
-static void end_after(time_t seconds)
+static void make(void)
 {
-	const struct itimerspec time = {.it_value.tv_sec = seconds};
+	const int signals[ARRAY_SIZE(ends)] = {HOLD_EXPIRED, SIGKILL};
+	size_t i;
 
-	(void)timer_settime(timer, 0, &time, NULL);
+	for (i = 0; i < ARRAY_SIZE(ends); i++) {
+		struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = signals[i]};
+
+		if (!ends[i].made)
+			ends[i].made = !timer_create(CLOCK_MONOTONIC, &event, &ends[i].timer);
+	}
+}
+
+static void set(bool on)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(ends); i++) {
+		const struct itimerspec time = {.it_value.tv_sec = on ? ends[i].seconds : 0};
+
+		if (ends[i].made)
+			(void)timer_settime(ends[i].timer, 0, &time, NULL);
+	}
 }
 
 void watchdog_begin(void)
 {
-	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
-
-	if (!have_timer)
-		have_timer = !timer_create(CLOCK_MONOTONIC, &event, &timer);
-	if (!have_timer)
-		return;
-	end_after(WATCHDOG_SEC);
+	make();
+	set(true);
 	atomic_store(&watching, true);
 }
 
 void watchdog_progress(void)
 {
 	if (atomic_load(&watching))
-		end_after(WATCHDOG_SEC);
+		set(true);
 }
 
 void watchdog_end(void)
 {
 	if (atomic_exchange(&watching, false))
-		end_after(0);
+		set(false);
 }

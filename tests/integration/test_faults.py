@@ -2,9 +2,11 @@
 import contextlib
 import os
 import re
+import signal
 import subprocess
+import time
 
-from harness import PATIENCE, check, eventually, test
+from harness import PATIENCE, Target, check, eventually, first_python, goes_on, state_of, test
 from victims import Stalls, Victim
 
 # How often the tool is killed at each step on each victim; FAULT_KILLS for a longer run.
@@ -13,8 +15,8 @@ KILLS = int(os.environ.get("FAULT_KILLS", "8"))
 VICTIMS = ["vector_state", "futex", "read_pipe_socket", "epoll_server", "red_zone", "signal_wait"]
 
 
-def start(build, pid, fault):
-    return subprocess.Popen([build.program("faults/tools/capture_repeat"), str(pid)],
+def start(build, pid, fault, program=("tools/capture_repeat",)):
+    return subprocess.Popen([build.program(f"faults/{program[0]}"), *program[1:], str(pid)],
                             env=dict(os.environ, REFTRACKER_FAULT=str(fault)),
                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
@@ -116,10 +118,20 @@ def stopped_while_the_target_stands_it_is_ended(build):
         victims = [stack.enter_context(Victim(build, "red_zone")) for _ in STANDING]
         tools = [start(build, victim.pid, f"stop {names[name]}")
                  for victim, name in zip(victims, STANDING)]
+        woken = stack.enter_context(Target(first_python(), "million.py", "--objects", "1000"))
+        late = start(build, woken.pid, f"stop {names[STANDING[0]]}",
+                     ("reftracker", "types", "--capture", "clone"))
+        stack.callback(late.kill)
+        # Before it is killed: what comes to run again says so.
+        time.sleep(12)
+        late.send_signal(signal.SIGCONT)
+        _, said = late.communicate(timeout=PATIENCE)
+        check(late.returncode == 6 and "stood still" in said, f"{late.returncode}: {said}")
+        check(goes_on(woken.pid), state_of(woken.pid))
         for tool, victim, name in zip(tools, victims, STANDING):
             stack.callback(tool.kill)
             _, said = tool.communicate(timeout=PATIENCE)
             check(tool.returncode == -9, f"{name}: status {tool.returncode}: {said}")
             harm = harm_of(build, victim)
             check(not harm, f"{name}: {harm}")
-    return len(STANDING)
+    return len(STANDING) + 1
