@@ -81,7 +81,7 @@ static struct error *add_resident(struct plan *plan, struct plan_mapping *mappin
 	const raddr_t page = pagemap_page_size();
 	raddr_t at = mapping->start;
 
-	while (at < mapping->end) {
+	while ((at = pagemap_first(pagemap, at, mapping->end)) < mapping->end) {
 		size_t want = (size_t)((mapping->end - at) / page), n;
 
 		n = pagemap_read(pagemap, at / page,

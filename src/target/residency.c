@@ -139,12 +139,6 @@ size_t pagemap_read(int pagemap, raddr_t first, size_t count, uint64_t *entries)
 	return n < 0 ? 0 : (size_t)n / sizeof(*entries);
 }
 
-/* How many entries are read at once where @count are wanted. */
-static size_t some_of(raddr_t count)
-{
-	return count < ENTRIES_AT_ONCE ? (size_t)count : ENTRIES_AT_ONCE;
-}
-
 /*
  * include/uapi/linux/fs.h of Linux 6.7. Ours, since older headers have it not.
  */
@@ -160,8 +154,36 @@ struct scan {
 	uint64_t inverted, needed, any_of, told;
 };
 
-#define SCAN_PAGES  _IOWR('f', 16, struct scan)
-#define SCAN_ISZERO (UINT64_C(1) << 5)
+#define SCAN_PAGES   _IOWR('f', 16, struct scan)
+#define SCAN_PRESENT (UINT64_C(1) << 3)
+#define SCAN_SWAPPED (UINT64_C(1) << 4)
+#define SCAN_ZERO    (UINT64_C(1) << 5)
+
+raddr_t pagemap_first(int pagemap, raddr_t start, raddr_t end)
+{
+	struct scan_region region;
+	struct scan scan = {
+		.size = sizeof(scan),
+		.start = start,
+		.end = end,
+		.regions = (uint64_t)(uintptr_t)&region,
+		.region_count = 1,
+		.most_pages = 1,
+		.any_of = SCAN_PRESENT | SCAN_SWAPPED,
+		.told = SCAN_PRESENT | SCAN_SWAPPED,
+	};
+	int n = ioctl(pagemap, SCAN_PAGES, &scan);
+
+	if (n < 0)
+		return start;
+	return n ? region.start : end;
+}
+
+/* How many entries are read at once where @count are wanted. */
+static size_t some_of(raddr_t count)
+{
+	return count < ENTRIES_AT_ONCE ? (size_t)count : ENTRIES_AT_ONCE;
+}
 
 /* Bytes of [@start, @end) where the page of zeros stands in; 0 also where that is not to be had. */
 static uint64_t count_zeros(int pagemap, raddr_t start, raddr_t end)
@@ -174,8 +196,8 @@ static uint64_t count_zeros(int pagemap, raddr_t start, raddr_t end)
 		.end = (end + page - 1) / page * page,
 		.regions = (uint64_t)(uintptr_t)regions,
 		.region_count = ARRAY_SIZE(regions),
-		.needed = SCAN_ISZERO,
-		.told = SCAN_ISZERO,
+		.needed = SCAN_ZERO,
+		.told = SCAN_ZERO,
 	};
 	uint64_t bytes = 0;
 

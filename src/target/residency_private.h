@@ -20,4 +20,10 @@ raddr_t pagemap_page_size(void);
  */
 size_t pagemap_read(int pagemap, raddr_t first, size_t count, uint64_t *entries);
 
+/**
+ * The first page of [@start, @end) that is present or swapped; @end: none is. Before Linux 6.7 that
+ * is @start, whether or not. What was never touched is skipped at once, terabytes too.
+ */
+raddr_t pagemap_first(int pagemap, raddr_t start, raddr_t end);
+
 #endif
