@@ -246,14 +246,21 @@ static struct error *read_segments(struct core *core)
 	return NULL;
 }
 
-/* Without the data of the process nothing can be said: coredump_filter has left it out. */
+/*
+ * Without the data of the process nothing can be said: coredump_filter has left it out. What is of
+ * a file, or of shared memory, which has a name as well, other bits have kept.
+ */
 static struct error *check_memory(const struct core *core)
 {
-	size_t i;
+	size_t i, r = 0;
 
 	for (i = 0; i < core->segments.count; i++) {
-		if ((core->segments.items[i].flags & MAPPING_WRITE) &&
-		    core->segments.items[i].bytes)
+		const struct core_segment *segment = &core->segments.items[i];
+
+		while (r < core->ranges.count && core->ranges.items[r].start < segment->start)
+			r++;
+		if ((segment->flags & MAPPING_WRITE) && segment->bytes &&
+		    (r == core->ranges.count || core->ranges.items[r].start != segment->start))
 			return NULL;
 	}
 	return error_hint(
@@ -421,9 +428,9 @@ static struct error *build(struct core *core, const struct core_options *options
 	try_(check_header(core));
 	try_(read_segments(core));
 	try_(core_read_notes(core));
-	try_(check_memory(core));
 	try_(add_own_regions(core));
 	try_(core_find_files(core, options->executable));
+	try_(check_memory(core));
 	return join(core);
 }
 
