@@ -39,6 +39,9 @@ struct proc_maps {
 
 void proc_maps_deinit(struct proc_maps *maps);
 
+/** Whether what is mapped as @path is shared memory if it is shared: no file of a disk. */
+bool proc_names_shared_memory(const char *path);
+
 /** Parse the text of a maps file. ERROR_BAD_DATA for a line that makes no sense. */
 _must_check_ struct error *proc_maps_parse(const char *text, struct proc_maps *ret);
 

@@ -68,12 +68,7 @@ static bool has_prefix(const char *text, const char *prefix)
 
 static bool is_shared_memory(const struct mapping *mapping)
 {
-	const char *path = mapping->path;
-
-	return (mapping->flags & MAPPING_SHARED) &&
-	       (has_prefix(path, "/dev/shm/") || has_prefix(path, "/memfd:") ||
-		has_prefix(path, "/SYSV") || has_prefix(path, "/dev/zero") ||
-		has_prefix(path, "[anon_shmem"));
+	return (mapping->flags & MAPPING_SHARED) && proc_names_shared_memory(mapping->path);
 }
 
 /* What the kernel names in brackets and is neither heap, nor stack, nor named by its user. */

@@ -123,6 +123,8 @@ struct error *core_open_mapping(const struct core *core, const struct mapping *m
 	file = &core->files.items[mapping->inode - 1];
 	if (file->problem)
 		return error_create(ERROR_OTHER, "%s", file->problem);
+	if (file->shared_memory)
+		return error_create(ERROR_OTHER, "%s is shared memory", file->path);
 	fd = fcntl(file->fd, F_DUPFD_CLOEXEC, 0);
 	if (fd < 0)
 		return error_from_errno(errno, "%s", file->path);
@@ -314,7 +316,7 @@ static unsigned int range_flags(const struct core *core, const struct core_range
 	const struct core_file *file = &core->files.items[range->file];
 	Elf *elf = file->bytes ? elf_memory((char *)(uintptr_t)file->bytes, file->size) : NULL;
 	/* Of a file that is absent it may be code, so that the one who needs it says so. */
-	unsigned int flags = MAPPING_READ | (file->bytes ? 0 : MAPPING_EXEC);
+	unsigned int flags = MAPPING_READ | (file->bytes || file->shared_memory ? 0 : MAPPING_EXEC);
 	GElf_Phdr segment;
 	size_t count = 0, i;
 
@@ -340,6 +342,8 @@ static void name_mapping(const struct core *core, const struct core_range *range
 	mapping->path = file->path;
 	if (file->deleted)
 		mapping->flags |= MAPPING_DELETED;
+	if (file->shared_memory)
+		mapping->flags |= MAPPING_SHARED;
 }
 
 static struct error *add_segment(struct core *core, const struct core_segment *segment,

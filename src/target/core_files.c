@@ -184,11 +184,36 @@ static bool is_elf(const struct core_file *file)
 	return file->size >= SELFMAG && !memcmp(file->bytes, ELFMAG, SELFMAG);
 }
 
+/* A program can be started from /dev/shm or a memfd. */
+static bool is_shared_memory(struct core *core, const struct core_file *file)
+{
+	char magic[SELFMAG];
+
+	return proc_names_shared_memory(file->path) && !is_elf(file) &&
+	       !(file->start && image_read(&core->image, file->start, magic, sizeof(magic)) &&
+		 !memcmp(magic, ELFMAG, sizeof(magic)));
+}
+
+/* What has that name now is not what the process saw, and most often nothing has. */
+static void leave_out(struct core_file *file)
+{
+	if (file->bytes)
+		(void)munmap((void *)(uintptr_t)file->bytes, file->size);
+	file->bytes = NULL;
+	file->shared_memory = true;
+}
+
 static struct error *open_file(struct core *core, struct core_file *file, const char *path)
 {
-	if (!map_file(file, path))
+	int error = map_file(file, path) ? 0 : errno;
+
+	if (is_shared_memory(core, file)) {
+		leave_out(file);
+		return NULL;
+	}
+	if (error)
 		return refuse(file, path,
-			      errno == EINVAL ? "no file with contents" : strerror(errno));
+			      error == EINVAL ? "no file with contents" : strerror(error));
 	switch (compare_file(&core->image, file)) {
 	case OTHER:
 		return refuse(file, path, "not the file that the process had mapped");

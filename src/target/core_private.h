@@ -32,6 +32,7 @@ DEFINE_ARRAY(core_segment_array, struct core_segment)
 struct core_file {
 	char *path;		    /**< as the process saw it; owned */
 	bool deleted;		    /**< it had been */
+	bool shared_memory;	    /**< only the core has what it held */
 	raddr_t start;		    /**< where its first page was; 0: not mapped */
 	int fd;			    /**< -1: not to be had */
 	const unsigned char *bytes; /**< mapped; NULL: not to be had */

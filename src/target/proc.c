@@ -159,6 +159,19 @@ struct error *proc_maps_read(pid_t pid, struct proc_maps *ret)
 	return proc_maps_parse(text, ret);
 }
 
+bool proc_names_shared_memory(const char *path)
+{
+	static const char *const prefixes[] = {"/dev/shm/", "/memfd:", "/SYSV", "/dev/zero",
+					       "[anon_shmem"};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(prefixes); i++) {
+		if (!strncmp(path, prefixes[i], strlen(prefixes[i])))
+			return true;
+	}
+	return false;
+}
+
 const struct mapping *proc_maps_find(const struct proc_maps *maps, raddr_t addr)
 {
 	size_t low = 0, high = maps->list.count;
