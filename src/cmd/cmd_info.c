@@ -11,9 +11,6 @@ static struct error *run(struct command_context *context)
 	_cleanup_(heap_file_info_deinit) struct heap_file_info info = {0};
 	char version[VERSION_TEXT];
 
-	if (context->style.format == REPORT_CSV)
-		return error_create(ERROR_USAGE,
-				    "--format csv is for types; info has table and json");
 	if (context->arguments.count != 1)
 		return error_create(ERROR_USAGE, "which snapshot? One FILE is needed");
 	try_(heap_file_info_read(context->arguments.items[0], &info));
@@ -31,6 +28,7 @@ const struct command cmd_info = {
 		"from\n"
 		"its beginning alone: as fast for a large file as for a small one. The columns\n"
 		"are not checked; every other command does so.",
-	.flags = COMMAND_REPORT | COMMAND_ARGUMENTS,
+	.flags = COMMAND_OUTPUT | COMMAND_ARGUMENTS,
+	.formats = 1 << REPORT_TABLE | 1 << REPORT_JSON,
 	.run = run,
 };

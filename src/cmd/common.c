@@ -62,8 +62,8 @@ static const struct option core_file_options[] = {
 };
 
 static const struct option output_options[] = {
-	{0, "format", OPTION_CHOICE, AT(format), "FMT", "table (default), json, csv or openmetrics",
-	 formats},
+	/* The help is each command's own: see print_output_options(). */
+	{0, "format", OPTION_CHOICE, AT(format), "FMT", NULL, formats},
 	{'j', "json", OPTION_FLAG, AT(json), NULL, "the same as --format json", NULL},
 	{'o', "output", OPTION_TEXT, AT(output), "FILE", "write the report to FILE", NULL},
 	{'n', "rows", OPTION_NUMBER, AT(rows), "ROWS",
@@ -85,6 +85,41 @@ enum {
 	DEFAULT_ROWS = 20
 };
 
+/* 1 << REPORT_... for each format that the command knows. */
+static unsigned int known_formats(const struct command *command)
+{
+	return command->formats ? command->formats
+				: 1 << REPORT_TABLE | 1 << REPORT_JSON | 1 << REPORT_CSV;
+}
+
+enum {
+	FORMATS_TEXT = 64
+};
+
+/* "table@mark, json or csv"; the table is always the first. */
+static const char *list_formats(const struct command *command, const char *mark, char *buffer)
+{
+	unsigned int known = known_formats(command), i;
+	int length = snprintf(buffer, FORMATS_TEXT, "%s%s", formats[REPORT_TABLE], mark);
+
+	for (i = REPORT_TABLE + 1; formats[i]; i++) {
+		if (known & 1u << i)
+			length += snprintf(buffer + length, (size_t)(FORMATS_TEXT - length), "%s%s",
+					   known >> (i + 1) ? ", " : " or ", formats[i]);
+	}
+	return buffer;
+}
+
+static void print_output_options(const struct command *command, FILE *stream)
+{
+	struct option options[ARRAY_SIZE(output_options)];
+	char text[FORMATS_TEXT];
+
+	memcpy(options, output_options, sizeof(options));
+	options[0].help = list_formats(command, " (default)", text);
+	options_print(options, stream);
+}
+
 void command_print_help(const struct command *command, FILE *stream)
 {
 	(void)fprintf(stream, "usage: reftracker %s [OPTION...] %s\n\n%s\n\noptions:\n",
@@ -92,7 +127,7 @@ void command_print_help(const struct command *command, FILE *stream)
 	if (command->options)
 		options_print(command->options, stream);
 	if (command->flags & (COMMAND_REPORT | COMMAND_OUTPUT))
-		options_print(output_options, stream);
+		print_output_options(command, stream);
 	if (command->flags & COMMAND_REPORT)
 		options_print(report_options, stream);
 	if (command->flags & (COMMAND_TARGET | COMMAND_SOURCE))
@@ -242,12 +277,12 @@ static struct error *close_output(struct command_context *context, struct error 
 /* Whether the command knows the format. */
 static struct error *check_format(const struct command *command, enum report_format format)
 {
-	const unsigned int usual = 1 << REPORT_TABLE | 1 << REPORT_JSON | 1 << REPORT_CSV;
-	unsigned int known = command->formats ? command->formats : usual;
+	char text[FORMATS_TEXT];
 
-	if (known & 1u << format)
+	if (known_formats(command) & 1u << format)
 		return NULL;
-	return error_create(ERROR_USAGE, "--format: %s has no %s", command->name, formats[format]);
+	return error_create(ERROR_USAGE, "--format: %s has no %s, but %s", command->name,
+			    formats[format], list_formats(command, "", text));
 }
 
 static struct error *run_with_output(const struct command *command,

@@ -267,7 +267,13 @@ def help_and_version(build):
         check(command in overview, command)
         check("usage: reftracker " + command in build.ok(command, "--help"), command)
         check(build.ok("help", command) == build.ok(command, "-h"), command)
-    return 4
+    for command, formats in (("types", "table (default), json, csv or openmetrics"),
+                             ("leaks", "table (default), json or csv"),
+                             ("info", "table (default) or json")):
+        check(formats + "\n" in build.ok(command, "--help"), f"{command}: formats")
+    said = build.fails(2, "leaks", "a", "b", "c", "--format", "openmetrics")
+    check("table, json or csv" in said, said)
+    return 8
 
 
 @test
