@@ -128,7 +128,8 @@ def memory_of_core_is_that_of_the_process(build):
         check(parts(build, f"{core}.0") == ours, "a snapshot of the core says something else")
         check("it has not grown" in build.ok("memory", f"{core}.0", f"{core}.0"), "growth")
         check("core file" in build.fails(1, "memory", f"{core}.0", f"{core}.1"), "not alike")
-    return 2 * len(SAME_PARTS) + 3
+        check("--core FILE" in build.fails(7, "memory", core), "a core as a snapshot")
+    return 2 * len(SAME_PARTS) + 4
 
 
 @test
