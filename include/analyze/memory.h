@@ -33,7 +33,7 @@ enum memory_part {
 struct memory_split {
 	uint64_t resident; /**< sum of all parts */
 	uint64_t bytes[MEMORY_PARTS];
-	/** Bytes that objects say they own outside the arenas and that cannot be resident. */
+	/** Bytes that objects say they own and that cannot be resident. */
 	uint64_t excess;
 };
 

@@ -37,7 +37,7 @@ static void split_arenas(const struct heap_memory *memory, struct memory_split *
 	uint64_t objects = memory->objects_inside < memory->used ? memory->objects_inside
 								 : memory->used;
 
-	(void)take(objects, &left, &split->bytes[MEMORY_OBJECTS]);
+	split->excess = take(objects, &left, &split->bytes[MEMORY_OBJECTS]);
 	(void)take(memory->used - objects, &left, &split->bytes[MEMORY_BLOCKS]);
 	split->bytes[MEMORY_FREE] = left;
 }
@@ -56,7 +56,7 @@ static void split_anonymous(const struct heap_memory *memory, uint64_t told,
 	}
 	if (told & HEAP_MEMORY_MALLOC)
 		(void)take(memory->malloc_free, &left, &split->bytes[MEMORY_MALLOC]);
-	split->excess = take(objects, &left, &split->bytes[part]);
+	split->excess += take(objects, &left, &split->bytes[part]);
 	split->bytes[MEMORY_NATIVE] = left;
 }
 
