@@ -41,8 +41,11 @@ static struct error *check_heaps(const struct heap *const *heaps, size_t count)
 			return error_create(ERROR_USAGE, "snapshot %zu has no references", i + 1);
 		other = heap_other_run(&heaps[0]->facts, &heaps[i]->facts);
 		if (other)
-			return error_create(ERROR_OTHER, "snapshot %zu is of %s than the first",
-					    i + 1, other);
+			return error_hint(
+				error_create(ERROR_OTHER, "snapshot %zu is of %s than the first",
+					     i + 1, other),
+				"of the files of snapshot -d those of one series, such as "
+				"*-s2.rtsnap, are of one process");
 		if (i && heaps[i]->facts.time < heaps[i - 1]->facts.time)
 			return error_create(ERROR_USAGE,
 					    "snapshot %zu is older than the one before it", i + 1);
