@@ -69,11 +69,13 @@ static struct error *put_facts(json_t *document, const struct heap_facts *facts)
 
 	try_(put_number(document, "pid", facts->pid));
 	try_(put_string(document, "time", time_text(facts->time, text, sizeof(text))));
-	if (facts->from_core)
+	if (facts->from_core) {
 		try_(json_put(document, "start_time", json_null()));
-	else
+		try_(json_put(document, "resident", json_null()));
+	} else {
 		try_(put_number(document, "start_time", facts->start_time));
-	try_(put_number(document, "resident", facts->resident));
+		try_(put_number(document, "resident", facts->resident));
+	}
 	try_(put_string(document, "capture", report_way(facts)));
 	try_(json_put(document, "pause_ms",
 		      json_real((double)facts->pause / (double)NSEC_PER_MSEC)));
@@ -134,13 +136,14 @@ static struct error *print_strings(const struct report_style *style,
 
 static void print_facts(const struct report_style *style, const struct heap_facts *facts)
 {
-	char time[64], taken[REPORT_TAKEN], resident[UNIT_TEXT];
+	char time[64], taken[REPORT_TAKEN], bytes[UNIT_TEXT];
 
 	(void)fprintf(style->stream, "taken        %s, %s\n",
 		      time_text(facts->time, time, sizeof(time)), report_taken(facts, taken));
 	if (facts->from_core)
 		(void)fprintf(style->stream, "began        not known: a core file does not say\n");
-	(void)fprintf(style->stream, "resident     %s\n", units_bytes(facts->resident, resident));
+	(void)fprintf(style->stream, "%s  %s\n", facts->from_core ? "in the core" : "resident   ",
+		      units_bytes(facts->resident, bytes));
 	(void)fprintf(style->stream, "holds        %s%s\n",
 		      facts->with_values ? "names, keys and previews of values"
 					 : "names, no values",
