@@ -186,7 +186,8 @@ static unsigned int mapping_flags_of(uint32_t segment_flags)
 	       (segment_flags & PF_X ? MAPPING_EXEC : 0);
 }
 
-static struct error *take_segment(struct core *core, const GElf_Phdr *segment)
+/* @need: where the last segment ends, in the file. */
+static struct error *take_segment(struct core *core, const GElf_Phdr *segment, uint64_t *need)
 {
 	uint64_t end;
 	struct core_segment new = {
@@ -198,8 +199,8 @@ static struct error *take_segment(struct core *core, const GElf_Phdr *segment)
 
 	if (__builtin_add_overflow(segment->p_offset, segment->p_filesz, &end))
 		return error_create(ERROR_BAD_DATA, "damaged core file: its segments");
-	if (end > core->size)
-		return truncated(core->size, end);
+	if (end > *need)
+		*need = end;
 	if (segment->p_type != PT_LOAD || !segment->p_memsz)
 		return NULL;
 	if (__builtin_add_overflow(segment->p_vaddr, segment->p_memsz, &new.end) ||
@@ -219,6 +220,7 @@ static struct error *read_segments(struct core *core)
 {
 	GElf_Phdr segment;
 	GElf_Ehdr header;
+	uint64_t need = 0;
 	size_t count, i;
 
 	if (!gelf_getehdr(core->elf, &header) || elf_getphdrnum(core->elf, &count))
@@ -234,8 +236,10 @@ static struct error *read_segments(struct core *core)
 	for (i = 0; i < count; i++) {
 		if (!gelf_getphdr(core->elf, (int)i, &segment))
 			return error_create(ERROR_BAD_DATA, "damaged core file: its segments");
-		try_(take_segment(core, &segment));
+		try_(take_segment(core, &segment, &need));
 	}
+	if (need > core->size)
+		return truncated(core->size, need);
 	if (!core->segments.count)
 		return error_create(ERROR_BAD_DATA, "a core file without memory");
 	qsort(core->segments.items, core->segments.count, sizeof(*core->segments.items),
