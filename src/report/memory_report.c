@@ -179,7 +179,8 @@ static void print_excess(const struct view *view)
 			      "objects own %s more than is %s of what they could be in: %s\n",
 			      units_bytes(view->now.excess, bytes),
 			      is_core(view) ? "in the core file" : "resident",
-			      is_core(view) ? "zeros, or left out" : "swapped, or never touched");
+			      is_core(view) ? "zeros, or left out"
+					    : "swapped, never touched, or newer than the count");
 }
 
 static uint64_t object_bytes(const struct memory_split *split)
