@@ -3,7 +3,7 @@
  * file. A number is a PID and all else the name of a file (./4242 is one, too).
  *
  * A command has COMMAND_SOURCE among its flags and CAPTURE_OPTIONS among its options, and calls
- * source_open() in its run(). One that compares files calls heap_file_open() (heap/file.h).
+ * source_open() in its run(). One that compares files calls source_open_file().
  */
 #ifndef REFTRACKER_CMD_SOURCE_H
 #define REFTRACKER_CMD_SOURCE_H

@@ -38,6 +38,9 @@ struct core_facts {
 		unverified; /**< programs and libraries that nothing in the core says are these */
 };
 
+/** Whether the file at @path says that it is one. */
+bool core_is_at(const char *path);
+
 /**
  * Open a core file of this machine's kind; one that zstd has compressed is unpacked into a file
  * without a name in $TMPDIR or /var/tmp.

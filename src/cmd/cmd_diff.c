@@ -83,7 +83,7 @@ static struct error *add_file(const struct command_context *context, const char 
 	size_t n = diff->snapshots.count;
 	const char *other;
 
-	try_(heap_file_open(path, &heap));
+	try_(source_open_file(path, SOURCE_TRACKED, &heap));
 	if (!n)
 		try_(note_process(process, heap));
 	other = values->force ? NULL : other_than(process, heap);

@@ -36,7 +36,7 @@ static struct error *open_series(const struct arguments *arguments, struct serie
 	for (i = 0; i < arguments->count; i++) {
 		struct heap *heap;
 
-		try_(heap_file_open(arguments->items[i], &heap));
+		try_(source_open_file(arguments->items[i], SOURCE_TRACKED, &heap));
 		series->snapshots[i] = (struct report_snapshot){arguments->items[i], heap};
 		series->heaps[i] = heap;
 		series->count++;

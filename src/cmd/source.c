@@ -1,10 +1,23 @@
 #include "cmd/source.h"
 
+#include "target/core.h"
+
+/* Takes @err, of a file that is no snapshot. */
+static struct error *explain(const char *path, struct error *err)
+{
+	if (error_code(err) != ERROR_BAD_SNAPSHOT || error_hint_text(err) || !core_is_at(path))
+		return err;
+	return error_hint(err, "it is a core file: --core FILE reads it; diff and leaks need "
+			       "snapshots, which snapshot --core FILE -o makes of it");
+}
+
 struct error *source_open_file(const char *path, enum source_need need, struct heap **ret)
 {
 	_cleanup_heap_ struct heap *heap = NULL;
+	struct error *err = heap_file_open(path, &heap);
 
-	try_(heap_file_open(path, &heap));
+	if (err)
+		return explain(path, err);
 	if (need == SOURCE_GRAPH && !heap->facts.with_graph)
 		return error_create(ERROR_USAGE, "%s: a snapshot without references", path);
 	*ret = steal_ptr(heap);

@@ -6,7 +6,6 @@
 
 #include "base/progress.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -36,32 +35,13 @@ struct file_view {
 	const struct file_chunk *chunks;
 };
 
-static bool is_core_file(const struct file_view *view)
-{
-	const Elf64_Ehdr *header = (const void *)view->bytes;
-
-	return view->size >= sizeof(*header) && !memcmp(header->e_ident, ELFMAG, SELFMAG) &&
-	       header->e_type == ET_CORE;
-}
-
-static struct error *no_snapshot(const struct file_view *view)
-{
-	struct error *err = error_create(ERROR_BAD_SNAPSHOT, "no snapshot of reftracker");
-
-	return is_core_file(view)
-		       ? error_hint(err,
-				    "it is a core file: --core FILE reads it; diff and leaks "
-				    "need snapshots, which snapshot --core FILE -o makes of it")
-		       : err;
-}
-
 static struct error *check_header(struct file_view *view)
 {
 	const struct file_header *header = (const void *)view->bytes;
 
 	if (view->size < sizeof(header->magic) ||
 	    memcmp(view->bytes, FORMAT_MAGIC, sizeof(header->magic)) != 0)
-		return no_snapshot(view);
+		return error_create(ERROR_BAD_SNAPSHOT, "no snapshot of reftracker");
 	if (view->size < sizeof(*header))
 		return bad_snapshot("truncated");
 	if (view->checksums &&

@@ -165,6 +165,15 @@ static struct error *no_core(const struct core *core)
 	return error_create(ERROR_BAD_DATA, "not a core file");
 }
 
+bool core_is_at(const char *path)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	Elf64_Ehdr header;
+
+	return fd >= 0 && pread(fd, &header, sizeof(header), 0) == (ssize_t)sizeof(header) &&
+	       !memcmp(header.e_ident, ELFMAG, SELFMAG) && header.e_type == ET_CORE;
+}
+
 static struct error *check_header(const struct core *core)
 {
 	GElf_Ehdr header;
