@@ -140,7 +140,8 @@ size_t pagemap_read(int pagemap, raddr_t first, size_t count, uint64_t *entries)
 }
 
 /*
- * include/uapi/linux/fs.h of Linux 6.7. Ours, since older headers have it not.
+ * include/uapi/linux/fs.h of Linux 6.7. Ours, since older headers have it not. Regions are zeroed
+ * before the call because valgrind does not know that it fills them.
  */
 struct scan_region {
 	uint64_t start, end;
@@ -161,7 +162,7 @@ struct scan {
 
 raddr_t pagemap_first(int pagemap, raddr_t start, raddr_t end)
 {
-	struct scan_region region;
+	struct scan_region region = {0};
 	struct scan scan = {
 		.size = sizeof(scan),
 		.start = start,
@@ -189,7 +190,7 @@ static size_t some_of(raddr_t count)
 static uint64_t count_zeros(int pagemap, raddr_t start, raddr_t end)
 {
 	const raddr_t page = pagemap_page_size();
-	struct scan_region regions[256];
+	struct scan_region regions[256] = {0};
 	struct scan scan = {
 		.size = sizeof(scan),
 		.start = start / page * page,
