@@ -160,21 +160,29 @@ struct scan {
 #define SCAN_SWAPPED (UINT64_C(1) << 4)
 #define SCAN_ZERO    (UINT64_C(1) << 5)
 
+/* For the pages of [@start, @end) that are any of @categories, in up to @count @regions. */
+static struct scan scan_for(uint64_t categories, raddr_t start, raddr_t end,
+			    struct scan_region *regions, size_t count)
+{
+	return (struct scan){
+		.size = sizeof(struct scan),
+		.start = start,
+		.end = end,
+		.regions = (uint64_t)(uintptr_t)regions,
+		.region_count = count,
+		.any_of = categories,
+		.told = categories,
+	};
+}
+
 raddr_t pagemap_first(int pagemap, raddr_t start, raddr_t end)
 {
 	struct scan_region region = {0};
-	struct scan scan = {
-		.size = sizeof(scan),
-		.start = start,
-		.end = end,
-		.regions = (uint64_t)(uintptr_t)&region,
-		.region_count = 1,
-		.most_pages = 1,
-		.any_of = SCAN_PRESENT | SCAN_SWAPPED,
-		.told = SCAN_PRESENT | SCAN_SWAPPED,
-	};
-	int n = ioctl(pagemap, SCAN_PAGES, &scan);
+	struct scan scan = scan_for(SCAN_PRESENT | SCAN_SWAPPED, start, end, &region, 1);
+	int n;
 
+	scan.most_pages = 1;
+	n = ioctl(pagemap, SCAN_PAGES, &scan);
 	if (n < 0)
 		return start;
 	return n ? region.start : end;
@@ -191,15 +199,8 @@ static uint64_t count_zeros(int pagemap, raddr_t start, raddr_t end)
 {
 	const raddr_t page = pagemap_page_size();
 	struct scan_region regions[256] = {0};
-	struct scan scan = {
-		.size = sizeof(scan),
-		.start = start / page * page,
-		.end = (end + page - 1) / page * page,
-		.regions = (uint64_t)(uintptr_t)regions,
-		.region_count = ARRAY_SIZE(regions),
-		.needed = SCAN_ZERO,
-		.told = SCAN_ZERO,
-	};
+	struct scan scan = scan_for(SCAN_ZERO, start / page * page, (end + page - 1) / page * page,
+				    regions, ARRAY_SIZE(regions));
 	uint64_t bytes = 0;
 
 	while (scan.start < scan.end) {
@@ -220,6 +221,7 @@ bool pagemap_count(int pagemap, raddr_t start, raddr_t end, struct residency *re
 	const raddr_t page = pagemap_page_size();
 	raddr_t at = start / page, last = (end + page - 1) / page;
 	struct residency sum = {0};
+	uint64_t zeros;
 
 	while (at < last) {
 		size_t n = pagemap_read(pagemap, at, some_of(last - at), entries), i;
@@ -234,8 +236,9 @@ bool pagemap_count(int pagemap, raddr_t start, raddr_t end, struct residency *re
 		}
 		at += n;
 	}
-	if (sum.resident)
-		sum.resident -= count_zeros(pagemap, start, end);
+	/* The process runs: some of these may have come meanwhile. */
+	zeros = sum.resident ? count_zeros(pagemap, start, end) : 0;
+	sum.resident -= zeros < sum.resident ? zeros : sum.resident;
 	*ret = sum;
 	return true;
 }
