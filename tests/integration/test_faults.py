@@ -122,6 +122,7 @@ def stopped_while_the_target_stands_it_is_ended(build):
         late = start(build, woken.pid, f"stop {names[STANDING[0]]}",
                      ("reftracker", "types", "--capture", "clone"))
         stack.callback(late.kill)
+        eventually(lambda: state_of(late.pid) == "T", "it does not come to the step")
         # Before it is killed: what comes to run again says so.
         time.sleep(12)
         late.send_signal(signal.SIGCONT)
