@@ -6,8 +6,8 @@
  *
  * Takes a baseline and prints "ready". For each line on standard input it takes another
  * snapshot and prints every object: address, step of its first sighting (0 for the baseline), 1
- * where that is certain; then "end". With --graph of all objects and their references, else only of
- *tracked ones.
+ * where that is certain; then "end". With --graph of all objects and their references, else of
+ * tracked ones only.
  */
 #include "analyze/track.h"
 #include "capture/capture.h"

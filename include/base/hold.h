@@ -12,8 +12,7 @@ enum hold {
 	HOLD_SUSPENDING /**< and Ctrl-Z and its like: where even a pause must not be */
 };
 
-/** A signal that is never held: that of a timer which says that something else has come to nothing.
- */
+/** Never held: the signal of a timer which says that something has come to nothing. */
 #define HOLD_EXPIRED (SIGRTMIN + 8)
 
 /** This thread takes none of them until hold_end(); calls may nest. False: nothing was changed. */

@@ -102,7 +102,7 @@ bool identity_is_own_key(const struct heap *heap, uint32_t id);
 /** Of a place in the later heap. */
 enum moved {
 	MOVED_BEHIND = 1,    /**< it had a place for good, and stands behind something newer */
-	MOVED_PASSED_ON = 2, /**< it is proven, and something newer or moved explains that */
+	MOVED_PASSED_ON = 2, /**< and something newer or moved explains that */
 	MOVED_HELD = 4,	     /**< something newer or moved holds it, in whatever way */
 	MOVED_CHANGED = 8,   /**< it had a place for good, and other things inside */
 	MOVED_ASKED = 16,    /**< a newer holder whose own items say too little */
