@@ -12,8 +12,10 @@
 #include "target/origin.h"
 
 struct py_runtime {
-	char *path;	      /**< of the executable or libpython, as the target sees it; owned */
-	char *debug_path;     /**< of the separate debug file used, NULL where none; owned */
+	char *path;	  /**< of the executable or libpython, as the target sees it; owned */
+	char *debug_path; /**< of the separate debug file used, NULL where none; owned */
+	char *other; /**< path of another interpreter that lives in the process; NULL: none; owned
+		      */
 	char *build_id;	      /**< hexadecimal, "" where there is none; owned */
 	const char *found_by; /**< how _PyRuntime was found; static */
 	uint32_t version;     /**< PY_VERSION_HEX */
@@ -27,6 +29,7 @@ struct py_runtime {
 
 /**
  * Find the interpreter of @origin, put its layout together and check it on the live data in @image.
+ * Of two that live in one process it is the one in the executable.
  *
  * ERROR_NOT_PYTHON: no CPython in this process. ERROR_UNSUPPORTED: PyPy, a version
  * outside the range, or one whose layout is not known.

@@ -60,6 +60,15 @@ static struct error *use_task(struct capture *capture, pid_t task)
 	return NULL;
 }
 
+static struct error *find_runtime(struct capture *capture, struct origin origin)
+{
+	try_(runtime_find(origin, capture->live, &capture->runtime));
+	if (capture->runtime->other)
+		capture_set_note(capture, "another CPython lives in the process and is not read: ",
+				 capture->runtime->other);
+	return NULL;
+}
+
 struct error *capture_open(pid_t pid, const struct capture_options *options, struct capture **ret)
 {
 	_cleanup_capture_ struct capture *capture = calloc(1, sizeof(*capture));
@@ -72,7 +81,7 @@ struct error *capture_open(pid_t pid, const struct capture_options *options, str
 	try_(proc_status_read(pid, &capture->status));
 	try_(permission_check(&capture->status));
 	try_(use_task(capture, capture->status.task));
-	try_(runtime_find((struct origin){.pid = capture->task}, capture->live, &capture->runtime));
+	try_(find_runtime(capture, (struct origin){.pid = capture->task}));
 	program_run_find(capture);
 	*ret = steal_ptr(capture);
 	return NULL;
@@ -80,8 +89,7 @@ struct error *capture_open(pid_t pid, const struct capture_options *options, str
 
 static struct error *find_runtime_in_core(struct capture *capture)
 {
-	struct error *err = runtime_find((struct origin){.core = capture->core}, capture->live,
-					 &capture->runtime);
+	struct error *err = find_runtime(capture, (struct origin){.core = capture->core});
 	const char *problem = core_problem(capture->core);
 
 	if (!err || !problem || error_hint_text(err))

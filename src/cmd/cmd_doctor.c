@@ -178,14 +178,19 @@ static struct error *print_table(const struct command_context *context,
 	pid_t pid = findings->capture ? core_facts(capture_core(findings->capture))->pid
 				      : context->pid;
 	char version[VERSION_TEXT];
-	_cleanup_free_ char *command = NULL, *path = NULL;
+	_cleanup_free_ char *command = NULL, *path = NULL, *other = NULL;
 
 	try_(units_clean(findings->command, false, &command));
 	try_(units_clean(runtime->path, false, &path));
+	if (runtime->other)
+		try_(units_clean(runtime->other, false, &other));
 	(void)fprintf(style->stream, "process      %d: %s\n", (int)pid, command);
 	(void)fprintf(style->stream, "interpreter  CPython %s, %s build, %s\n",
 		      version_text(runtime->version, version), flavour_name(runtime->flavour),
 		      path);
+	if (other)
+		(void)fprintf(style->stream, "             another lives beside it, not read: %s\n",
+			      other);
 	(void)fprintf(style->stream, "runtime      0x%jx, by %s, build-id %s\n",
 		      (uintmax_t)runtime->address, runtime->found_by,
 		      *runtime->build_id ? runtime->build_id : "none");
@@ -233,12 +238,12 @@ static json_t *common_json(const struct findings *findings, pid_t pid)
 	char version[VERSION_TEXT], address[32];
 
 	(void)snprintf(address, sizeof(address), "0x%jx", (uintmax_t)runtime->address);
-	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:{s:i, s:i, s:i}}", "schema",
+	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s?, s:s, s:s, s:{s:i, s:i, s:i}}", "schema",
 			 "reftracker.doctor/1", "pid", (int)pid, "version",
 			 version_text(runtime->version, version), "flavour",
-			 flavour_name(runtime->flavour), "path", runtime->path, "build_id",
-			 runtime->build_id, "runtime", address, "layout", "dwarf",
-			 findings->sources[PY_SOURCE_DWARF], "debug_offsets",
+			 flavour_name(runtime->flavour), "path", runtime->path, "other",
+			 runtime->other, "build_id", runtime->build_id, "runtime", address,
+			 "layout", "dwarf", findings->sources[PY_SOURCE_DWARF], "debug_offsets",
 			 findings->sources[PY_SOURCE_REPORTED], "builtin",
 			 findings->sources[PY_SOURCE_BUILTIN]);
 }

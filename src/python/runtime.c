@@ -11,6 +11,7 @@ void runtime_destroy(struct py_runtime *runtime)
 		return;
 	free(runtime->path);
 	free(runtime->debug_path);
+	free(runtime->other);
 	free(runtime->build_id);
 	free(runtime);
 }
@@ -39,13 +40,13 @@ static const char *base_name(const char *path)
 }
 
 /*
- * Where to look first: a shared libpython is the interpreter even where the executable is
- * called python; then what is called python; then every other file with code, because an
- * interpreter can be embedded anywhere.
+ * Where to look first: an executable called python, which runs whatever libraries are beside it;
+ * then a shared libpython, which is the interpreter where that executable has none in itself; then
+ * every other file with code, because an interpreter can be embedded anywhere.
  */
 enum {
-	RANK_LIBPYTHON,
 	RANK_PYTHON,
+	RANK_LIBPYTHON,
 	RANK_OTHER,
 	RANK_COUNT
 };
@@ -400,9 +401,29 @@ static void search_rank(struct search *search, int rank)
 	}
 }
 
+/* Another that lives, among the files that are called what an interpreter is called. */
+static struct error *find_other(struct search *search, struct py_runtime *runtime)
+{
+	const struct mapping_array *list = &search->maps.list;
+	size_t i;
+
+	for (i = 0; i < list->count && !search->found; i++) {
+		const struct mapping *mapping = &list->items[i];
+
+		if (is_file_code(mapping) && rank_of(mapping) != RANK_OTHER &&
+		    strcmp(mapping->path, runtime->path) != 0 && !is_repeat(&search->maps, i))
+			try_mapping(search, mapping);
+	}
+	if (!search->found)
+		return NULL;
+	runtime->other = strdup(search->found->path);
+	return runtime->other ? NULL : &error_no_memory;
+}
+
 static struct error *find(struct origin origin, struct image *image, struct py_runtime **ret)
 {
 	_cleanup_(search_deinit) struct search search = {.origin = origin, .image = image};
+	_cleanup_runtime_ struct py_runtime *runtime = NULL;
 	int rank;
 
 	try_(origin_maps(origin, &search.maps));
@@ -416,7 +437,9 @@ static struct error *find(struct origin origin, struct image *image, struct py_r
 		return error_create(ERROR_NOT_PYTHON,
 				    "not a CPython process: no _PyRuntime in any file "
 				    "that it has mapped");
-	*ret = steal_ptr(search.found);
+	runtime = steal_ptr(search.found);
+	try_(find_other(&search, runtime));
+	*ret = steal_ptr(runtime);
 	return NULL;
 }
 

@@ -1,6 +1,7 @@
 """Is what we find what the interpreter itself says? Addresses, types, sizes, generations."""
 import collections
 import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -315,20 +316,43 @@ def oracle_agrees_on_an_application_that_embeds_python(build):
     return 2
 
 
+def library_of(python):
+    """libpython, installed beside an executable that does not need it."""
+    words = "import sysconfig as s; print(s.get_config_var('LIBDIR'), s.get_config_var('INSTSONAME'))"
+    place, name = subprocess.run([python.path, "-c", words], check=True, capture_output=True,
+                                 text=True).stdout.split()
+    library = os.path.realpath(f"{place}/{name}")
+    if ".so" not in name or not os.path.exists(library):
+        raise Skip(f"no {library}")
+    return library
+
+
 @test
 def oracle_agrees_beside_a_libpython_that_sleeps(build):
     """What a module linked with libpython brings into an executable that has all of it itself."""
     python = first_python()
-    words = "import sysconfig as s; print(s.get_config_var('LIBDIR'), s.get_config_var('INSTSONAME'))"
-    place, name = subprocess.run([python.path, "-c", words], check=True, capture_output=True,
-                                 text=True).stdout.split()
-    library = f"{place}/{name}"
-    if ".so" not in name or not os.path.exists(library):
-        raise Skip(f"no {library}")
+    library = library_of(python)
     with Target(python, "plain.py", "--dump", "truth", env={"LD_PRELOAD": library}) as target:
         with open(f"/proc/{target.pid}/maps") as maps:
             check(library in maps.read(), "it is not loaded")
     oracle(build, python._replace(name="beside", env={"LD_PRELOAD": library}), tell=False)
+    return 1
+
+
+@test
+def oracle_agrees_beside_another_interpreter_that_lives(build):
+    """It is the executable that is read, and the other is named."""
+    python = first_python()
+    library = library_of(python)
+    with Target(python, "two_interpreters.py", "--dump", "truth", "--library", library) as target:
+        truth = read_truth(target.path("truth")[1])
+        compare(truth, capture(build, target.pid))
+        told = build.run("types", str(target.pid))
+        check(f"another CPython lives in the process and is not read: {library}" in told.stderr,
+              told.stderr)
+        doctor = json.loads(build.run("doctor", "--json", str(target.pid)).stdout)
+        check(doctor["other"] == library and doctor["path"] == os.path.realpath(python.path),
+              f"{doctor['path']}, {doctor['other']}")
     return 1
 
 
