@@ -485,12 +485,39 @@ static struct error *check_awake(const struct tracee *tracee)
 	return NULL;
 }
 
+/*
+ * What a thread waits for in state D may be one that stands, such as the one that handles its fault
+ * (userfaultfd(2)) or holds a lock: then it never stops, and all stand for nothing. A disk is
+ * faster than that.
+ */
+enum {
+	LOOK_AFTER_MSEC = 5,
+	STUCK_MSEC = 50
+};
+
+static bool is_stuck(const struct tracee *tracee)
+{
+	size_t i;
+
+	for (i = 0; i < tracee->threads.count; i++) {
+		const struct thread *thread = &tracee->threads.items[i];
+
+		if (thread->state == THREAD_RUNNING &&
+		    proc_thread_state(tracee->pid, thread->tid) == 'D')
+			return true;
+	}
+	return false;
+}
+
 static struct error *wait_all(struct tracee *tracee, uint64_t deadline)
 {
-	uint64_t start = clock_now();
+	uint64_t start = clock_now(), awake = start, time;
 
 	while (poll_threads(tracee)) {
-		if (clock_now() > deadline)
+		time = clock_now();
+		if (time > start + LOOK_AFTER_MSEC * NSEC_PER_MSEC && !is_stuck(tracee))
+			awake = time;
+		if (time > deadline || time > awake + STUCK_MSEC * NSEC_PER_MSEC)
 			return not_stopping(tracee);
 		rest(start);
 	}
