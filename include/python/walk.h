@@ -182,6 +182,7 @@ struct py_walk_stats {
 	uint64_t unsized;   /**< objects whose size could not be worked out; told with size 0 */
 	uint64_t own_sizes; /**< objects of types with a __sizeof__ in Python, which is not run */
 	uint64_t damaged;   /**< references that led to no object and were not told */
+	uint64_t torn;	    /**< threads of which the chain of frames does not hold together */
 };
 
 /** Objects whose tp_traverse is to be run. */

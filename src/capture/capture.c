@@ -294,6 +294,7 @@ static struct error *attempt(struct capture *capture, const struct capture_job *
 	uint64_t pause;
 
 	facts->attempts++;
+	capture->torn = false;
 	facts->cloned = capture->way == CAPTURE_CLONE;
 	try_(freeze_prepare(capture->task, capture->way, capture->options.clone_life_ns, &frozen));
 	err = freeze_and_build(capture, &frozen, job);
@@ -443,6 +444,23 @@ static bool may_wait(const struct capture *capture, uint64_t deadline)
 	return clock_now() < deadline && !(interrupted && interrupted());
 }
 
+/*
+ * A thread can be stopped between two instructions that link a frame: compilers are free to order
+ * them (_PyEval_EvalFrameDefault(), Python/ceval.c, 3.12). What is torn each time is damaged, and
+ * told as it is.
+ */
+static struct error *torn_instead(const struct capture *capture, const struct capture_job *job,
+				  uint64_t deadline)
+{
+	enum {
+		TORN_TRIES = 4
+	};
+
+	if (!capture->torn || job->facts->attempts >= TORN_TRIES || !may_wait(capture, deadline))
+		return NULL;
+	return error_create(ERROR_INCONSISTENT, "a thread was about to link a frame");
+}
+
 static struct error *try_in_time(struct capture *capture, const struct capture_job *job)
 {
 	uint64_t deadline = clock_now() + capture->options.wait_gc_ns;
@@ -453,6 +471,8 @@ static struct error *try_in_time(struct capture *capture, const struct capture_j
 	for (;;) {
 		try_(follow(capture));
 		err = attempt_whole(capture, job);
+		if (!err)
+			err = torn_instead(capture, job, deadline);
 		if (!err)
 			break;
 		try_(gone_instead(capture, &err));

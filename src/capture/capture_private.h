@@ -22,7 +22,8 @@ struct capture {
 	struct siphash_key key;
 	struct tracee *tracee;
 	struct tracee_thread_array threads; /**< of a job that asked for them */
-	struct smaps smaps;   /**< before the stop, of a job that asked for it; empty: not known */
+	struct smaps smaps; /**< before the stop, of a job that asked for it; empty: not known */
+	bool torn; /**< set by a job: frames of a thread do not hold together; see torn_instead() */
 	enum capture_way way; /**< now: auto has become one of the others */
 	char *note;	      /**< see capture_take_note(); owned */
 };

@@ -329,6 +329,7 @@ static struct error *build_heap(void *ctx, struct capture *capture, const struct
 	facts->unsized = stats.unsized;
 	facts->own_sizes = stats.own_sizes;
 	facts->damaged = stats.damaged;
+	capture->torn = stats.torn;
 	facts->with_graph = taking->what == TAKEN_GRAPH;
 	facts->with_values = facts->with_graph && capture->options.values;
 	facts->immortal = view.traits.immortal;

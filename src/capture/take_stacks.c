@@ -108,8 +108,10 @@ static struct error *on_boundary(void *ctx, raddr_t stack)
 
 static struct error *on_end(void *ctx, const struct py_stack_end *end)
 {
-	struct stacks *stacks = ((struct builder *)ctx)->stacks;
+	struct builder *builder = ctx;
+	struct stacks *stacks = builder->stacks;
 
+	builder->capture->torn = builder->capture->torn || end->damage;
 	return stacks_add_text(stacks, end->damage,
 			       &stacks->threads.items[stacks->threads.count - 1].damage);
 }

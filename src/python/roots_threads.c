@@ -212,6 +212,7 @@ static struct error *on_end(void *ctx, const struct py_stack_end *end)
 	struct thread_roots *roots = ctx;
 
 	roots->graph->walk.stats.damaged += end->damage != NULL;
+	roots->graph->walk.stats.torn += end->damage != NULL;
 	return NULL;
 }
 

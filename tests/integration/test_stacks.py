@@ -2,7 +2,8 @@
 variables."""
 import json
 
-from harness import TARGETS, Target, check, every_interpreter, interpreters, test, versions
+from harness import (TARGETS, Skip, Target, check, every_interpreter, first_python, interpreters, test,
+                     versions)
 from test_oracle import for_stripped, jit_interpreters
 
 SCRIPT = "threads_frames.py"
@@ -269,3 +270,26 @@ def stacks_of_running_threads_are_whole(build):
     check(not failed, "; ".join(failed))
     check(done, "no interpreter at all")
     return done
+
+
+def damages(build, pid):
+    return [thread["damage"] for thread in read_stacks(build, pid).values() if thread["damage"]]
+
+
+@test
+def a_chain_that_stays_torn_is_told_after_some_attempts(build):
+    """One that is torn for a moment is looked at again; this one is torn until the target mends it."""
+    python = first_python()
+    if not python.path.endswith("3.11"):
+        raise Skip("the frame of the target is that of 3.11")
+    with Target(python, "torn_frame.py") as target:
+        file = f"{target.work}/snapshot"
+        for command, attempts, told in (("tear", 4, ["a frame has no code object"]), ("mend", 1, [])):
+            target.ask(command)
+            check(damages(build, target.pid) == told, f"{command}: {damages(build, target.pid)}")
+            build.ok("snapshot", target.pid, "-o", file)
+            info = json.loads(build.ok("info", "-j", file))
+            check(info["attempts"] == attempts, f"{command}: {info['attempts']} attempts")
+        check(target.ask("end", settled=False) == "went on", "the thread does not go on")
+        check(target.process.wait(60) == 0, "the target is harmed")
+    return 2
