@@ -5,7 +5,8 @@
  *	layout_dump NAME ROOT INTERPRETER [MODULE...]
  *
  * INTERPRETER is an executable or libpython below ROOT, or the headers of one, compiled; its debug
- * file is looked for there too. MODULEs are extension modules with structures of their own.
+ * file is looked for there too, and in ROOT/aside (scripts/fetch-pythons). MODULEs are extension
+ * modules with structures of their own.
  */
 #include "python/layout.h"
 
@@ -31,11 +32,16 @@ static struct error *open_file(const char *root, const char *path, struct objfil
 static struct error *add_file(struct py_layout *layout, const char *root, const char *path,
 			      struct objfile *file, bool *ret_any)
 {
-	const char *const roots[] = {root, NULL};
 	_cleanup_objfile_ struct objfile *debug = NULL;
+	_cleanup_free_ char *aside = NULL;
 	struct objfile *source = file;
 
 	if (!objfile_has_dwarf(file)) {
+		const char *roots[] = {root, NULL, NULL};
+
+		if (asprintf(&aside, "%s/aside", root) < 0)
+			return &error_no_memory;
+		roots[1] = aside;
 		try_(objfile_open_debug(file, path, roots, &debug));
 		source = debug;
 	}
