@@ -2,7 +2,8 @@
 
 One test for each. A victim is captured many times by tools/capture_repeat, by clones where that
 is possible and by copies, then told to finish; it must say that it is unharmed, leave no process
-behind, and have been in no odd state.
+behind, and have been in no odd state. What came late is tried once more: a machine can keep a single
+program waiting, for a disk or for memory that its own host has to bring, which Stalls does not see.
 """
 import glob
 import os
@@ -67,6 +68,12 @@ def unharmed(build, name):
 
 def victim_test(name):
     def run(build):
+        try:
+            return unharmed(build, name)
+        except AssertionError as error:
+            if not str(error).startswith("late: "):
+                raise
+            print(f"    {name}: {error}; once more", flush=True)
         return unharmed(build, name)
     run.__name__ = f"captured_{name}_is_unharmed"
     test(run)

@@ -61,7 +61,8 @@ static void connect_often(void *data)
 		expect(answer == ~sequence, "answer %u expected, %u seen", ~sequence, answer);
 		expect_value(0, read(fd, &byte, 1));
 		delay = now() - place->closed;
-		expect(delay < CLOSE_LATE, "end of file after %.3f ms", (double)delay / 1e6);
+		expect_in_time(delay < CLOSE_LATE, "end of file after %.3f ms",
+			       (double)delay / 1e6);
 		(void)close(fd);
 	}
 }

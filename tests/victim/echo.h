@@ -93,8 +93,8 @@ static inline void echo_expect_end(const struct echo *echo, int fd, uint16_t por
 	for (i = 0; i < ECHO_FDS && (echo->port[i] != port || !echo->closed[i]); i++)
 		;
 	expect(i < ECHO_FDS, "an end of file that the server has not made");
-	expect(seen < echo->closed[i] + CLOSE_LATE, "the client saw the end after %.3f ms",
-	       (double)(seen - echo->closed[i]) / 1e6);
+	expect_in_time(seen < echo->closed[i] + CLOSE_LATE, "the client saw the end after %.3f ms",
+		       (double)(seen - echo->closed[i]) / 1e6);
 }
 
 /** For partner_start(). */

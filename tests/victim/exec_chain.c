@@ -57,8 +57,8 @@ static void expect_same(const struct chain *chain)
 	expect(!context.pending, "pending signals %#lx", (long)context.pending);
 	expect(context.alternate.ss_flags == SS_DISABLE, "an alternate stack");
 	expect_childless();
-	expect(now() - chain->start < STEP + LATE, "one step took %.3f ms",
-	       (double)(now() - chain->start) / 1e6);
+	expect_in_time(now() - chain->start < STEP + LATE, "one step took %.3f ms",
+		       (double)(now() - chain->start) / 1e6);
 }
 
 static void *execute(void *data)

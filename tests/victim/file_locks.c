@@ -65,8 +65,8 @@ static void wait_closed(struct place *place)
 	place->closing = 2;
 	expect_value(0, flock(fd, LOCK_EX));
 	took = now() - place->closed;
-	expect(place->closed && took < CLOSE_LATE, "the lock was free %.3f ms after close()",
-	       (double)took / 1e6);
+	expect_in_time(place->closed && took < CLOSE_LATE,
+		       "the lock was free %.3f ms after close()", (double)took / 1e6);
 	(void)close(fd);
 	place->closing = 0;
 }

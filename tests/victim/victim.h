@@ -7,6 +7,7 @@
  *
  *	unharmed ITERATIONS [eintr N]	exit 0; N: interruptions that the manual allows
  *	harmed: WHAT			exit 1, as soon as something is wrong
+ *	late: WHAT			the same where it came too late: the machine may be to blame
  *	unavailable: WHY		exit 77, without "ready"
  */
 #ifndef VICTIM_H
@@ -52,12 +53,20 @@ bool victim_stopping(void);
 
 _Noreturn void victim_unharmed(void);
 _Noreturn void victim_harmed(const char *format, ...) __attribute__((format(printf, 1, 2)));
+_Noreturn void victim_late(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void victim_unavailable(const char *why);
 
 #define expect(condition, ...)                      \
 	do {                                        \
 		if (!(condition))                   \
 			victim_harmed(__VA_ARGS__); \
+	} while (0)
+
+/** What happened did so in time. */
+#define expect_in_time(condition, ...)            \
+	do {                                      \
+		if (!(condition))                 \
+			victim_late(__VA_ARGS__); \
 	} while (0)
 
 /** @call returns @want; else errno is said. */
