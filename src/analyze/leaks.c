@@ -1,7 +1,6 @@
 #include "leaks_private.h"
 
 #include "analyze/dominators.h"
-#include "analyze/identity.h"
 #include "analyze/path.h"
 #include "base/progress.h"
 #include "base/radix.h"
@@ -14,6 +13,8 @@ static void search_deinit(struct leaks_search *search)
 	size_t i;
 
 	u32_array_deinit(&search->born);
+	u32_array_deinit(&search->growing);
+	leaks_candidate_array_deinit(&search->candidates);
 	free(search->stayed);
 	places_deinit(&search->places);
 	reach_deinit(&search->reach);
@@ -113,6 +114,7 @@ static struct error *find_births(struct leaks_search *search)
 
 		tick(search, k);
 		try_(identity_match(heaps[k - 1], heaps[k], &identity));
+		try_(leaks_grown_follow(search, k, &identity.earlier));
 		inherit(&identity.earlier, &search->born, k);
 		replace(&search->born, &identity.earlier);
 	}
@@ -126,7 +128,7 @@ static bool persists(const struct leaks_search *search, uint32_t id)
 	return search->born.items[id] == 1;
 }
 
-/* Places for what persists and all that leads there. */
+/* Places for what persists or grew itself, and all that leads there. */
 static struct error *place_persistent(struct leaks_search *search)
 {
 	_cleanup_free_ bool *wanted = calloc(search->heap->count + 1, sizeof(*wanted));
@@ -137,7 +139,7 @@ static struct error *place_persistent(struct leaks_search *search)
 	for (i = search->reach.count; i-- > 0;) {
 		uint32_t id = search->reach.order[i], before;
 
-		wanted[id] = wanted[id] || persists(search, id);
+		wanted[id] = wanted[id] || persists(search, id) || leaks_object_grew(search, id);
 		before = wanted[id] ? reach_before(&search->reach, id) : HEAP_NONE;
 		if (before != HEAP_NONE)
 			wanted[before] = true;
@@ -352,7 +354,7 @@ static void take_samples(const struct leaks_search *search, const struct radix_r
 }
 
 /* A container's own parts hang on slots, such as the dict in which a cache has its entries. */
-static bool is_bounded(const struct leaks_search *search, uint32_t holder)
+bool leaks_is_bounded(const struct leaks_search *search, uint32_t holder)
 {
 	const struct heap *heap = search->heap;
 	uint32_t via, before;
@@ -371,7 +373,7 @@ static void count_holder(struct leaks_search *search, const struct radix_row *ro
 	struct leaks_group *g = &search->leaks.groups.items[group];
 
 	g->firsts += count;
-	if (is_bounded(search, (uint32_t)rows->key))
+	if (leaks_is_bounded(search, (uint32_t)rows->key))
 		g->bounded += count;
 	if (count <= g->held)
 		return;
@@ -463,5 +465,8 @@ void leaks_deinit(struct leaks *leaks)
 	for (i = 0; i < leaks->groups.count; i++)
 		leaks_group_deinit(&leaks->groups.items[i]);
 	leaks_group_array_deinit(&leaks->groups);
+	for (i = 0; i < leaks->grown.count; i++)
+		free(leaks->grown.items[i].path);
+	leaks_grown_array_deinit(&leaks->grown);
 	*leaks = (struct leaks){0};
 }

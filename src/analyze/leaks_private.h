@@ -1,10 +1,12 @@
 /*
  * Shared by leaks.c, which finds what persists and puts it together by places, and
- * leaks_verdict.c, which says which of these groups are suspects.
+ * leaks_verdict.c, which says which of these groups are suspects, and leaks_grown.c, which finds
+ * what grew without anything new in it.
  */
 #ifndef REFTRACKER_ANALYZE_LEAKS_PRIVATE_H
 #define REFTRACKER_ANALYZE_LEAKS_PRIVATE_H
 
+#include "analyze/identity.h"
 #include "analyze/leaks.h"
 #include "places.h"
 
@@ -18,12 +20,22 @@ struct leaks_first {
 
 DEFINE_ARRAY(leaks_first_array, struct leaks_first)
 
+/* An object that is larger than in the first heap. */
+struct leaks_candidate {
+	uint64_t first; /**< its size there, bytes */
+	uint32_t steps; /**< from a heap to the next, in which it grew */
+};
+
+DEFINE_ARRAY(leaks_candidate_array, struct leaks_candidate)
+
 struct leaks_search {
 	const struct heap *const *heaps;
 	size_t heap_count;
-	const struct heap *heap; /**< the last one */
-	struct u32_array born;	 /**< of its objects: the first heap that has them */
-	uint64_t *stayed;	 /**< objects in each place that are of its own group */
+	const struct heap *heap;  /**< the last one */
+	struct u32_array born;	  /**< of its objects: the first heap that has them */
+	struct u32_array growing; /**< of its objects: private to leaks_grown.c */
+	struct leaks_candidate_array candidates;
+	uint64_t *stayed; /**< objects in each place that are of its own group */
 	struct places places;
 	struct reach reach; /**< of the last heap, as what is below; in the end without its order */
 	struct placement placement;
@@ -42,6 +54,23 @@ uint32_t leaks_owner(const struct leaks_search *search, uint32_t id);
 
 /** Whether a place holds more from each heap to the next, see analyze/leaks.h. */
 bool leaks_place_grew(const struct leaks_search *search, uint32_t place);
+
+/** Steps that a place, or an object, may be without growth and still grow. */
+size_t leaks_steps_without(const struct leaks_search *search);
+
+/** Whether a container, or that of which it is a part, has set itself a limit. HEAP_NONE: no. */
+bool leaks_is_bounded(const struct leaks_search *search, uint32_t holder);
+
+/** From heap @k - 1 to @k: @earlier says of each object of @k which one it was, or IDENTITY_NONE.
+ */
+_must_check_ struct error *leaks_grown_follow(struct leaks_search *search, size_t k,
+					      const struct u32_array *earlier);
+
+/** Of an object of the last heap, see struct leaks_grown. */
+bool leaks_object_grew(const struct leaks_search *search, uint32_t id);
+
+/** Fill in leaks.grown, once the groups have their verdicts. */
+_must_check_ struct error *leaks_grown_find(struct leaks_search *search);
 
 /** Growth, paths, verdicts and types of all groups; those that belong together become one. */
 _must_check_ struct error *leaks_complete(struct leaks_search *search);

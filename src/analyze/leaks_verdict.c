@@ -50,6 +50,13 @@ static bool is_garbage(const struct leaks_search *search, const struct leaks_gro
 	return search->reach.via[id] == REACH_NOTHING;
 }
 
+size_t leaks_steps_without(const struct leaks_search *search)
+{
+	size_t last = search->heap_count - 1;
+
+	return last >= 5 ? last / 4 : 0;
+}
+
 bool leaks_place_grew(const struct leaks_search *search, uint32_t place)
 {
 	size_t still = 0, k, last = search->heap_count - 1;
@@ -61,7 +68,7 @@ bool leaks_place_grew(const struct leaks_search *search, uint32_t place)
 		if (now > search->census[last][place])
 			return false;
 	}
-	return still <= (last >= 5 ? last / 4 : 0);
+	return still <= leaks_steps_without(search);
 }
 
 /* Objects/weakrefobject.c: a weak reference, or one of a subclass as weakref.KeyedRef. */
@@ -288,6 +295,7 @@ struct error *leaks_complete(struct leaks_search *search)
 	for (i = 0; i < leaks->groups.count; i++)
 		try_(complete_group(search, i, collected));
 	merge_groups(search, part_of);
+	try_(leaks_grown_find(search));
 	move_members(search, part_of);
 	try_(count_types(search));
 	drop_parts(leaks);

@@ -197,6 +197,34 @@ static struct error *groups_json(const struct view *view, json_t *document)
 	return rest_json(view, document);
 }
 
+static bool is_grown_shown(const struct view *view, const struct leaks_grown *grown)
+{
+	return type_filter_takes(view->style->filter, heap_type_name(view->heap, grown->object));
+}
+
+static struct error *larger_json(const struct view *view, json_t *document)
+{
+	json_t *list = json_array(), *item, *most;
+	size_t i;
+
+	try_(json_put(document, "larger", list));
+	for (i = 0; i < view->leaks->grown.count; i++) {
+		const struct leaks_grown *grown = &view->leaks->grown.items[i];
+
+		if (!is_grown_shown(view, grown))
+			continue;
+		try_(append_object(list, &item));
+		try_(put_text(item, "path", grown->path));
+		try_(put_integer(item, "count", grown->count));
+		try_(put_integer(item, "before", grown->before));
+		try_(put_integer(item, "size", grown->now));
+		most = json_object();
+		try_(json_put(item, "most", most));
+		try_(put_object(most, view->heap, grown->object));
+	}
+	return NULL;
+}
+
 static struct error *leaks_json(const struct view *view)
 {
 	_cleanup_json_ json_t *document = json_object();
@@ -206,6 +234,7 @@ static struct error *leaks_json(const struct view *view)
 	try_(json_put(document, "schema", json_string("reftracker.leaks/1")));
 	try_(snapshots_json(view, document));
 	try_(groups_json(view, document));
+	try_(larger_json(view, document));
 	try_(json_honesty(view->heap, document));
 	return json_write(view->style, document, false);
 }
@@ -307,12 +336,47 @@ static void print_head(const struct view *view)
 static void print_verdict(const struct view *view, size_t suspects)
 {
 	if (!suspects)
-		(void)fputs("no leak suspect: no place grew from each snapshot to the next by what "
-			    "stayed\n",
-			    view->style->stream);
+		(void)fprintf(
+			view->style->stream,
+			"no leak suspect: no place grew from each snapshot to the next by what "
+			"stayed%s\n",
+			view->leaks->grown.count ? ", but see what grew itself" : "");
 	else
 		(void)fprintf(view->style->stream, "%zu suspect%s, the worst first\n", suspects,
 			      suspects == 1 ? "" : "s");
+}
+
+/* What became larger without new objects in it, such as buffers. */
+static struct error *print_grown(const struct view *view)
+{
+	static const struct table_column columns[] = {{.title = "GREW BY", .right = true},
+						      {.title = "NOW", .right = true},
+						      {.title = "OBJECTS", .right = true},
+						      {.title = "TYPE"},
+						      {.title = "PLACE"}};
+	_cleanup_table_ struct libscols_table *table = NULL;
+	size_t i, found = 0, shown = view->style->rows ? view->style->rows : SIZE_MAX;
+	char by[UNIT_TEXT], now[UNIT_TEXT], count[UNIT_TEXT];
+
+	try_(table_create(columns, ARRAY_SIZE(columns), &table));
+	for (i = 0; i < view->leaks->grown.count; i++) {
+		const struct leaks_grown *grown = &view->leaks->grown.items[i];
+		const char *texts[] = {units_bytes(grown->now - grown->before, by),
+				       units_bytes(grown->now, now),
+				       units_count(grown->count, count),
+				       heap_type_name(view->heap, grown->object), grown->path};
+
+		if (!is_grown_shown(view, grown) || found++ >= shown)
+			continue;
+		try_(table_add(table, NULL, texts, ARRAY_SIZE(texts), NULL));
+	}
+	if (!found)
+		return NULL;
+	(void)fputs("\ngrew itself each time, with nothing new in it that says so:\n",
+		    view->style->stream);
+	try_(table_print(view->style, table));
+	table_print_left_out(view->style, found > shown ? found - shown : 0);
+	return NULL;
 }
 
 /* What persists and is no suspect, with the reason: a few lines, so that nothing is hidden. */
@@ -366,6 +430,7 @@ static struct error *leaks_table(const struct view *view)
 		try_(print_group(view, group, ++number));
 	}
 	table_print_left_out(view->style, suspects - number);
+	try_(print_grown(view));
 	return print_others(view);
 }
 
@@ -397,7 +462,8 @@ struct error *json_leaks(const struct report_style *style, const struct heap *he
 {
 	struct view view = {.style = style, .leaks = leaks, .heap = heap, .all = true};
 
-	return groups_json(&view, document);
+	try_(groups_json(&view, document));
+	return larger_json(&view, document);
 }
 
 struct error *print_leaks(const struct report_style *style, const struct heap *heap,

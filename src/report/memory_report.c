@@ -19,9 +19,10 @@ static const struct {
 		{"free", "free in arenas (fragmentation)",
 		 "free memory in pymalloc's arenas: objects that are gone have left it, and "
 		 "some that live keep the arenas"},
-	[MEMORY_OUTSIDE] = {"outside", "large Python objects and buffers, about",
-			    "large Python objects and what objects own: leaks says which are new, "
-			    "retained which are the largest"},
+	[MEMORY_OUTSIDE] =
+		{"outside", "large Python objects and buffers, about",
+		 "large Python objects and what objects own: leaks says which are new or grew, "
+		 "retained which are the largest"},
 	[MEMORY_MALLOC] = {"malloc", "free in malloc (fragmentation)",
 			   "free memory in malloc: what is gone has left it, and something behind "
 			   "it keeps it"},

@@ -261,6 +261,7 @@ def clean_service_has_no_suspect(build):
                 document = verdict(build, target)
             check(not document["groups"],
                   f"{interpreter.name}, run {run}: {[g['sentence'] for g in document['groups']]}")
+            check(not document["larger"], f"{interpreter.name}, run {run}: {document['larger']}")
 
 
 @test
@@ -283,6 +284,32 @@ def what_fills_up_is_no_suspect(build):
             check(100000 in limits and None in limits, f"{interpreter.name}: {limits}")
             cases += 1
     return cases
+
+
+# Place: objects, bytes that each handled request adds, at least and at most for overallocation.
+LARGER = {"__main__.LOG": (1, 512, 800), "__main__.NUMBERS": (1, 512, 800),
+          "__main__.FLAGS": (1, 512, 800), "__main__.OUTPUTS[*]": (60, 60 * 56, 60 * 90)}
+
+
+@test
+def what_grows_itself_is_named(build):
+    """Buffers, and a list of what was there before; not what has a limit, was set up once, or holds
+    a suspect."""
+    for interpreter in versions():
+        with start(interpreter, "growing_buffers") as target:
+            files = series(build, target)
+            document = json.loads(build.ok("leaks", "--json", *files))
+            text = build.ok("leaks", *files)
+        larger = {item["path"]: item for item in document["larger"]}
+        check(set(larger) == set(LARGER), f"{interpreter.name}: {document['larger']}")
+        for path, (count, least, most) in LARGER.items():
+            each = (larger[path]["size"] - larger[path]["before"]) / (2 * STEP)
+            check(larger[path]["count"] == count, f"{interpreter.name}: {larger[path]}")
+            check(0.6 * least <= each <= 2 * most, f"{interpreter.name}, {path}: {each} bytes each")
+        check([group["path"] for group in document["groups"]] == ["__main__.KEPT[*]"],
+              f"{interpreter.name}: {[group['sentence'] for group in document['groups']]}")
+        check("grew itself each time" in text and "__main__.OUTPUTS[*]" in text, text)
+    return len(versions())
 
 
 @test
