@@ -4,6 +4,8 @@
 #include "cmd/source.h"
 #include "report/memory.h"
 
+#include <stdio.h>
+
 struct memory_values {
 	struct capture_values capture;
 };
@@ -31,6 +33,17 @@ static struct error *check_alike(const struct heap *first, const struct heap *se
 					 "resident, the other of a process");
 }
 
+/* Two processes can be compared, as before and after a change; nobody should do so unawares. */
+static void tell_other(const struct command_context *context, const struct heap *first,
+		       const struct heap *second)
+{
+	const char *other = heap_other_run(&first->facts, &second->facts);
+
+	if (other && !context->quiet)
+		(void)fprintf(stderr, "reftracker: memory: %s is of %s than %s\n",
+			      context->arguments.items[0], other, context->file);
+}
+
 static const char *source_name(const struct command_context *context)
 {
 	if (context->core.path)
@@ -55,6 +68,7 @@ static struct error *run(struct command_context *context)
 		try_(source_open_file(more->items[0], SOURCE_GRAPH, &second));
 		try_(check_known(second, more->items[0]));
 		try_(check_alike(first, second));
+		tell_other(context, first, second);
 	}
 	try_(command_open_output(context));
 	return report_memory(&context->style, second ? first : NULL, second ? second : first);

@@ -192,6 +192,18 @@ def a_file_says_what_the_process_said(build):
 
 
 @test
+def two_processes_are_compared_with_a_word(build):
+    with Target(first_python(), "memory.py", "truth") as one, Target(first_python(), "memory.py", "truth") as two:
+        files = [f"{target.work}/file" for target in (one, one, two)]
+        files[1] += "-later"
+        for target, file in zip((one, one, two), files):
+            build.ok("snapshot", target.pid, "-o", file)
+        check("another process" in build.run("memory", files[0], files[2]).stderr, "nothing is said")
+        check(not build.run("memory", *files[:2]).stderr, "something is said of one process")
+    return 2
+
+
+@test
 def forked_workers_share_what_their_parent_has(build):
     """What copy-on-write leaves in common is not the worker's own."""
     code = ("import os, sys, time\n"
