@@ -409,6 +409,38 @@ static void note_files(struct capture *capture)
 	}
 }
 
+/* gcore(1) writes zeros for what it cannot read: with glibc 2.43 all stacks but the first one. */
+static bool has_stack(struct image *image, const struct tracee_thread *thread)
+{
+	unsigned char bytes[256];
+	size_t i;
+
+	if (!image_read(image, tracee_stack_pointer(thread), bytes, sizeof(bytes)))
+		return false;
+	for (i = 0; i < sizeof(bytes); i++) {
+		if (bytes[i])
+			return true;
+	}
+	return false;
+}
+
+static void note_stacks(struct capture *capture)
+{
+	const struct tracee_thread_array *threads = &capture->threads;
+	size_t missing = 0, i;
+	char text[64];
+
+	for (i = 0; i < threads->count; i++)
+		missing += !has_stack(capture->live, &threads->items[i]);
+	if (!missing)
+		return;
+	(void)snprintf(text, sizeof(text), "the stacks of %zu of %zu threads", missing,
+		       threads->count);
+	capture_set_note(capture, text,
+			 " are not in the core: their native frames, and what only they hold, are "
+			 "missing");
+}
+
 static struct error *run_on_core(struct capture *capture, const struct capture_job *job)
 {
 	const struct tracee_thread_array *threads = core_threads(capture->core);
@@ -432,6 +464,7 @@ static struct error *run_on_core(struct capture *capture, const struct capture_j
 		try_(core_smaps(capture->core, &capture->smaps));
 	}
 	note_files(capture);
+	note_stacks(capture);
 	freeze_use_core(capture->core, &frozen);
 	return job->build(job->ctx, capture, &frozen);
 }

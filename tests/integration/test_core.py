@@ -3,6 +3,7 @@ import contextlib
 import glob
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -145,6 +146,33 @@ def stacks_of_core_are_those_of_the_process(build):
         native = functions("--core", core, "--native")
         check(all(len(a) > 3 for a in native), native)
     return 3
+
+
+def stack_of(core, pid):
+    """Where the bytes at the stack pointer of a thread that sleeps stand in the core file."""
+    with open(f"/proc/{pid}/syscall") as file:  # number, six arguments, stack pointer, instruction
+        address = int(file.read().split()[-2], 16)
+    loads = subprocess.run(["readelf", "-lW", core], capture_output=True, text=True, check=True)
+    for offset, start, size in re.findall(r"LOAD +(0x\w+) (0x\w+) 0x\w+ (0x\w+)", loads.stdout):
+        if int(start, 16) <= address < int(start, 16) + int(size, 16):
+            return int(offset, 16) + address - int(start, 16)
+    raise AssertionError(f"no stack of {pid}")
+
+
+@test
+def missing_stacks_of_a_core_are_told(build):
+    """As gcore leaves them where it cannot read them."""
+    with core_of(first_python(), "threads_frames.py", "--dump", "truth") as (target, core):
+        whole = build.run("stacks", "--core", core)
+        check(not whole.returncode and "are not in the core" not in whole.stderr, whole.stderr)
+        place = stack_of(core, target.pid)
+        with open(core, "r+b") as file:
+            file.seek(place)
+            file.write(bytes(4096))
+        told = build.run("stacks", "--core", core)
+        count = len(os.listdir(f"/proc/{target.pid}/task"))
+        check(f"the stacks of 1 of {count} threads are not in the core" in told.stderr, told.stderr)
+    return 2
 
 
 def write(path, data):
