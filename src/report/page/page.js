@@ -52,6 +52,13 @@ function change(n, show) {
 	return make('span', { class: n > 0 ? 'plus' : n < 0 ? 'minus' : '' }, signed(n, show));
 }
 
+function fillTable(table, head, rows) {
+	table.append(
+		make('thead', null, make('tr', null, ...head.map((text, i) =>
+			make('th', { scope: 'col', class: i ? '' : 'name' }, text)))),
+		make('tbody', null, ...rows));
+}
+
 /* --- head --- */
 
 function showHead() {
@@ -165,10 +172,7 @@ function showGrowth() {
 			cells.splice(2, 0, make('td', null, i ? change(s.objects - data.snapshots[i - 1].objects, count) : ''));
 		return make('tr', null, ...cells);
 	});
-	$('snapshot-table').append(
-		make('thead', null, make('tr', null, ...head.map((text, i) =>
-			make('th', { scope: 'col', class: i ? '' : 'name' }, text)))),
-		make('tbody', null, ...rows));
+	fillTable($('snapshot-table'), head, rows);
 }
 
 /* --- suspects --- */
@@ -191,6 +195,20 @@ function showSuspect(group) {
 			make('figcaption', null, `objects there: ${count(from)} \u2192 ${count(to)}`)));
 }
 
+/* What became larger without new objects in it, such as buffers. */
+function showLarger(list, larger) {
+	if (!larger.length) return;
+	list.append(make('h3', null, 'Grew themselves'), make('p', { class: 'note' },
+		'Larger from each snapshot to the next, with nothing new in them that says so.'));
+	const table = make('table');
+	fillTable(table, ['Place', 'Objects', 'Grew by', 'Bytes now'], larger.slice(0, 50).map(item => make('tr', null,
+		make('td', { class: 'name mono' }, `${item.path} (${short(item.most.type)})`),
+		make('td', null, count(item.count)),
+		make('td', null, change(item.size - item.before, bytes)),
+		make('td', null, bytes(item.size)))));
+	list.append(make('div', { class: 'scroll' }, table));
+}
+
 function showSuspects() {
 	const list = $('suspect-list');
 	if (!data.leaks) {
@@ -203,6 +221,7 @@ function showSuspects() {
 		list.append(make('p', { class: 'clean' },
 			`No suspect over ${last + 1} snapshots: no place grew from each snapshot to the next and kept what came.`));
 	list.append(...groups.slice(0, 50).map(showSuspect));
+	showLarger(list, data.leaks.larger);
 	const rest = data.leaks.not_explained;
 	if (rest && rest.count)
 		list.append(make('p', { class: 'note' },
