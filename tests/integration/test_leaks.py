@@ -139,7 +139,7 @@ class Graph:
     """What export wrote, and who is alive in it by the simplest of means."""
 
     def __init__(self, file):
-        self.sizes, self.retained, self.addresses = [], [], []
+        self.sizes, self.retained, self.addresses, self.targets = [], [], [], []
         numbers, roots = {}, []
         with open(file, encoding="utf-8") as lines:
             next(lines)
@@ -149,10 +149,9 @@ class Graph:
                     self.addresses.append(line["object"])
                     self.sizes.append(line["size"])
                     self.retained.append(line["retained"])
-                    continue
-                if "root" in line:
+                    self.targets.append([])
+                elif "root" in line:
                     roots.append((line["root"], numbers[line["target"]]))
-                    self.targets = [[] for _ in self.sizes]
                 elif line["reference"] != "weak":
                     self.targets[numbers[line["source"]]].append(numbers[line["target"]])
         self.seeds = self.choose_seeds(roots)
