@@ -5,9 +5,9 @@
  *	identity_dump PID [--graph]
  *
  * Takes a baseline and prints "ready". For each line on standard input it takes another
- * snapshot and prints every object: address, step of its first sighting (0 for the baseline), 1
- * where that is certain; then "end". With --graph of all objects and their references, else of
- * tracked ones only.
+ * snapshot and prints how many objects it has, and every object: address, step of its first
+ * sighting (0 for the baseline), 1 where that is certain. With --graph of all objects and their
+ * references, else of tracked ones only.
  */
 #include "analyze/track.h"
 #include "capture/capture.h"
@@ -22,10 +22,10 @@ static void print_births(const struct track *track)
 	const struct heap *heap = track_heap(track);
 	size_t i;
 
+	(void)printf("%zu\n", heap_count(heap));
 	for (i = 0; i < heap_count(heap); i++)
 		(void)printf("0x%" PRIx64 "\t%u\t%d\n", heap_address(heap, i), track_born(track)[i],
 			     track_sure(track)[i]);
-	(void)printf("end\n");
 	(void)fflush(stdout);
 }
 
