@@ -5,9 +5,9 @@
  *	heap_dump PID
  *	heap_dump PID WAY TIMES TYPE
  *
- * Columns, separated by tabs: address, type, size, refcount, generation, interpreter. The second
- * form captures TIMES times, by auto, clone or copy, and prints only how many objects of TYPE there
- * were each time, and the attempts.
+ * Columns, separated by tabs: address, type, size, generation, refcount, as dump() of
+ * tests/targets/truth.py has them, and interpreter. The second form captures TIMES times, by auto,
+ * clone or copy, and prints only how many objects of TYPE there were each time, and the attempts.
  */
 #include "base/clock.h"
 #include "capture/capture.h"
@@ -26,9 +26,9 @@ static void print_objects(const struct heap *heap)
 	for (i = 0; i < heap_count(heap); i++) {
 		const struct heap_list *list = heap_list(heap, i);
 
-		(void)printf("0x%" PRIx64 "\t%s\t%" PRIu64 "\t%" PRIu64 "\t%u\t%" PRId64 "\n",
+		(void)printf("0x%" PRIx64 "\t%s\t%" PRIu64 "\t%u\t%" PRIu64 "\t%" PRId64 "\n",
 			     heap_address(heap, i), heap_type_name(heap, i), heap_size(heap, i),
-			     heap_refcount(heap, i), list->generation, list->interp);
+			     list->generation, heap_refcount(heap, i), list->interp);
 	}
 	(void)fprintf(stderr, "objects %zu pause_us %" PRIu64 " attempts %u unsized %" PRIu64 "\n",
 		      heap_count(heap), heap->facts.pause / NSEC_PER_USEC,

@@ -19,21 +19,27 @@ COMPILED_MEANWHILE = "builtins.uop_executor"
 # References that the target changes between writing its own down and idling.
 CHANGED = 3
 
-Truth = collections.namedtuple("Truth", "objects own")
+Truth = collections.namedtuple("Truth", "rows own")
+Row = collections.namedtuple("Row", "kind size generation count interpreter", defaults=[None])
 
 
 def read_truth(path):
-    objects, own = {}, set()
+    """Rows are strings until somebody looks: most are the same as ours."""
+    rows, own = {}, set()
     with open(path, encoding="utf-8", errors="surrogateescape") as file:
         for line in file:
             if line.startswith("#"):
                 continue
-            fields = line.rstrip("\n").split("\t")
-            if fields[0] == "own":
-                own.add(fields[1])
+            address, _, row = line.rstrip("\n").partition("\t")
+            if address == "own":
+                own.add(row)
             else:
-                objects[fields[0]] = fields[1:]
-    return Truth(objects, own)
+                rows[address] = row
+    return Truth(rows, own)
+
+
+def row_of(line):
+    return Row(*line.split("\t"))
 
 
 def capture(build, pid, **variables):
@@ -41,9 +47,9 @@ def capture(build, pid, **variables):
     out = build.ok(pid, program="tools/heap_dump", env=dict(os.environ, **variables))
     found = {}
     for line in out.splitlines():
-        address, kind, size, refcount, generation, interp = line.split("\t")
+        address, _, row = line.partition("\t")
         check(address not in found, f"{address} twice")
-        found[address] = (kind, size, generation, refcount, interp)
+        found[address] = row
     return found
 
 
@@ -53,51 +59,58 @@ def same_count(said, found, deferred):
     return said == found or int(found) >= 1 << 28 or (deferred and int(said) == int(found) + 1)
 
 
+def is_of_main(row):
+    """Of the main interpreter, of which the target tells."""
+    return row.endswith("\t0")
+
+
 def compare(truth, found, deferred=False):
     """Returns a line of figures; raises where the bars are not met."""
-    missing = set(truth.objects) - set(found) - truth.own
-    main = {a for a, values in found.items() if values[4] == "0"}
+    missing = truth.rows.keys() - found.keys() - truth.own
+    others = {a: row_of(found[a]) for a in found.keys() - truth.rows.keys() - truth.own
+              if is_of_main(found[a])}
     # The permanent generation holds what gc.get_objects() does not tell (3.12: immortal tuples).
-    invented = {a for a in main - set(truth.objects) - truth.own
-                if found[a][2] != "3" and found[a][0] != COMPILED_MEANWHILE}
+    invented = [row for row in others.values() if row.generation != "3" and row.kind != COMPILED_MEANWHILE]
     check(not missing, f"{len(missing)} objects not found, such as "
-          f"{[truth.objects[a] for a in list(missing)[:5]]}")
-    check(not invented, f"{len(invented)} objects invented, such as "
-          f"{[found[a] for a in list(invented)[:5]]}")
+          f"{[truth.rows[a] for a in list(missing)[:5]]}")
+    check(not invented, f"{len(invented)} objects invented, such as {invented[:5]}")
     types, sizes, generations, counts, unsaid = [], collections.Counter(), [], [], 0
-    for address in set(truth.objects) & set(found):
-        kind, size, generation = truth.objects[address][:3]
-        if kind == "!" or size == "!":
+    for address, row in truth.rows.items():
+        if address not in found or found[address] == row + "\t0":
+            continue
+        said, ours = row_of(row), row_of(found[address])
+        if said.kind == "!" or said.size == "!":
             unsaid += 1
             continue
-        if kind != found[address][0]:
-            types.append((kind, found[address][0]))
-        if size != found[address][1]:
-            sizes[kind, size, found[address][1]] += 1
-        if not same_count(truth.objects[address][3], found[address][3], deferred):
-            counts.append((kind, truth.objects[address][3], found[address][3]))
-        if generation not in ("-1", found[address][2]):
-            generations.append((kind, generation, found[address][2]))
+        if said.kind != ours.kind:
+            types.append((said.kind, ours.kind))
+        if said.size != ours.size:
+            sizes[said.kind, said.size, ours.size] += 1
+        if not same_count(said.count, ours.count, deferred):
+            counts.append((said.kind, said.count, ours.count))
+        if said.generation not in ("-1", ours.generation):
+            generations.append((said.kind, said.generation, ours.generation))
     wrong = sum(sizes.values())
-    share = 1 - wrong / len(truth.objects)
+    share = 1 - wrong / len(truth.rows)
     check(not types, f"{len(types)} types differ: {types[:5]}")
     check(not generations, f"{len(generations)} generations differ: {generations[:5]}")
     if sizes:
         print(f"    sizes that differ (type, truth, ours): {sizes.most_common(8)}")
     check(len(counts) <= WRONG_COUNTS, f"{len(counts)} reference counts differ: {counts[:8]}")
     check(share >= ENOUGH_SIZES, f"only {share:.2%} of the sizes agree")
-    check(unsaid * 1000 <= len(truth.objects), f"{unsaid} objects of which Python says nothing")
-    return len(truth.objects), share, len(counts)
+    check(unsaid * 1000 <= len(truth.rows), f"{unsaid} objects of which Python says nothing")
+    return len(truth.rows), share, len(counts)
 
 
 def read_referents(lines):
+    """By holders; those of each are one string until somebody looks."""
     referents, own = {}, set()
     for line in lines:
         holder, _, others = line.rstrip("\n").partition("\t")
         if holder == "own":
             own.add(others)
         else:
-            referents[holder] = others.split()
+            referents[holder] = others
     return referents, own
 
 
@@ -111,10 +124,12 @@ def compare_referents(build, target):
     found, _ = read_referents(out.splitlines())
     total, missing = 0, collections.Counter()
     for holder in truth.keys() & found.keys() - own:
-        wanted = [other for other in truth[holder] if other not in own]
-        total += len(wanted)
-        if len(set(wanted)) < len(wanted) or not set(found[holder]).issuperset(wanted):
-            missing.update(collections.Counter(wanted) - collections.Counter(found[holder]))
+        total += truth[holder].count("0x")
+        if truth[holder] == found[holder]:
+            continue
+        wanted, ours = [other for other in truth[holder].split() if other not in own], found[holder].split()
+        if len(set(wanted)) < len(wanted) or not set(ours).issuperset(wanted):
+            missing.update(collections.Counter(wanted) - collections.Counter(ours))
     check(total > 2 * len(truth) and missing.total() <= CHANGED,
           f"{missing.total()} of {total} references are missing")
     return f"{1 - missing.total() / total:.3%}"
@@ -127,7 +142,7 @@ def oracle(build, interpreter, *options, tell=True):
         os.environ.get("INTERPRETERS") != "few"
     with Target(interpreter, "workload.py", "--dump", "truth", *options) as target:
         truth = read_truth(target.path("truth")[1])
-        check(len(truth.objects) > 3000, "the workload is too small to say anything")
+        check(len(truth.rows) > 3000, "the workload is too small to say anything")
         found = capture(build, target.pid)
         objects, share, counts = compare(truth, found, deferred=interpreter.version.endswith("t"))
         check(set(capture(build, target.pid)) == set(found),
@@ -136,7 +151,7 @@ def oracle(build, interpreter, *options, tell=True):
         permanent = check_permanent(target, truth, found)
         check("--freeze" not in options or permanent > 3000, f"only {permanent} frozen objects")
         if "--subinterpreters" in options:
-            check(any(values[4] != "0" for values in found.values()),
+            check(not all(map(is_of_main, found.values())),
                   "no objects of a sub-interpreter")
     print(f"    {interpreter.name} {' '.join(options)}: {objects} objects, sizes {share:.3%}, "
           f"{counts} counts differ, {permanent} permanent", flush=True)
@@ -153,15 +168,17 @@ def check_permanent(target, truth, found):
     """What we say is permanent is what gc.unfreeze() lets gc.get_objects() tell, and all of it."""
     inside, outside = target.path("unfrozen")
     check(target.ask(f"unfreeze {inside}") == "done", "unfreeze failed")
-    thawed = read_truth(outside).objects
-    permanent = {a for a, values in found.items() if values[2] == "3" and values[4] == "0"}
-    check(permanent <= set(thawed), f"{len(permanent - set(thawed))} are not permanent at all")
-    unseen = set(thawed) - set(found) - truth.own
+    thawed = read_truth(outside).rows
+    permanent = {a: row_of(row) for a, row in found.items()
+                 if "\t3\t" in row and is_of_main(row) and row_of(row).generation == "3"}
+    unknown = permanent.keys() - thawed.keys()
+    check(not unknown, f"{len(unknown)} are not permanent at all")
+    unseen = thawed.keys() - found.keys() - truth.own
     check(len(unseen) <= MADE_BY_THE_ANSWER, f"{len(unseen)} permanent objects not found")
-    types = [(thawed[a][0], found[a][0]) for a in permanent
-             if thawed[a][0] not in ("!", found[a][0])]
+    pairs = [(row_of(thawed[a]), ours) for a, ours in permanent.items()]
+    types = [(said.kind, ours.kind) for said, ours in pairs if said.kind not in ("!", ours.kind)]
     check(not types, f"types of permanent objects differ: {types[:5]}")
-    sizes = sum(thawed[a][1] != found[a][1] for a in permanent)
+    sizes = sum(said.size != ours.size for said, ours in pairs)
     check(sizes <= len(permanent) * (1 - ENOUGH_SIZES), f"sizes of {sizes} permanent ones differ")
     return len(permanent)
 
@@ -370,6 +387,6 @@ def oracle_agrees_on_a_static_build_without_symbols(build):
         interpreter = Interpreter("static", "", program, version, {})
         with Target(interpreter, "plain.py", "--dump", "truth") as target:
             truth = read_truth(target.path("truth")[1])
-            check(len(truth.objects) > 8000, "too few objects to say anything")
+            check(len(truth.rows) > 8000, "too few objects to say anything")
             compare(truth, capture(build, target.pid))
     return 1
