@@ -2,11 +2,14 @@
  * Print the graph that a capture finds, for the tests that compare with what the interpreter itself
  * says. Not installed.
  *
- *	graph_dump PID [clone|copy] [summary|referents]
+ *	graph_dump PID [clone|copy] [roots|summary|referents]
  *
- * Lines, columns separated by tabs:
- *	O address type size refcount tracked text
- *	R source target kind name
+ * Lines, columns separated by tabs. Of each object the first is what dump_graph() of
+ * tests/targets/truth.py writes of it, where both agree; targets are separated by spaces:
+ *	O address type size tracked refcount targets
+ *	S text                                       (of the object before, if it has one)
+ *	R kind name                                  (of the object before, for each of its targets)
+ * With "roots":
  *	T kind name target counted thread frame      (roots; indices, -1: none)
  *	H interpreter native_id ident                (threads)
  *	F thread depth function file line object     (frames)
@@ -37,19 +40,34 @@ static void print_text(const char *text, char end)
 	(void)putchar(end);
 }
 
+static void print_targets(const struct heap *heap, size_t id)
+{
+	size_t ref;
+	char before = '\t';
+
+	for (ref = heap_refs_begin(heap, id); ref < heap_refs_end(heap, id); ref++, before = ' ')
+		(void)printf("%c0x%" PRIx64, before, heap_address(heap, heap->ref_target[ref]));
+	if (before == '\t')
+		(void)putchar('\t');
+	(void)putchar('\n');
+}
+
 static void print_object(const struct heap *heap, size_t id)
 {
+	const char *text = heap_object_text(heap, id);
 	size_t ref;
 
 	(void)printf("O\t0x%" PRIx64 "\t", heap_address(heap, id));
 	print_text(heap_type_name(heap, id), '\t');
-	(void)printf("%" PRIu64 "\t%" PRIu64 "\t%d\t", heap_size(heap, id), heap_refcount(heap, id),
-		     heap_tracked(heap, id));
-	print_text(heap_object_text(heap, id), '\n');
+	(void)printf("%" PRIu64 "\t%d\t%" PRIu64, heap_size(heap, id), heap_tracked(heap, id),
+		     heap_refcount(heap, id));
+	print_targets(heap, id);
+	if (text && *text) {
+		(void)printf("S\t");
+		print_text(text, '\n');
+	}
 	for (ref = heap_refs_begin(heap, id); ref < heap_refs_end(heap, id); ref++) {
-		(void)printf("R\t0x%" PRIx64 "\t0x%" PRIx64 "\t%s\t", heap_address(heap, id),
-			     heap_address(heap, heap->ref_target[ref]),
-			     heap_kind_name(heap_ref_kind(heap, ref)));
+		(void)printf("R\t%s\t", heap_kind_name(heap_ref_kind(heap, ref)));
 		print_text(heap_text(heap, heap_label(heap, ref)->name), '\n');
 	}
 }
@@ -77,6 +95,12 @@ static void print_graph(const struct heap *heap)
 
 	for (i = 0; i < heap_count(heap); i++)
 		print_object(heap, i);
+}
+
+static void print_roots(const struct heap *heap)
+{
+	size_t i;
+
 	for (i = 0; i < heap->root_count; i++)
 		print_root(heap, &heap->roots[i]);
 	for (i = 0; i < heap->thread_count; i++)
@@ -88,18 +112,13 @@ static void print_graph(const struct heap *heap)
 
 static void print_referents(const struct heap *heap)
 {
-	size_t i, ref;
+	size_t i;
 
 	for (i = 0; i < heap_count(heap); i++) {
-		char end = '\t';
-
 		if (!heap_tracked(heap, i))
 			continue;
 		(void)printf("0x%" PRIx64, heap_address(heap, i));
-		for (ref = heap_refs_begin(heap, i); ref < heap_refs_end(heap, i); ref++, end = ' ')
-			(void)printf("%c0x%" PRIx64, end,
-				     heap_address(heap, heap->ref_target[ref]));
-		(void)putchar('\n');
+		print_targets(heap, i);
 	}
 }
 
@@ -134,7 +153,7 @@ static struct error *run(int argc, char **argv)
 
 	if (argc < 2)
 		return error_create(ERROR_USAGE,
-				    "graph_dump PID|CORE [clone|copy] [summary|referents]");
+				    "graph_dump PID|CORE [clone|copy] [roots|summary|referents]");
 	for (i = 2; i < argc; i++) {
 		if (!strcmp(argv[i], "clone"))
 			options.way = CAPTURE_CLONE;
@@ -156,6 +175,8 @@ static struct error *run(int argc, char **argv)
 		return print_honesty(heap);
 	if (!strcmp(what, "referents"))
 		print_referents(heap);
+	else if (!strcmp(what, "roots"))
+		print_roots(heap);
 	else
 		print_graph(heap);
 	return NULL;

@@ -16,90 +16,118 @@ MOST_PASSING_MORTAL = 30
 IMMORTAL = 1 << 28  # counts of 3.12+ that say so
 MOST = int(os.environ.get("GRAPHS", "100"))  # interpreters
 
-Truth = collections.namedtuple("Truth", "objects names own held")
-Graph = collections.namedtuple("Graph", "objects refs")
+Truth = collections.namedtuple("Truth", "rows names own held")
 
 
 def read_truth(path):
     truth = Truth({}, [], set(), set())
     with open(path, encoding="utf-8", errors="surrogateescape") as file:
         for line in file:
-            kind, *fields = line.rstrip("\n").split("\t")
+            kind, _, rest = line.rstrip("\n").partition("\t")
             if kind == "name":
-                truth.names.append(fields)
+                truth.names.append(rest.split("\t"))
             elif kind == "own":
-                truth.own.add(fields[0])
+                truth.own.add(rest)
             elif kind == "held":
-                truth.held.add(fields[0])
+                truth.held.add(rest)
             else:
-                truth.objects[kind] = fields
+                truth.rows[kind] = rest
     return truth
 
 
+def fields_of(row):
+    """Type, size, whether it is tracked, reference count, and what it refers to."""
+    kind, size, is_tracked, count, others = row.split("\t")
+    return kind, size, is_tracked, count, others.split()
+
+
+class Graph:
+    """What tools/graph_dump says. Rows are such as those of the truth: where both are the same there
+    is nothing to look at, and of few objects the names are asked for."""
+
+    def __init__(self, dump):
+        self.rows, self.details = {}, {}
+        for chunk in dump.removeprefix("O\t").split("\nO\t"):
+            row, _, details = chunk.partition("\n")
+            address, _, self.rows[address] = row.partition("\t")
+            self.details[address] = details
+
+    def text(self, address):
+        details = self.details[address]
+        return details[2:].split("\n", 1)[0] if details.startswith("S\t") else ""
+
+    def refs(self, holder):
+        """Of each reference its target, kind and name."""
+        names = [line.split("\t")[1:] for line in self.details[holder].split("\n") if line.startswith("R\t")]
+        targets = fields_of(self.rows[holder])[4]
+        check(len(names) == len(targets), f"{holder} has {len(targets)} targets, {len(names)} names")
+        return [(target, *name) for target, name in zip(targets, names)]
+
+
 def capture(build, pid, way):
-    graph = Graph({}, collections.defaultdict(list))
-    for line in build.ok(pid, way, program="tools/graph_dump").split("\n"):
-        kind, *fields = line.split("\t")
-        if kind == "O":
-            graph.objects[fields[0]] = fields[1:]
-        elif kind == "R":
-            graph.refs[fields[0]].append(fields[1:])
-    return graph
+    return Graph(build.ok(pid, way, program="tools/graph_dump"))
+
+
+def differing(truth, graph):
+    """Address, truth and ours of each object that we have, and of which we say anything else."""
+    for address, row in truth.rows.items():
+        ours = graph.rows.get(address)
+        if ours is not None and ours != row and address not in truth.own:
+            yield address, fields_of(row), fields_of(ours)
 
 
 Differences = collections.namedtuple("Differences", "missing types sizes tracked")
 
 
 def object_differences(truth, graph):
-    missing = [truth.objects[a][:2] for a in truth.objects.keys() - graph.objects.keys() - truth.own]
+    missing = [truth.rows[a].split("\t")[:2] for a in truth.rows.keys() - graph.rows.keys() - truth.own]
     differences = Differences(missing, [], collections.Counter(), [])
-    for address in truth.objects.keys() & graph.objects.keys() - truth.own:
-        kind, size, is_tracked = truth.objects[address][:3]
-        ours = graph.objects[address]
+    for _, (kind, size, is_tracked, *_), ours in differing(truth, graph):
         if kind == "!":
             continue
         if kind != ours[0]:
             differences.types.append((kind, ours[0]))
         if size != ours[1]:
             differences.sizes[kind, size, ours[1]] += 1
-        if is_tracked != ours[3]:
-            differences.tracked.append((kind, is_tracked, ours[3]))
+        if is_tracked != ours[2]:
+            differences.tracked.append((kind, is_tracked, ours[2]))
     return differences
 
 
 def compare_objects(truth, graph):
     missing, types, sizes, tracked = object_differences(truth, graph)
-    check(len(missing) <= (1 - ENOUGH) * len(truth.objects),
+    check(len(missing) <= (1 - ENOUGH) * len(truth.rows),
           f"{len(missing)} objects are missing, such as {missing[:5]}")
     check(not types, f"{len(types)} types differ: {types[:5]}")
     # What is frozen or immortal may be on a list that gc.is_tracked() and the dump see otherwise.
-    check(len(tracked) <= (1 - ENOUGH) * len(truth.objects), f"tracked differs: {tracked[:5]}")
-    share = 1 - sum(sizes.values()) / len(truth.objects)
+    check(len(tracked) <= (1 - ENOUGH) * len(truth.rows), f"tracked differs: {tracked[:5]}")
+    share = 1 - sum(sizes.values()) / len(truth.rows)
     check(share >= ENOUGH, f"{share:.3%} of the sizes agree: {sizes.most_common(8)}")
     return share
 
 
 def has_immortals(truth):
-    return any(fields[0] == "builtins.NoneType" and int(fields[3]) >= IMMORTAL
-               for fields in truth.objects.values())
+    return any(row.startswith("builtins.NoneType\t") and int(fields_of(row)[3]) >= IMMORTAL
+               for row in truth.rows.values())
 
 
 def count_differences(truth, graph, deferred):
-    """(type, truth, ours) of each that differs; and how many were compared."""
-    wrong, compared = [], 0
-    for address in truth.objects.keys() & graph.objects.keys() - truth.own - truth.held:
-        kind, count = truth.objects[address][0], int(truth.objects[address][3])
-        ours = int(graph.objects[address][2])
+    """(type, truth, ours) of each that differs."""
+    wrong = []
+    for address, (kind, _, _, count, _), (_, _, _, ours, _) in differing(truth, graph):
+        count, ours = int(count), int(ours)
         mortal = count < IMMORTAL
-        compared += mortal
-        if not same_count(count, ours, deferred) if mortal else ours < IMMORTAL:
+        if address not in truth.held and \
+                (not same_count(count, ours, deferred) if mortal else ours < IMMORTAL):
             wrong.append((kind, count, ours))
-    return wrong, compared
+    return wrong
 
 
 def compare_counts(truth, graph, deferred):
-    wrong, compared = count_differences(truth, graph, deferred)
+    """Returns how many there were to compare."""
+    wrong = count_differences(truth, graph, deferred)
     immortals = has_immortals(truth)
+    compared = len(truth.rows.keys() & graph.rows.keys() - truth.own - truth.held)
     check(len(wrong) <= (MOST_PASSING if immortals else MOST_PASSING_MORTAL) and
           {kind for kind, *_ in wrong} <= (PASSING if immortals else PASSING_MORTAL),
           f"{len(wrong)} of {compared} reference counts differ: {wrong[:8]}")
@@ -107,25 +135,28 @@ def compare_counts(truth, graph, deferred):
 
 
 def missing_refs(truth, graph):
-    """As multisets: what is told of an object beyond that is what its type does not visit. How many
-    there are, and those that are missing by types."""
-    total, missing = 0, collections.Counter()
-    for address, (kind, *_, others) in truth.objects.items():
-        if address in truth.own or address not in graph.objects:
-            continue
-        wanted = collections.Counter(others.split())
-        for one in truth.own:
-            wanted.pop(one, None)
-        total += sum(wanted.values())
-        wanted.subtract(collections.Counter(ref[0] for ref in graph.refs[address]))
-        for target, count in wanted.items():
+    """As multisets: what is told of an object beyond that is what its type does not visit. Those that
+    are missing, by types."""
+    missing = collections.Counter()
+    for _, (kind, *_, wanted), (*_, ours) in differing(truth, graph):
+        if len(set(wanted)) == len(wanted) and set(ours).issuperset(wanted):
+            continue  # as with most that have more than is visited
+        lacking = collections.Counter(one for one in wanted if one not in truth.own)
+        lacking.subtract(collections.Counter(ours))
+        for target, count in lacking.items():
             if count > 0:
-                missing[kind, truth.objects.get(target, "?")[0]] += count
-    return total, missing
+                missing[kind, truth.rows.get(target, "?").split("\t")[0]] += count
+    return missing
+
+
+def count_refs(truth, graph):
+    """How many references there are to find."""
+    return sum(row[row.rindex("\t"):].count("0x") for address, row in truth.rows.items()
+               if address in graph.rows and address not in truth.own)
 
 
 def compare_refs(truth, graph, most_missing):
-    total, missing = missing_refs(truth, graph)
+    total, missing = count_refs(truth, graph), missing_refs(truth, graph)
     share = sum(missing.values()) / total
     check(share <= most_missing or sum(missing.values()) <= CHANGED, f"{share:.3%} of {total} references are missing: "
           f"{missing.most_common(8)}")
@@ -141,14 +172,14 @@ class Names:
 
     def of(self, holder):
         if holder not in self.known:
-            self.known[holder] = self.read(self.graph.refs[holder])
+            self.known[holder] = self.read(self.graph.refs(holder))
         return self.known[holder]
 
     def read(self, refs):
-        found = {(ref[1], ref[2], ref[0]) for ref in refs}
+        found = {(kind, name, target) for target, kind, name in refs}
         items = [ref[0] for ref in refs if ref[1] == "item"]
         found.update(("item", str(i), target) for i, target in enumerate(items))
-        keys = [self.graph.objects[ref[0]][4] for ref in refs if ref[1] == "key"]
+        keys = [self.graph.text(ref[0]) for ref in refs if ref[1] == "key"]
         values = [ref[0] for ref in refs if ref[1] == "value"]
         found.update(("value", *pair) for pair in zip(keys, values))
         found.update(("member", "", ref[0]) for ref in refs if ref[1] == "key")
@@ -157,7 +188,7 @@ class Names:
 
     def has(self, holder, kind, name, target):
         if kind == "cell":
-            return self.graph.objects[holder][4] == name
+            return self.graph.text(holder) == name
         if (kind, name, target) in self.of(holder):
             return True
         if kind == "value":
@@ -168,12 +199,12 @@ class Names:
         if kind == "local":
             # To 3.10 generators and their like have a frame object.
             return any(self.has(ref[0], kind, name, target)
-                       for ref in self.graph.refs[holder]
+                       for ref in self.graph.refs(holder)
                        if ref[2] in ("gi_frame", "cr_frame", "ag_frame"))
         if kind == "attribute":
             # In the instance's dict.
             return any(self.has(ref[0], "value", name, target)
-                       for ref in self.graph.refs[holder] if ref[2] == "__dict__")
+                       for ref in self.graph.refs(holder) if ref[2] == "__dict__")
         return False
 
 
@@ -202,7 +233,7 @@ def graph_is_what_the_interpreter_says(build):
                 counts = compare_counts(truth, graph, deferred=interpreter.version.endswith("t"))
                 refs, missing = compare_refs(truth, graph, most_missing)
                 names = compare_names(truth, graph)
-                print(f"    {interpreter.name} by {way}: {len(truth.objects)} objects, sizes "
+                print(f"    {interpreter.name} by {way}: {len(truth.rows)} objects, sizes "
                       f"{sizes:.3%}, {counts} counts, {refs} references, {missing:.3%} missing, {names} names",
                       flush=True)
                 done += 1

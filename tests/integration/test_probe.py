@@ -67,13 +67,12 @@ INSTANCES = 20
 
 def count_held(dump):
     """How many instances of each type there are, and of how many the list that they hold is known."""
-    types, held, refs = {}, collections.Counter(), collections.defaultdict(set)
+    types, held, refs = {}, collections.Counter(), {}
     for line in dump.splitlines():
         fields = line.split("\t")
         if fields[0] == "O":
             types[fields[1]] = fields[2]
-        elif fields[0] == "R":
-            refs[fields[1]].add(fields[2])
+            refs[fields[1]] = set(fields[6].split())
     counts = collections.Counter(types.values())
     for address, kind in types.items():
         near = {target for one in refs[address] for target in refs[one] | {one}}

@@ -11,19 +11,17 @@ Frame = collections.namedtuple("Frame", "thread depth function file line object"
 
 
 def unescape(field):
-    return re.sub(r"\\x(..)", lambda match: chr(int(match[1], 16)), field)
+    return re.sub(r"\\x(..)", lambda match: chr(int(match[1], 16)), field) if "\\" in field else field
 
 
 class Dump:
     """What tools/graph_dump says."""
 
     def __init__(self, build, pid):
-        self.objects, self.roots, self.threads, self.frames = {}, [], [], []
-        for line in build.ok(pid, program="tools/graph_dump").split("\n"):
+        self.roots, self.threads, self.frames = [], [], []
+        for line in build.ok(pid, "roots", program="tools/graph_dump").split("\n"):
             kind, *fields = map(unescape, line.split("\t"))
-            if kind == "O":
-                self.objects[int(fields[0], 16)] = fields[1:]
-            elif kind == "T":
+            if kind == "T":
                 self.roots.append(Root(fields[0], fields[1], int(fields[2], 16),
                                        *map(int, fields[3:])))
             elif kind == "H":
