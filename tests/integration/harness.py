@@ -94,11 +94,22 @@ def kind(interpreter):
     return interpreter.version, re.search(r"[td]*$", interpreter.name).group()
 
 
+def is_few():
+    """With INTERPRETERS=few, as with sanitizers, it is the tool that is looked at: what a test repeats
+    for the sake of versions and of what targets do it leaves out, and a run without it does not."""
+    return os.environ.get("INTERPRETERS") == "few"
+
+
+def in_turn(things, number, of):
+    """All things; with INTERPRETERS=few those of the @number-th of @of that share them among them."""
+    return things[number % of::of] if is_few() else things
+
+
 def every_interpreter():
     """For what depends on the build, such as tables of layouts: all, or with INTERPRETERS=few,
     where the tool is what is looked at, FEW."""
     found = all_interpreters()
-    if os.environ.get("INTERPRETERS") != "few":
+    if not is_few():
         return found
     return [interpreter for interpreter in found if interpreter.name in FEW]
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from harness import PATIENCE, Target, check, eventually, first_python, goes_on, state_of, test
+from harness import PATIENCE, Target, check, eventually, first_python, goes_on, in_turn, state_of, test
 from victims import Stalls, Victim
 
 # How often the tool is killed at each step on each victim; FAULT_KILLS for a longer run.
@@ -79,7 +79,7 @@ def kill_at(build, step, name):
 def kill_all_at(build, number, name):
     """One line of the table; returns the kills, and what was harmed."""
     kills, harmed = 0, []
-    for victim in VICTIMS:
+    for victim in in_turn(VICTIMS, number, len(VICTIMS)):
         done, harm = kill_at(build, number, victim)
         kills += done
         if harm:
@@ -92,7 +92,7 @@ def kill_all_at(build, number, name):
 @test
 def killed_at_each_step_of_a_capture(build):
     """Prints the table: step, kills, targets harmed."""
-    steps = list_steps(build)
+    steps = [(int(number), name) for number, name in list_steps(build)]
     check(len(steps) > 25, f"only {len(steps)} steps: {steps}")
     total, harmed = 0, []
     with Stalls():

@@ -5,7 +5,7 @@ import os
 import random
 import re
 
-from harness import Target, check, interpreters, test, version_key, versions
+from harness import Target, check, in_turn, interpreters, test, version_key, versions
 
 # Program: what the place of the first group must match.
 SCENARIOS = {
@@ -63,18 +63,19 @@ def is_right(document, wanted):
 @test
 def leaks_names_the_holder(build):
     """The first group is the place that leaks, in at least 11 of 12 ways."""
-    right = 0
-    for interpreter in versions():
+    right, chosen_versions = 0, versions()
+    for number, interpreter in enumerate(chosen_versions):
         wrong = {}
-        for script, wanted in SCENARIOS.items():
+        scripts = in_turn(list(SCENARIOS), number, len(chosen_versions))
+        for script in scripts:
             with start(interpreter, script) as target:
                 document = verdict(build, target)
-            if not is_right(document, wanted):
+            if not is_right(document, SCENARIOS[script]):
                 wrong[script] = [group["path"] for group in document["groups"]][:3]
-        check(len(SCENARIOS) - len(wrong) >= FEWEST, f"{interpreter.name}: {wrong}")
+        check(len(wrong) <= len(SCENARIOS) - FEWEST, f"{interpreter.name}: {wrong}")
         if wrong:
             print(f"  {interpreter.name}: not found: {wrong}")
-        right += len(SCENARIOS) - len(wrong)
+        right += len(scripts) - len(wrong)
     return right
 
 

@@ -1,6 +1,7 @@
 """Is what we find what the interpreter itself says? Addresses, types, sizes, generations."""
 import collections
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -8,8 +9,8 @@ import subprocess
 import tempfile
 
 from harness import (EXPECTED, TARGETS, Interpreter, Skip, Target, all_interpreters, check,
-                     every_interpreter, first_python, interpreters, listed_interpreters,
-                     other_interpreters, record, test, versions)
+                     every_interpreter, first_python, in_turn, interpreters, is_few,
+                     listed_interpreters, other_interpreters, record, test, versions)
 
 ENOUGH_SIZES = 0.995
 # Objects that the dump itself refers to while it writes: its frame's code, functions, modules.
@@ -138,8 +139,7 @@ def compare_referents(build, target):
 def oracle(build, interpreter, *options, tell=True):
     """One interpreter: build the workload, capture, compare."""
     # The table is about interpreters; where few of them are tried it is the tool that is looked at.
-    tell = tell and not options and "PYTHONMALLOC" not in interpreter.env and \
-        os.environ.get("INTERPRETERS") != "few"
+    tell = tell and not options and "PYTHONMALLOC" not in interpreter.env and not is_few()
     with Target(interpreter, "workload.py", "--dump", "truth", *options) as target:
         truth = read_truth(target.path("truth")[1])
         check(len(truth.rows) > 3000, "the workload is too small to say anything")
@@ -267,8 +267,10 @@ def stripped_builds(stack):
 def for_stripped(run):
     """What @run makes of a list of interpreters without their debug information."""
     with contextlib.ExitStack() as stack:
-        chosen = [*stripped_copies(stack), *stripped_executables(stack),
-                  *stripped_builds(stack)]
+        # Each way to be without symbols once, where few are wanted.
+        most = 1 if is_few() else None
+        chosen = [interpreter for copies in (stripped_copies, stripped_executables, stripped_builds)
+                  for interpreter in itertools.islice(copies(stack), most)]
         if not chosen:
             raise Skip("no interpreter with debug information here")
         return run(chosen)
@@ -283,9 +285,9 @@ def oracle_agrees_on_stripped_copies(build):
 def oracle_agrees_with_every_allocator(build):
     """PYTHONMALLOC; what a version does not know, it refuses to start with."""
     chosen = []
-    for interpreter in versions():
+    for turn, interpreter in enumerate(versions()):
         number = int(interpreter.version.split(".")[-1].rstrip("t"))
-        for name in ["debug", "mimalloc" if number >= 13 else "malloc"]:
+        for name in in_turn(["debug", "mimalloc" if number >= 13 else "malloc"], turn, 2):
             chosen.append(interpreter._replace(name=f"{interpreter.name}-{name}",
                                                env={"PYTHONMALLOC": name}))
     return for_all(build, chosen)

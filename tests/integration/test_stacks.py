@@ -2,8 +2,8 @@
 variables."""
 import json
 
-from harness import (TARGETS, Skip, Target, check, every_interpreter, first_python, interpreters, test,
-                     versions)
+from harness import (TARGETS, Skip, Target, check, every_interpreter, first_python, interpreters, is_few,
+                     test, versions)
 from test_oracle import for_stripped, jit_interpreters
 
 SCRIPT = "threads_frames.py"
@@ -259,7 +259,7 @@ def busy_stacks(build, interpreter, rounds):
 
 @test
 def stacks_of_running_threads_are_whole(build):
-    failed, rounds, done = [], 12, 0
+    failed, rounds, done = [], 4 if is_few() else 12, 0
     for interpreter in [*versions(), *jit_interpreters()]:
         try:
             frames = busy_stacks(build, interpreter, rounds)
