@@ -67,35 +67,45 @@ static bool is_query(const char *word)
 	return is_dot_command(word) || (has_space(word) && access(word, F_OK));
 }
 
-static struct error *add_heap(struct query *query, const char *word)
+/* What @source names: a process, a core file or a snapshot. */
+static struct error *add_heap(struct query *query, const struct command_context *source)
 {
-	const struct query_values *values = query->context->values;
-	struct command_context one = *query->context;
+	const struct query_values *values = source->values;
 	struct heap *heap;
 
 	if (query->count == SQL_MOST_HEAPS)
 		return error_create(ERROR_USAGE, "at most %d snapshots at once", SQL_MOST_HEAPS);
-	one.file = is_pid(word) ? NULL : word;
-	one.pid = is_pid(word) ? (pid_t)strtol(word, NULL, 10) : 0;
-	try_(source_open(&one, &values->capture, SOURCE_GRAPH, &heap));
+	try_(source_open(source, &values->capture, SOURCE_GRAPH, &heap));
 	query->owned[query->count] = heap;
-	query->heaps[query->count++] = (struct sql_heap){.heap = heap, .file = one.file};
+	query->heaps[query->count++] = (struct sql_heap){.heap = heap, .file = source->file};
 	return NULL;
 }
 
-/* All arguments are snapshots, but for SQL in the last one. */
+static struct error *add_further(struct query *query, const char *word)
+{
+	struct command_context source = *query->context;
+
+	source.core = (struct core_options){0};
+	source.file = is_pid(word) ? NULL : word;
+	source.pid = is_pid(word) ? (pid_t)strtol(word, NULL, 10) : 0;
+	return add_heap(query, &source);
+}
+
+/* All arguments behind the first source are more of them, but for SQL in the last one. */
 static struct error *open_heaps(struct query *query, const char **ret_text)
 {
-	const struct arguments *arguments = &query->context->arguments;
+	const struct command_context *context = query->context;
+	const struct arguments *arguments = &context->arguments;
 	int files = arguments->count, i;
 
 	*ret_text = NULL;
 	if (files && is_query(arguments->items[files - 1]))
 		*ret_text = arguments->items[--files];
-	if (!files)
+	if (context->file && is_query(context->file))
 		return error_create(ERROR_USAGE, "which snapshot? A FILE or PID is needed");
+	try_(add_heap(query, context));
 	for (i = 0; i < files; i++)
-		try_(add_heap(query, arguments->items[i]));
+		try_(add_further(query, arguments->items[i]));
 	return sql_open(query->heaps, query->count, signals_interrupted, &query->sql);
 }
 
@@ -238,7 +248,7 @@ static struct error *run(struct command_context *context)
 
 const struct command cmd_query = {
 	.name = "query",
-	.usage = "FILE [FILE...] [SQL]",
+	.usage = "PID | FILE [FILE...] [SQL]",
 	.summary = "ask snapshots in SQL",
 	.description =
 		"Runs SQL over a snapshot, or a PID: the tables objects, refs, types, roots, "
@@ -251,6 +261,6 @@ const struct command cmd_query = {
 	.options = options,
 	.values_size = sizeof(struct query_values),
 	.defaults = &defaults,
-	.flags = COMMAND_ARGUMENTS | COMMAND_OUTPUT,
+	.flags = COMMAND_SOURCE | COMMAND_ARGUMENTS | COMMAND_OUTPUT,
 	.run = run,
 };

@@ -87,6 +87,10 @@ def every_command_takes_a_core(build):
                         ["export", "--format", "json", "-o", "/dev/stdout"], ["doctor"]):
             check(build.ok(*command, "--core", core).strip(), command)
         build.ok("snapshot", "--core", core, "-o", f"{core}.snapshot")
+        same = "SELECT a.n = b.n FROM (SELECT count(*) AS n FROM a.objects) AS a, " \
+               "(SELECT count(*) AS n FROM b.objects) AS b"
+        out = build.ok("query", "--core", core, f"{core}.snapshot", same, "--format", "csv")
+        check(out.splitlines()[1:] == ["1"], out)
         text = build.ok("info", f"{core}.snapshot")
         check("core file of process" in text and "not known" in text and "python" in text, text)
         document = json.loads(build.ok("doctor", "--core", core, "-j"))
@@ -95,7 +99,7 @@ def every_command_takes_a_core(build):
         build.fails(2, "types", "--exe", core, target.pid)
         build.fails(2, "attach", "--core", core)
         build.fails(2, "watch", "--core", core, "-d", target.work)
-    return 15
+    return 16
 
 
 # Parts of what is resident that a core file tells as well, if not what is zero.
