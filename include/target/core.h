@@ -29,6 +29,7 @@ struct core_facts {
 	char comm[17];	     /**< name of the program */
 	char command[81];    /**< the first 80 bytes of its command line */
 	raddr_t random;	     /**< as of proc_random(); 0: not known */
+	raddr_t entry;	     /**< as of proc_entry(); 0: not known */
 	uint64_t time;	     /**< last change of the core file, ns since the epoch */
 	uint64_t bytes;	     /**< of memory in the core */
 	uint64_t from_files; /**< bytes of memory that are read from other files */

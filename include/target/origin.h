@@ -25,6 +25,9 @@ _must_check_ struct error *origin_open_mapping(struct origin origin, const struc
 /** proc_random() or what the core says. */
 bool origin_random(struct origin origin, raddr_t *ret);
 
+/** proc_entry() or what the core says. */
+bool origin_entry(struct origin origin, raddr_t *ret);
+
 /** Below which folders debug files are to be looked for, as objfile_open_debug() wants them. */
 struct origin_roots {
 	char own[PATH_MAX];  /**< of the process */

@@ -163,6 +163,9 @@ bool proc_auxiliary(const void *vector, size_t size, uint64_t key, uint64_t *ret
  */
 bool proc_random(pid_t pid, raddr_t *ret);
 
+/** An address in the code of the executable (AT_ENTRY). False where that is not to be had. */
+bool proc_entry(pid_t pid, raddr_t *ret);
+
 /** The command line, arguments joined with spaces, control characters as they are. Caller frees. */
 _must_check_ struct error *proc_cmdline(pid_t pid, char **ret);
 

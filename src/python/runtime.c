@@ -39,25 +39,20 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/*
- * Where to look first: an executable called python, which runs whatever libraries are beside it;
- * then a shared libpython, which is the interpreter where that executable has none in itself; then
- * every other file with code, because an interpreter can be embedded anywhere.
- */
+/* What files with an interpreter are called, but for those that have it inside among much else. */
 enum {
-	RANK_PYTHON,
-	RANK_LIBPYTHON,
-	RANK_OTHER,
-	RANK_COUNT
+	NAMED_PYTHON,
+	NAMED_LIBPYTHON,
+	NAMED_OTHERWISE
 };
 
-static int rank_of(const struct mapping *mapping)
+static int name_of(const struct mapping *mapping)
 {
 	const char *name = base_name(mapping->path);
 
 	if (!strncmp(name, "libpython", strlen("libpython")))
-		return RANK_LIBPYTHON;
-	return strncmp(name, "python", strlen("python")) ? RANK_OTHER : RANK_PYTHON;
+		return NAMED_LIBPYTHON;
+	return strncmp(name, "python", strlen("python")) ? NAMED_OTHERWISE : NAMED_PYTHON;
 }
 
 static bool is_file_code(const struct mapping *mapping)
@@ -127,7 +122,7 @@ static struct error *try_candidate(struct origin origin, const struct mapping *m
 		return NULL; /* not an ELF file of ours, so not an interpreter */
 	try_(err);
 	*ret_found = find_runtime_symbol(&candidate) || find_runtime_section(&candidate);
-	if (!*ret_found && rank_of(mapping) != RANK_OTHER) {
+	if (!*ret_found && name_of(mapping) != NAMED_OTHERWISE) {
 		try_(open_debug(origin, &candidate));
 		*ret_found = find_runtime_debug_symbol(&candidate);
 	}
@@ -334,8 +329,9 @@ struct search {
 	struct origin origin;
 	struct image *image;
 	struct proc_maps maps;
-	struct py_runtime *found; /**< owned */
-	struct error *error;	  /**< why what was looked at is not it; owned */
+	const struct mapping *executable; /**< in maps, of its code; NULL: not known */
+	struct py_runtime *found;	  /**< owned */
+	struct error *error;		  /**< why what was looked at is not it; owned */
 };
 
 static void search_deinit(struct search *search)
@@ -381,10 +377,40 @@ static void try_mapping(struct search *search, const struct mapping *mapping)
 	if (found)
 		keep_error(search, try_runtime(search, &candidate));
 	/* One file that cannot be opened must not hide the interpreter in another. */
-	else if (rank_of(mapping) != RANK_OTHER)
+	else if (name_of(mapping) != NAMED_OTHERWISE)
 		keep_error(search, err);
 	else
 		error_free(err);
+}
+
+/*
+ * Where to look first: in the executable, which runs whatever libraries are beside it; then in what
+ * is called python, which the loader may have been told to run; then in a shared libpython; then in
+ * every other file with code, because an interpreter can be embedded anywhere.
+ */
+enum {
+	RANK_EXECUTABLE,
+	RANK_PYTHON,
+	RANK_LIBPYTHON,
+	RANK_OTHER,
+	RANK_COUNT
+};
+
+static int rank_of(const struct search *search, const struct mapping *mapping)
+{
+	const struct mapping *executable = search->executable;
+
+	if (executable && mapping->inode == executable->inode &&
+	    mapping->device == executable->device)
+		return RANK_EXECUTABLE;
+	switch (name_of(mapping)) {
+	case NAMED_PYTHON:
+		return RANK_PYTHON;
+	case NAMED_LIBPYTHON:
+		return RANK_LIBPYTHON;
+	default:
+		return RANK_OTHER;
+	}
 }
 
 static void search_rank(struct search *search, int rank)
@@ -395,7 +421,7 @@ static void search_rank(struct search *search, int rank)
 	for (i = 0; i < list->count && !search->found; i++) {
 		const struct mapping *mapping = &list->items[i];
 
-		if (is_file_code(mapping) && rank_of(mapping) == rank &&
+		if (is_file_code(mapping) && rank_of(search, mapping) == rank &&
 		    !is_repeat(&search->maps, i))
 			try_mapping(search, mapping);
 	}
@@ -410,7 +436,7 @@ static struct error *find_other(struct search *search, struct py_runtime *runtim
 	for (i = 0; i < list->count && !search->found; i++) {
 		const struct mapping *mapping = &list->items[i];
 
-		if (is_file_code(mapping) && rank_of(mapping) != RANK_OTHER &&
+		if (is_file_code(mapping) && name_of(mapping) != NAMED_OTHERWISE &&
 		    strcmp(mapping->path, runtime->path) != 0 && !is_repeat(&search->maps, i))
 			try_mapping(search, mapping);
 	}
@@ -418,6 +444,13 @@ static struct error *find_other(struct search *search, struct py_runtime *runtim
 		return NULL;
 	runtime->other = strdup(search->found->path);
 	return runtime->other ? NULL : &error_no_memory;
+}
+
+static const struct mapping *find_executable(struct origin origin, const struct proc_maps *maps)
+{
+	raddr_t entry;
+
+	return origin_entry(origin, &entry) ? proc_maps_find(maps, entry) : NULL;
 }
 
 static struct error *find(struct origin origin, struct image *image, struct py_runtime **ret)
@@ -429,6 +462,7 @@ static struct error *find(struct origin origin, struct image *image, struct py_r
 	try_(origin_maps(origin, &search.maps));
 	if (is_pypy(&search.maps))
 		return error_create(ERROR_NOT_PYTHON, "not a CPython process: %s", PYPY_NOTE);
+	search.executable = find_executable(origin, &search.maps);
 	for (rank = 0; rank < RANK_COUNT && !search.found; rank++)
 		search_rank(&search, rank);
 	if (!search.found && search.error)

@@ -321,7 +321,7 @@ static struct error *find_executable(struct core *core)
 
 		if (i && range->start < range[-1].end)
 			return error_create(ERROR_BAD_DATA, "damaged core file: its files overlap");
-		if (core->entry >= range->start && core->entry < range->end)
+		if (core->facts.entry >= range->start && core->facts.entry < range->end)
 			core->executable = range->file;
 	}
 	return NULL;

@@ -79,7 +79,7 @@ static struct error *take_process(struct core *core, const struct note *note)
 
 static void take_auxiliary(struct core *core, const struct note *note)
 {
-	(void)proc_auxiliary(note->bytes, note->size, AT_ENTRY, &core->entry);
+	(void)proc_auxiliary(note->bytes, note->size, AT_ENTRY, &core->facts.entry);
 	(void)proc_auxiliary(note->bytes, note->size, AT_RANDOM, &core->facts.random);
 }
 

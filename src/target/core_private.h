@@ -50,8 +50,7 @@ struct core {
 	Elf *elf;
 	char *sysroot; /**< owned; "" for "/" */
 	struct core_facts facts;
-	raddr_t entry;	   /**< AT_ENTRY: an address in the executable; 0: not known */
-	size_t executable; /**< index in files; SIZE_MAX: not known */
+	size_t executable;		    /**< index in files; SIZE_MAX: not known */
 	struct core_segment_array segments; /**< sorted, not overlapping, and so all below */
 	struct core_range_array ranges;
 	struct core_file_array files;

@@ -21,6 +21,14 @@ bool origin_random(struct origin origin, raddr_t *ret)
 	return *ret;
 }
 
+bool origin_entry(struct origin origin, raddr_t *ret)
+{
+	if (!origin.core)
+		return proc_entry(origin.pid, ret);
+	*ret = core_facts(origin.core)->entry;
+	return *ret;
+}
+
 void origin_roots(struct origin origin, struct origin_roots *ret)
 {
 	if (origin.core)

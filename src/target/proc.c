@@ -374,7 +374,7 @@ bool proc_auxiliary(const void *vector, size_t size, uint64_t key, uint64_t *ret
 	return found;
 }
 
-bool proc_random(pid_t pid, raddr_t *ret)
+static bool read_auxiliary(pid_t pid, uint64_t key, uint64_t *ret)
 {
 	_cleanup_free_ char *bytes = NULL;
 	char path[64];
@@ -382,7 +382,17 @@ bool proc_random(pid_t pid, raddr_t *ret)
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/auxv", (int)pid);
 	error_free(file_read(path, &bytes, &size));
-	return bytes && proc_auxiliary(bytes, size, AT_RANDOM, ret);
+	return bytes && proc_auxiliary(bytes, size, key, ret);
+}
+
+bool proc_random(pid_t pid, raddr_t *ret)
+{
+	return read_auxiliary(pid, AT_RANDOM, ret);
+}
+
+bool proc_entry(pid_t pid, raddr_t *ret)
+{
+	return read_auxiliary(pid, AT_ENTRY, ret);
 }
 
 static bool read_thread_stat(pid_t pid, pid_t tid, struct proc_status *ret)

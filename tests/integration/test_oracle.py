@@ -358,11 +358,7 @@ def oracle_agrees_beside_a_libpython_that_sleeps(build):
     return 1
 
 
-@test
-def oracle_agrees_beside_another_interpreter_that_lives(build):
-    """It is the executable that is read, and the other is named."""
-    python = first_python()
-    library = library_of(python)
+def check_executable_is_read(build, python, library):
     with Target(python, "two_interpreters.py", "--dump", "truth", "--library", library) as target:
         truth = read_truth(target.path("truth")[1])
         compare(truth, capture(build, target.pid))
@@ -372,7 +368,21 @@ def oracle_agrees_beside_another_interpreter_that_lives(build):
         doctor = json.loads(build.run("doctor", "--json", str(target.pid)).stdout)
         check(doctor["other"] == library and doctor["path"] == os.path.realpath(python.path),
               f"{doctor['path']}, {doctor['other']}")
-    return 1
+
+
+@test
+def oracle_agrees_beside_another_interpreter_that_lives(build):
+    """It is the executable that is read, whatever it is called, and the other is named."""
+    python = first_python()
+    library = library_of(python)
+    check_executable_is_read(build, python, library)
+    with tempfile.TemporaryDirectory() as folder:
+        program = f"{folder}/application"
+        shutil.copy(python.path, program)
+        home = os.path.dirname(os.path.dirname(python.path))
+        check_executable_is_read(build, python._replace(path=program, env={"PYTHONHOME": home}),
+                                 library)
+    return 2
 
 
 @test
