@@ -28,6 +28,8 @@ enum {
 	MOST_BASES = 256,    /* one below the other */
 	T_OBJECT = 6,	     /* Include/structmember.h: Py_T_OBJECT_EX's older brother */
 	T_OBJECT_EX = 16,
+	T_INT = 1, /* and these are numbers */
+	T_PYSSIZET = 19,
 	NAME_MAX_BYTES = 1024
 };
 
@@ -183,4 +185,44 @@ struct error *member_table_add(struct member_table *table, struct py_view *view,
 		      sizeof(*table->list.items), by_offset);
 	*ret_count = (uint32_t)(table->list.count - first);
 	return NULL;
+}
+
+static bool find_number(struct py_view *view, raddr_t definitions, const char *name,
+			struct definition *ret)
+{
+	char buffer[NAME_MAX_BYTES];
+	unsigned int i;
+
+	for (i = 0; i < MOST_MEMBERS; i++) {
+		raddr_t at = definitions + i * (raddr_t)py_size(view->layout, PY_MEMBERDEF);
+
+		if (!read_definition(view, at, ret) || !ret->name)
+			return false;
+		if ((ret->type == T_INT || ret->type == T_PYSSIZET) &&
+		    image_read_string(view->image, ret->name, buffer, sizeof(buffer)) &&
+		    !strcmp(buffer, name))
+			return ret->offset <= UINT32_MAX;
+	}
+	return false;
+}
+
+bool member_find_number(struct py_view *view, raddr_t type, const char *name, uint32_t *ret_offset,
+			uint32_t *ret_size)
+{
+	struct definition definition;
+	raddr_t definitions;
+	unsigned int depth;
+
+	for (depth = 0; type && depth < MOST_BASES; depth++) {
+		if (!view_word(view, type, PY_TYPE_MEMBERS, &definitions))
+			return false;
+		if (definitions && find_number(view, definitions, name, &definition)) {
+			*ret_offset = (uint32_t)definition.offset;
+			*ret_size = definition.type == T_INT ? sizeof(uint32_t) : sizeof(uint64_t);
+			return true;
+		}
+		if (!view_word(view, type, PY_TYPE_BASE, &type))
+			return false;
+	}
+	return false;
 }

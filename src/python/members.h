@@ -41,4 +41,9 @@ _must_check_ struct error *member_table_add(struct member_table *table, struct p
 					    uint32_t *ret_first, uint32_t *ret_count,
 					    bool *ret_known);
 
+/** Where instances of the type at @type have the member @name, a number, as its tp_members or those
+ * of a base tell; its size is 4 or 8 bytes. False where none of them has it. */
+bool member_find_number(struct py_view *view, raddr_t type, const char *name, uint32_t *ret_offset,
+			uint32_t *ret_size);
+
 #endif

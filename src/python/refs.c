@@ -40,6 +40,7 @@ static const struct ref_decoder decoders[] = {
 	{ "functools._lru_list_elem",      NULL,                false, false },
 	{ "itertools._tee_dataobject",     refs_tee_data,       false, false },
 	{ "numpy.ndarray",                 refs_ndarray,        false, false },
+	{ "numpy.void",                    refs_numpy_void,     false, false },
 	{ "weakref.CallableProxyType",     NULL,                false, false },
 	{ "weakref.ProxyType",             NULL,                false, false },
 	{ "weakref.ReferenceType",         NULL,                false, false },

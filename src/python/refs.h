@@ -118,6 +118,6 @@ refs_fn refs_frame, refs_generator;
 refs_fn refs_element, refs_lru_cache, refs_datetime, refs_time, refs_tee_data, refs_simple_queue;
 refs_fn refs_ctype, refs_hamt_bitmap, refs_hamt_collision, refs_hamt_array;
 /* refs_numpy.c */
-refs_fn refs_ndarray;
+refs_fn refs_ndarray, refs_numpy_void;
 
 #endif

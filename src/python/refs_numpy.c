@@ -1,8 +1,9 @@
 /*
- * numpy.ndarray, which the collector does not know: the objects in it, and its data. Wheels have no
- * debug information; the offsets are those of NumPy's C ABI: PyArrayObject_fields and PyArray_Descr
- * in numpy/ndarraytypes.h, which modules have compiled in. They have been the same in what is read
- * here from 1.7 to 2.x. Still nothing of an array is believed unless all of it makes sense.
+ * numpy.ndarray, which the collector does not know: the objects in it, and its data; and
+ * numpy.void. Wheels have no debug information; the offsets are those of NumPy's C ABI:
+ * PyArrayObject_fields and PyArray_Descr in numpy/ndarraytypes.h, which modules have compiled in.
+ * They have been the same in what is read here from 1.7 to 2.x. Still nothing of an array is
+ * believed unless all of it makes sense.
  */
 #include "refs.h"
 
@@ -23,7 +24,10 @@ enum {
 	C_CONTIGUOUS = 1,
 	F_CONTIGUOUS = 2,
 	OWNS_DATA = 4,
-	MOST_DIMENSIONS = 64
+	MOST_DIMENSIONS = 64,
+	VOID_DESCR = 32, /* of one row of a structured array: it has a word of ob_size before */
+	VOID_BASE = 48,
+	VOID_SIZE = 56
 };
 
 struct array {
@@ -105,8 +109,26 @@ struct error *refs_ndarray(struct ref_reader *reader, const struct sized_object 
 	return ref_add_items(reader, array.data, array.nd ? array.bytes / sizeof(raddr_t) : 1);
 }
 
-/* numpy/_core/src/multiarray/methods.c: array_sizeof(). An array without dimensions has one item,
- * of a size that its dtype alone tells; it is left out. */
+/* The size of one item, which is at one place in numpy 1 and at another in 2: its type tells where
+ * (numpy/_core/src/multiarray/descriptor.c: arraydescr_members). */
+static bool item_bytes(struct py_view *view, raddr_t descr, uint64_t *ret)
+{
+	uint32_t offset, size, narrow;
+	raddr_t type;
+
+	if (!view_type_of(view, descr, &type) ||
+	    !member_find_number(view, type, "itemsize", &offset, &size))
+		return false;
+	if (size == sizeof(*ret))
+		return image_read_u64(view->image, descr + offset, ret);
+	if (!image_read_u32(view->image, descr + offset, &narrow))
+		return false;
+	*ret = narrow;
+	return true;
+}
+
+/* numpy/_core/src/multiarray/methods.c: array_sizeof(). An array without dimensions has one item.
+ */
 bool sizer_ndarray(struct py_view *view, const struct sized_object *object, uint64_t *ret)
 {
 	struct array array;
@@ -114,9 +136,11 @@ bool sizer_ndarray(struct py_view *view, const struct sized_object *object, uint
 	if (!read_array(view, object, &array))
 		return false;
 	*ret = object->type->basicsize + array.nd * UINT64_C(2) * sizeof(uint64_t);
-	if (array.flags & OWNS_DATA)
-		return !__builtin_add_overflow(*ret, array.bytes, ret);
-	return true;
+	if (!(array.flags & OWNS_DATA))
+		return true;
+	if (!array.nd && !item_bytes(view, array.descr, &array.bytes))
+		return false;
+	return !__builtin_add_overflow(*ret, array.bytes, ret);
 }
 
 /*
@@ -151,4 +175,35 @@ bool sizer_numpy_scalar(struct py_view *view, const struct sized_object *object,
 		return false;
 	*ret = object->type->basicsize + scalar_bytes(name);
 	return true;
+}
+
+/* numpy/arrayscalars.h: PyVoidScalarObject. Without the GIL it lies elsewhere, and is not told. */
+static bool void_descr(struct py_view *view, const struct sized_object *object, raddr_t *ret)
+{
+	return object->type->basicsize >= VOID_SIZE &&
+	       image_read_u64(view->image, object->address + VOID_DESCR, ret) &&
+	       is_object(view, *ret);
+}
+
+/* numpy/_core/src/multiarray/scalartypes.c.src: void_dealloc(). */
+struct error *refs_numpy_void(struct ref_reader *reader, const struct sized_object *object)
+{
+	raddr_t descr;
+
+	if (!void_descr(reader->view, object, &descr)) {
+		reader->damaged = true;
+		return NULL;
+	}
+	try_(ref_add(reader, descr, PY_REF_SLOT, (struct py_name){.text = "dtype"}));
+	return ref_add_at(reader, object->address + VOID_BASE, PY_REF_SLOT, "base");
+}
+
+bool sizer_numpy_void(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+{
+	raddr_t descr;
+	uint64_t bytes;
+
+	if (!void_descr(view, object, &descr) || !item_bytes(view, descr, &bytes))
+		return false;
+	return !__builtin_add_overflow(object->type->basicsize, bytes, ret);
 }

@@ -416,6 +416,7 @@ static const struct {
 	{ "itertools.product",             sizer_product,   false },
 	{ "numpy.generic",                 sizer_numpy_scalar, false },
 	{ "numpy.ndarray",                 sizer_ndarray,   false },
+	{ "numpy.void",                    sizer_numpy_void, false },
 	{ "xml.etree.ElementTree.Element", size_element,    false },
 };
 /* clang-format on */

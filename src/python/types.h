@@ -114,7 +114,7 @@ sizer_fn sizer_product, sizer_permutations, sizer_combinations, sizer_cwr;
 /** Where the ctypes type at @type keeps what it knows of its instances (3.13+). */
 raddr_t ctype_info(const struct py_layout *layout, raddr_t type);
 /** refs_numpy.c */
-sizer_fn sizer_ndarray, sizer_numpy_scalar;
+sizer_fn sizer_ndarray, sizer_numpy_scalar, sizer_numpy_void;
 
 /** What identifies instances of a class called @name, or NULL. Static. content.c. */
 const struct content *content_find(const char *name);
