@@ -173,6 +173,30 @@ static bool size_characters(struct py_view *view, raddr_t address, const struct 
 	return !__builtin_add_overflow(head, length, ret);
 }
 
+/* _PyUnicode_HAS_WSTR_MEMORY(), to 3.11: a copy in wchar_t, made for C code that asked for it. */
+static bool add_wide_copy(struct py_view *view, raddr_t address, const struct text_state *state,
+			  uint64_t *ret)
+{
+	bool ascii = state->compact && state->ascii;
+	raddr_t wide, data = address + py_size(view->layout, ascii ? PY_ASCII : PY_COMPACT);
+	uint64_t length;
+
+	if (!py_has(view->layout, PY_ASCII_WSTR))
+		return true;
+	if (!view_word(view, address, PY_ASCII_WSTR, &wide))
+		return false;
+	if (!wide)
+		return true;
+	if (!view_word(view, address, ascii ? PY_ASCII_LENGTH : PY_COMPACT_WSTR_LENGTH, &length) ||
+	    (!state->compact && !view_word(view, address, PY_UNICODE_DATA, &data)))
+		return false;
+	if (wide == data)
+		return true;
+	return !__builtin_add_overflow(length, UINT64_C(1), &length) &&
+	       !__builtin_mul_overflow(length, (uint64_t)sizeof(uint32_t), &length) &&
+	       !__builtin_add_overflow(*ret, length, ret);
+}
+
 /* Objects/unicodeobject.c: unicode_sizeof(). Instances of str subclasses: never compact ASCII. */
 static bool size_str(struct py_view *view, const struct sized_object *object, uint64_t *ret)
 {
@@ -189,7 +213,7 @@ static bool size_str(struct py_view *view, const struct sized_object *object, ui
 	/* An UTF-8 copy of its own; an ASCII str shares its characters. */
 	if (utf8 && utf8 != data && !(state.compact && state.ascii))
 		*ret += utf8_length + 1;
-	return true;
+	return add_wide_copy(view, address, &state, ret);
 }
 
 /* Objects/typeobject.c: type___sizeof___impl(). */
@@ -239,21 +263,49 @@ static bool tuple_length(struct py_view *view, raddr_t object, enum py_field fie
 	return view_word(view, object, field, &tuple) && view_word(view, tuple, PY_VAR_SIZE, ret);
 }
 
-/* Objects/codeobject.c: code_sizeof(), without what debuggers attach. To 3.10 with a table of the
- * arguments that are cells; from 3.11 on instructions are inside, and the size is rounded up. */
-static bool size_code(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+/* code_sizeof() to 3.10: code that has run often has a cache, and a byte for each instruction. */
+static bool add_opcache(struct py_view *view, raddr_t code, uint64_t *ret)
+{
+	uint64_t length, entries;
+	raddr_t cache, bytes;
+
+	if (!py_has(view->layout, PY_CODE_OPCACHE) || !py_has(view->layout, PY_OPCACHE))
+		return true;
+	if (!view_word(view, code, PY_CODE_OPCACHE, &cache))
+		return false;
+	if (!cache)
+		return true;
+	if (!view_word(view, code, PY_CODE_BYTES, &bytes) ||
+	    !view_word(view, bytes, PY_VAR_SIZE, &length) ||
+	    !view_field(view, code, PY_CODE_OPCACHE_SIZE, &entries) ||
+	    __builtin_mul_overflow(entries, (uint64_t)py_size(view->layout, PY_OPCACHE), &entries))
+		return false;
+	return !__builtin_add_overflow(*ret, length / 2, ret) &&
+	       !__builtin_add_overflow(*ret, entries, ret);
+}
+
+/* To 3.10, with a table of the arguments that are cells. */
+static bool size_eager_code(struct py_view *view, const struct sized_object *object, uint64_t *ret)
 {
 	uint64_t cells;
 	raddr_t table;
 
+	if (!view_word(view, object->address, PY_CODE_CELL2ARG, &table))
+		return false;
+	if (table && (!tuple_length(view, object->address, PY_CODE_CELLVARS, &cells) ||
+		      !size_with_buffer(object, cells, sizeof(raddr_t), ret)))
+		return false;
+	return add_opcache(view, object->address, ret);
+}
+
+/* Objects/codeobject.c: code_sizeof(), without what debuggers attach. From 3.11 on instructions are
+ * inside, and the size is rounded up. */
+static bool size_code(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+{
 	if (!sizer_default(view, object, ret))
 		return false;
-	if (py_has(view->layout, PY_CODE_CELL2ARG)) {
-		if (!view_word(view, object->address, PY_CODE_CELL2ARG, &table))
-			return false;
-		return !table || (tuple_length(view, object->address, PY_CODE_CELLVARS, &cells) &&
-				  size_with_buffer(object, cells, sizeof(raddr_t), ret));
-	}
+	if (py_has(view->layout, PY_CODE_CELL2ARG))
+		return size_eager_code(view, object, ret);
 	*ret = (*ret + sizeof(raddr_t) - 1) & ~(uint64_t)(sizeof(raddr_t) - 1);
 	return true;
 }
@@ -394,6 +446,7 @@ static const struct {
 	{ "_struct.Struct",                sizer_struct,    false },
 	{ "array.array",                   size_array,      false },
 	{ "builtins.StgDict",              sizer_stgdict,   false },
+	{ "builtins.Struct",               sizer_struct,    false },
 	{ "builtins.async_generator",      size_generator,  true },
 	{ "builtins.bytearray",            size_bytearray,  false },
 	{ "builtins.code",                 size_code,       false },
@@ -410,6 +463,7 @@ static const struct {
 	{ "builtins.type",                 size_type,       false },
 	{ "collections.OrderedDict",       size_odict,      false },
 	{ "collections.deque",             size_deque,      false },
+	{ "decimal.Decimal",               sizer_decimal,   false },
 	{ "itertools.combinations",        sizer_combinations, false },
 	{ "itertools.combinations_with_replacement", sizer_cwr, false },
 	{ "itertools.permutations",        sizer_permutations, false },

@@ -1,7 +1,7 @@
 /*
  * sys.getsizeof() of types of the standard library's extension modules that have buffers: _struct,
- * _pickle, _queue, _ctypes, itertools. Where the layout of such a module is not known, what the
- * type itself says is all that is told.
+ * _pickle, _queue, _ctypes, _decimal, itertools. Where the layout of such a module is not known,
+ * what the type itself says is all that is told.
  */
 #include "types.h"
 
@@ -192,6 +192,27 @@ bool sizer_ctype(struct py_view *view, const struct sized_object *object, uint64
 	if (!py_has(layout, PY_STGINFO_FORMAT))
 		return true;
 	return add_ctype(view, ctype_info(layout, object->address), &fields, ret);
+}
+
+/* Modules/_decimal/_decimal.c: dec___sizeof__(). The first digits are inside; of others the flags
+ * say whose they are (libmpdec's mpdecimal.h: MPD_DATAFLAGS). The class in Lib/_pydecimal.py has
+ * the same name, and smaller instances. */
+bool sizer_decimal(struct py_view *view, const struct sized_object *object, uint64_t *ret)
+{
+	const uint64_t not_its_own = 32 | 64 | 128; /* static, shared, constant */
+	uint64_t flags, words;
+
+	if (!sizer_default(view, object, ret))
+		return false;
+	if (!py_has(view->layout, PY_DECIMAL) ||
+	    object->type->basicsize < py_size(view->layout, PY_DECIMAL))
+		return true;
+	if (!view_field(view, object->address, PY_DECIMAL_FLAGS, &flags))
+		return false;
+	if (flags & not_its_own)
+		return true;
+	return view_word(view, object->address, PY_DECIMAL_ALLOC, &words) &&
+	       add_items(words, sizeof(uint64_t), ret);
 }
 
 /* A word for each item of the tuple that is the member @field, where there is a __sizeof__. */

@@ -109,7 +109,7 @@ sizer_fn *sizer_find(const struct py_view *view, const char *name);
 sizer_fn sizer_default, sizer_dict;
 /** Types of extension modules: size_modules.c. */
 sizer_fn sizer_struct, sizer_pickler, sizer_unpickler, sizer_simple_queue;
-sizer_fn sizer_stgdict, sizer_ctype;
+sizer_fn sizer_stgdict, sizer_ctype, sizer_decimal;
 sizer_fn sizer_product, sizer_permutations, sizer_combinations, sizer_cwr;
 /** Where the ctypes type at @type keeps what it knows of its instances (3.13+). */
 raddr_t ctype_info(const struct py_layout *layout, raddr_t type);
