@@ -113,8 +113,9 @@ static bool read_definition(struct py_view *view, raddr_t address, struct defini
 	       view_word(view, address, PY_MEMBERDEF_OFFSET, &ret->offset);
 }
 
+/* @last: where the last word of an instance may be. */
 static struct error *add_definitions(struct member_table *table, struct py_view *view,
-				     raddr_t definitions, uint64_t basicsize, size_t first)
+				     raddr_t definitions, uint64_t last, size_t first)
 {
 	struct definition definition;
 	unsigned int i;
@@ -126,8 +127,7 @@ static struct error *add_definitions(struct member_table *table, struct py_view 
 		if (!read_definition(view, at, &definition) || !definition.name)
 			return NULL;
 		if ((definition.type != T_OBJECT && definition.type != T_OBJECT_EX) ||
-		    definition.offset > basicsize - sizeof(raddr_t) ||
-		    definition.offset % sizeof(raddr_t))
+		    definition.offset > last || definition.offset % sizeof(raddr_t))
 			continue;
 		member.offset = (uint32_t)definition.offset;
 		try_(read_name(table, view, definition.name, &member.name));
@@ -135,6 +135,17 @@ static struct error *add_definitions(struct member_table *table, struct py_view 
 			try_(add(table, first, &member));
 	}
 	return NULL;
+}
+
+/* Where the last member of instances may be. Members of a struct sequence are items of a tuple
+ * (Objects/structseq.c: initialize_members()), behind what is the same for all instances. */
+static uint64_t last_word(struct py_view *view, raddr_t type, uint64_t basicsize)
+{
+	uint64_t flags;
+
+	if (view_field(view, type, PY_TYPE_FLAGS, &flags) && flags & TPFLAGS_TUPLE_SUBCLASS)
+		basicsize += MOST_MEMBERS * sizeof(raddr_t);
+	return basicsize - sizeof(raddr_t);
 }
 
 static int by_offset(const void *left, const void *right)
@@ -174,7 +185,8 @@ struct error *member_table_add(struct member_table *table, struct py_view *view,
 		if (!view_word(view, class, PY_TYPE_MEMBERS, &definitions))
 			break;
 		if (definitions && definitions != last)
-			try_(add_definitions(table, view, definitions, basicsize, first));
+			try_(add_definitions(table, view, definitions,
+					     last_word(view, type, basicsize), first));
 		last = definitions;
 		if (!view_word(view, class, PY_TYPE_BASE, &class))
 			break;

@@ -7,7 +7,12 @@
 static const struct ref_decoder decoders[] = {
 	{ "_contextvars.ContextVar",       NULL,                false, false },
 	{ "_ctypes.CType_Type",            refs_ctype,          false, false },
+	{ "_ctypes.PyCPointerType",        refs_pointer_type,   false, false },
+	{ "_elementtree._element_iterator", refs_element_iterator, false, false },
+	{ "_pickle.Pickler",               refs_pickler,        false, false },
+	{ "_pickle.Unpickler",             refs_unpickler,      false, false },
 	{ "_queue.SimpleQueue",            refs_simple_queue,   false, false },
+	{ "_sre.SRE_Template",             refs_sre_template,   false, false },
 	{ "_thread._localdummy",           NULL,                false, false },
 	{ "builtins.ContextVar",           NULL,                false, false },
 	{ "builtins.async_generator",      refs_generator,      false, false },
@@ -41,6 +46,8 @@ static const struct ref_decoder decoders[] = {
 	{ "itertools._tee_dataobject",     refs_tee_data,       false, false },
 	{ "numpy.ndarray",                 refs_ndarray,        false, false },
 	{ "numpy.void",                    refs_numpy_void,     false, false },
+	{ "pyexpat.xmlparser",             refs_expat_parser,   false, false },
+	{ "sqlite3.Connection",            refs_connection,     false, false },
 	{ "weakref.CallableProxyType",     NULL,                false, false },
 	{ "weakref.ProxyType",             NULL,                false, false },
 	{ "weakref.ReferenceType",         NULL,                false, false },
@@ -179,13 +186,22 @@ enum {
 	LONGEST_READ = 512    /* words; members further on are read one by one */
 };
 
+/* Objects/structseq.c: members of a struct sequence name its items too, which are told as those of
+ * a tuple. What is behind the last of them is no item: st_atime of os.stat_result. */
+static uint64_t told_as_items(const struct ref_reader *reader, const struct sized_object *object)
+{
+	if (!(object->type->flags & TPFLAGS_TUPLE_SUBCLASS))
+		return 0;
+	return py_at(reader->view->layout, PY_TUPLE_ITEM) + object->var_size * sizeof(raddr_t);
+}
+
 /* All members from the first to the last in one read, as far as that is near. */
 static struct error *add_members(struct ref_reader *reader, const struct sized_object *object)
 {
 	const struct type_info *type = object->type;
 	const struct member *members = &reader->members->list.items[type->first_member];
 	uint32_t first = members[0].offset, last = members[type->member_count - 1].offset, i;
-	uint64_t words[LONGEST_READ];
+	uint64_t words[LONGEST_READ], items_end = told_as_items(reader, object);
 	bool near = (last - first) / sizeof(*words) < LONGEST_READ;
 
 	if (near && !image_read(reader->view->image, object->address + first, words,
@@ -197,6 +213,8 @@ static struct error *add_members(struct ref_reader *reader, const struct sized_o
 		const struct member *member = &members[i];
 		struct py_name name = {.text = member->name};
 
+		if (member->offset < items_end)
+			continue;
 		if (near)
 			try_(ref_add(reader, words[(member->offset - first) / sizeof(*words)],
 				     member->kind, name));

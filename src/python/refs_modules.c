@@ -1,7 +1,8 @@
 /*
  * Types of the standard library's extension modules that hold references in other ways than as
  * plain members: Modules/_elementtree.c, _functoolsmodule.c, _datetimemodule.c, _queuemodule.c,
- * itertoolsmodule.c, _ctypes/_ctypes.c; Python/hamt.c.
+ * itertoolsmodule.c, _ctypes/_ctypes.c, pyexpat.c, _pickle.c, _sqlite/connection.c, _sre/sre.c;
+ * Python/hamt.c.
  */
 #include "refs.h"
 
@@ -37,6 +38,159 @@ struct error *refs_element(struct ref_reader *reader, const struct sized_object 
 		return ref_add_items(reader, children, length);
 	reader->damaged = true;
 	return NULL;
+}
+
+/* @count words called @name, the first at @address and each @stride bytes after the other. */
+static struct error *add_spaced(struct ref_reader *reader, raddr_t address, uint64_t count,
+				uint64_t stride, const char *name)
+{
+	uint64_t i;
+
+	for (i = 0; i < count && !reader->damaged; i++)
+		try_(ref_add_at(reader, address + i * stride, PY_REF_SLOT, name));
+	return NULL;
+}
+
+/* elementiter_traverse(): the elements on the way down to where it is. */
+struct error *refs_element_iterator(struct ref_reader *reader, const struct sized_object *object)
+{
+	const struct py_layout *layout = reader->view->layout;
+	raddr_t parents;
+	uint64_t depth;
+
+	if (!py_has(layout, PY_ELEMENTITER_PARENTS))
+		return NULL;
+	if (!view_word(reader->view, object->address, PY_ELEMENTITER_PARENTS, &parents) ||
+	    !view_word(reader->view, object->address, PY_ELEMENTITER_DEPTH, &depth)) {
+		reader->damaged = true;
+		return NULL;
+	}
+	return add_spaced(reader, parents + py_at(layout, PY_PARENTLOCATOR_PARENT), depth,
+			  py_size(layout, PY_PARENTLOCATOR), "parent");
+}
+
+/* xmlparse_traverse(). The array is in the order of enum HandlerTypes, which has not changed since
+ * Expat 1.95.4. */
+struct error *refs_expat_parser(struct ref_reader *reader, const struct sized_object *object)
+{
+	static const char *const handlers[] = {
+		"StartElementHandler",
+		"EndElementHandler",
+		"ProcessingInstructionHandler",
+		"CharacterDataHandler",
+		"UnparsedEntityDeclHandler",
+		"NotationDeclHandler",
+		"StartNamespaceDeclHandler",
+		"EndNamespaceDeclHandler",
+		"CommentHandler",
+		"StartCdataSectionHandler",
+		"EndCdataSectionHandler",
+		"DefaultHandler",
+		"DefaultHandlerExpand",
+		"NotStandaloneHandler",
+		"ExternalEntityRefHandler",
+		"StartDoctypeDeclHandler",
+		"EndDoctypeDeclHandler",
+		"EntityDeclHandler",
+		"XmlDeclHandler",
+		"ElementDeclHandler",
+		"AttlistDeclHandler",
+		"SkippedEntityHandler",
+	};
+	raddr_t array;
+	size_t i;
+
+	if (!py_has(reader->view->layout, PY_EXPAT_HANDLERS))
+		return NULL;
+	if (!view_word(reader->view, object->address, PY_EXPAT_HANDLERS, &array)) {
+		reader->damaged = true;
+		return NULL;
+	}
+	for (i = 0; array && i < ARRAY_SIZE(handlers); i++)
+		try_(ref_add_at(reader, array + i * sizeof(array), PY_REF_SLOT, handlers[i]));
+	return NULL;
+}
+
+/* PyMemoTable_Set(): a hash table of the objects that were pickled, each with a number. It owns
+ * them, also where Pickler_traverse() passes over them, as in 3.11.2. */
+struct error *refs_pickler(struct ref_reader *reader, const struct sized_object *object)
+{
+	const struct py_layout *layout = reader->view->layout;
+	raddr_t memo, table;
+	uint64_t entries;
+
+	if (!py_has(layout, PY_PICKLER_MEMO) || !py_has(layout, PY_MEMO_TABLE_TABLE))
+		return NULL;
+	reader->damaged = reader->damaged ||
+			  !view_word(reader->view, object->address, PY_PICKLER_MEMO, &memo);
+	if (reader->damaged || !memo)
+		return NULL;
+	if (!view_word(reader->view, memo, PY_MEMO_TABLE_TABLE, &table) ||
+	    !view_word(reader->view, memo, PY_MEMO_TABLE_ALLOCATED, &entries)) {
+		reader->damaged = true;
+		return NULL;
+	}
+	return add_spaced(reader, table + py_at(layout, PY_MEMO_ENTRY_KEY), table ? entries : 0,
+			  py_size(layout, PY_MEMO_ENTRY), "memo");
+}
+
+/* _Unpickler_MemoPut(): what was unpickled, by number. */
+struct error *refs_unpickler(struct ref_reader *reader, const struct sized_object *object)
+{
+	raddr_t memo;
+	uint64_t count;
+
+	if (!py_has(reader->view->layout, PY_UNPICKLER_MEMO))
+		return NULL;
+	if (!view_word(reader->view, object->address, PY_UNPICKLER_MEMO, &memo) ||
+	    !view_word(reader->view, object->address, PY_UNPICKLER_MEMO_SIZE, &count)) {
+		reader->damaged = true;
+		return NULL;
+	}
+	return add_spaced(reader, memo, memo ? count : 0, sizeof(memo), "memo");
+}
+
+/* Modules/_sqlite/connection.c: VISIT_CALLBACK_CONTEXT(), 3.11+. Before, they are members. */
+struct error *refs_connection(struct ref_reader *reader, const struct sized_object *object)
+{
+	static const struct {
+		enum py_field field;
+		const char *name;
+	} callbacks[] = {
+		{PY_CONNECTION_TRACE_CTX, "trace callback"},
+		{PY_CONNECTION_PROGRESS_CTX, "progress handler"},
+		{PY_CONNECTION_AUTHORIZER_CTX, "authorizer"},
+	};
+	raddr_t context;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(callbacks); i++) {
+		if (!py_has(reader->view->layout, callbacks[i].field))
+			continue;
+		if (!view_word(reader->view, object->address, callbacks[i].field, &context)) {
+			reader->damaged = true;
+			return NULL;
+		}
+		if (!context)
+			continue;
+		try_(ref_add_member(reader, context, PY_CALLBACK_CONTEXT_CALLABLE,
+				    callbacks[i].name));
+		try_(ref_add_member(reader, context, PY_CALLBACK_CONTEXT_MODULE, "module"));
+	}
+	return NULL;
+}
+
+/* Modules/_sre/sre.c: template_traverse(), 3.12+. Items are the index of a group and the text
+ * behind it. */
+struct error *refs_sre_template(struct ref_reader *reader, const struct sized_object *object)
+{
+	const struct py_layout *layout = reader->view->layout;
+	const uint64_t text = sizeof(uint64_t);
+
+	if (!py_has(layout, PY_TEMPLATE_ITEMS))
+		return NULL;
+	return add_spaced(reader, object->address + py_at(layout, PY_TEMPLATE_ITEMS) + text,
+			  object->var_size, object->type->itemsize, "literal");
 }
 
 static struct error *add_borrowed(struct ref_reader *reader, raddr_t link, enum py_field field,
@@ -165,6 +319,20 @@ struct error *refs_ctype(struct ref_reader *reader, const struct sized_object *o
 	try_(refs_type(reader, object));
 	for (i = 0; i < ARRAY_SIZE(members); i++)
 		try_(ref_add_member(reader, info, members[i].field, members[i].name));
+	return NULL;
+}
+
+/* Modules/_ctypes/_ctypes.c: CDataType_traverse(), to 3.12: the type visits what is its dict's. */
+struct error *refs_pointer_type(struct ref_reader *reader, const struct sized_object *object)
+{
+	raddr_t dict;
+
+	if (!py_has(reader->view->layout, PY_STGDICT_PROTO))
+		return refs_ctype(reader, object);
+	try_(refs_type(reader, object));
+	if (view_word(reader->view, object->address, PY_TYPE_DICT, &dict))
+		return add_borrowed(reader, dict, PY_STGDICT_PROTO, "proto");
+	reader->damaged = true;
 	return NULL;
 }
 
