@@ -30,10 +30,17 @@ import typing
 import weakref
 
 KEEP = []
+TOLD = []  # (holder, name, object) of what Python has no way to tell later
 
 
 def keep(*items):
     KEEP.extend(items)
+
+
+def named(item, **names):
+    keep(item)
+    truth.name_of(type(item))  # to 3.9 a static type may be made ready by that only
+    TOLD.extend((item, name.replace("_", " "), value) for name, value in names.items())
 
 
 class Plain:
@@ -291,10 +298,75 @@ def modules():
     optional("xml.etree.ElementTree", lambda m: keep(m.XMLParser(), m.TreeBuilder(),
                                                      m.fromstring("<a><b/></a>").iter("b")))
     optional("zlib", lambda m: keep(m.compressobj(), m.decompressobj(zdict=b"x" * 100)))
+    optional("time", lambda m: keep(m.localtime(), os.stat("/")))
+    optional("decimal", lambda m: keep(m.Decimal("1." + "3" * 500)))
+    optional("zoneinfo", use_zone)
+    optional("array", lambda m: [named(iter(item), array=item) for item in [m.array("d", range(5))]])
+    optional("pyexpat", use_expat)
+    optional("pickle", use_memos)
+    optional("sqlite3", use_sqlite)
+    optional("xml.etree.ElementTree", use_tree)
+    path = "/".join(["", ""])
+    named(os.scandir(path), path=path)
+    if sys.version_info >= (3, 10):
+        default = ["default"]
+        named(anext(async_numbers(3), default), default=default)
+    if sys.version_info >= (3, 15):
+        namespace = {"__name__": "lazy"}
+        exec("lazy import wave\nlazy from colorsys import rgb_to_hsv", namespace)
+        named(namespace["wave"], builtins=namespace["__builtins__"])
+        keep(namespace)
     variables = [contextvars.ContextVar("variable_%d" % n) for n in range(60)]
     context = contextvars.copy_context()
     context.run(lambda: [variable.set([n]) for n, variable in enumerate(variables)])
     keep(variables, context)
+
+
+def use_expat(pyexpat):
+    """Their handlers have descriptors."""
+    parser = pyexpat.ParserCreate()
+    parser.StartElementHandler = lambda *arguments: None
+    parser.CharacterDataHandler = lambda *arguments: None
+    keep(parser)
+
+
+def use_zone(zoneinfo):
+    """One that needs no files (RFC 8536): nothing but UTC."""
+    text = b"TZif" + bytes(16) + bytes(16) + b"\0\0\0\1\0\0\0\4" + bytes(6) + b"UTC\0"
+    key = "".join(["ma", "de"])
+    named(zoneinfo.ZoneInfo.from_file(io.BytesIO(text), key), key=key)
+
+
+def use_memos(pickle):
+    items = [["pickled"]]
+    pickler = pickle.Pickler(io.BytesIO(), 2)
+    pickler.dump(items)
+    unpickler = pickle.Unpickler(io.BytesIO(pickle.dumps(items)))
+    loaded = unpickler.load()
+    named(pickler, memo=items[0])
+    named(unpickler, memo=loaded[0])
+    named(pickler.memo, pickler=pickler)
+    named(unpickler.memo, unpickler=unpickler)
+
+
+def use_sqlite(sqlite3):
+    connection = sqlite3.connect(":memory:")
+    connection.row_factory = sqlite3.Row
+    cursor = connection.execute("select 1 as one, 2 as two")
+    callbacks = {name: lambda *arguments: 0 for name in ("trace_callback", "progress_handler", "authorizer")}
+    connection.set_trace_callback(callbacks["trace_callback"])
+    connection.set_progress_handler(callbacks["progress_handler"], 1000)
+    connection.set_authorizer(callbacks["authorizer"])
+    named(next(cursor), description=cursor.description)
+    named(connection, **callbacks)
+
+
+def use_tree(tree):
+    root = tree.fromstring("<a><b><c/></b></a>")
+    elements = root.iter()
+    for _ in range(2):
+        next(elements)
+    named(elements, parent=root)
 
 
 def use_asyncio(asyncio):
@@ -399,15 +471,21 @@ def names_of(item):
         yield from tell(item)
 
 
+def name_line(holder, kind, name, value):
+    return "name\t0x%x\t%s\t%s\t0x%x\t%s\n" % (id(holder), kind, name, id(value),
+                                               type(holder).__name__)
+
+
 def known_names():
+    for holder, name, value in TOLD:
+        yield name_line(holder, "named", name, value)
     counts = collections.Counter()
     for item in KEEP + [other for other in gc.get_objects() if type(other) is not dict]:
         counts[type(item)] += 1
         if counts[type(item)] > MOST_OF_A_TYPE:
             continue
         for holder, kind, name, value in names_of(item):
-            yield "name\t0x%x\t%s\t%s\t0x%x\t%s\n" % (id(holder), kind, name, id(value),
-                                                      type(holder).__name__)
+            yield name_line(holder, kind, name, value)
 
 
 def answer(words):
