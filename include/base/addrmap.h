@@ -18,6 +18,7 @@ struct addrmap_slot {
 struct addrmap {
 	struct addrmap_slot *slots; /**< owned */
 	size_t mask;		    /**< slots - 1; slots is a power of two */
+	unsigned int shift;	    /**< 64 - the binary logarithm of slots */
 	size_t count;
 };
 
@@ -27,9 +28,20 @@ void addrmap_deinit(struct addrmap *map);
 _must_check_ struct error *addrmap_set(struct addrmap *map, uint64_t key, uint32_t value);
 
 /* Fibonacci hashing: addresses differ in their middle bits, the product spreads them upwards. */
+#define ADDRMAP_FACTOR UINT64_C(0x9E3779B97F4A7C15)
+
 static inline size_t addrmap_hash(uint64_t key)
 {
-	return (size_t)((key * UINT64_C(0x9E3779B97F4A7C15)) >> 24);
+	return (size_t)((key * ADDRMAP_FACTOR) >> 24);
+}
+
+/*
+ * The slot where to begin. The highest bits of the product lie the most evenly, above all those of
+ * numbers that follow each other; lower ones run into each other for some sizes of the table.
+ */
+static inline size_t addrmap_first(const struct addrmap *map, uint64_t key)
+{
+	return (size_t)((key * ADDRMAP_FACTOR) >> map->shift);
 }
 
 /** Look @key up. Returns false and leaves *@ret alone where it is not there. */
@@ -39,7 +51,7 @@ static inline bool addrmap_get(const struct addrmap *map, uint64_t key, uint32_t
 
 	if (!map->slots || !key)
 		return false;
-	for (i = addrmap_hash(key) & map->mask; map->slots[i].key; i = (i + 1) & map->mask) {
+	for (i = addrmap_first(map, key); map->slots[i].key; i = (i + 1) & map->mask) {
 		if (map->slots[i].key == key) {
 			*ret = map->slots[i].value;
 			return true;

@@ -15,7 +15,7 @@ void addrmap_deinit(struct addrmap *map)
 /* The slot where @key is, or the free one where it belongs. */
 static struct addrmap_slot *find_slot(const struct addrmap *map, uint64_t key)
 {
-	size_t i = addrmap_hash(key) & map->mask;
+	size_t i = addrmap_first(map, key);
 
 	while (map->slots[i].key && map->slots[i].key != key)
 		i = (i + 1) & map->mask;
@@ -25,7 +25,11 @@ static struct addrmap_slot *find_slot(const struct addrmap *map, uint64_t key)
 static struct error *grow(struct addrmap *map)
 {
 	size_t slots = map->slots ? (map->mask + 1) * 2 : FIRST_SLOTS;
-	struct addrmap bigger = {.mask = slots - 1, .count = map->count};
+	struct addrmap bigger = {
+		.mask = slots - 1,
+		.shift = 64 - (unsigned int)__builtin_ctzll(slots),
+		.count = map->count,
+	};
 	size_t i;
 
 	bigger.slots = calloc(slots, sizeof(*bigger.slots));
