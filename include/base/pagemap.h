@@ -28,7 +28,7 @@ struct pagemap_page {
 
 /** What is known of 1 MiB of memory. */
 struct pagemap_part {
-	uint32_t pages[PAGEMAP_PAGES]; /**< number of a page + 1, 0: none */
+	struct pagemap_page *pages[PAGEMAP_PAGES]; /**< in a slab; NULL: none */
 };
 
 DEFINE_ARRAY(pagemap_parts, struct pagemap_part)
@@ -45,11 +45,51 @@ struct pagemap {
 
 void pagemap_deinit(struct pagemap *map);
 
-/** Look @key up. False and *@ret as it was where it is not there. */
-bool pagemap_get(const struct pagemap *map, uint64_t key, uint32_t *ret);
+static inline bool pagemap_is_other(uint64_t key)
+{
+	return key & ((1u << PAGEMAP_SLOT_BITS) - 1);
+}
 
-/** Have the processor fetch what the next pagemap_get() of @key reads. */
-void pagemap_fetch(const struct pagemap *map, uint64_t key);
+/** The number of its part for the hash map, of which 0 is no key. */
+static inline uint64_t pagemap_part_key(uint64_t key)
+{
+	return (key >> PAGEMAP_PART_BITS) + 1;
+}
+
+/** Where the page of @key is noted. NULL: nowhere. */
+static inline struct pagemap_page **pagemap_place(const struct pagemap *map, uint64_t key)
+{
+	uint32_t part;
+
+	if (!addrmap_get(&map->numbers, pagemap_part_key(key), &part))
+		return NULL;
+	return &map->parts.items[part].pages[(key >> PAGEMAP_PAGE_BITS) % PAGEMAP_PAGES];
+}
+
+/**
+ * Where the value of @key stands, + 1, or will stand; 0: none. That stays its place. NULL: nothing
+ * is known of its page, or @key is no multiple of 16.
+ */
+static inline uint32_t *pagemap_slot(const struct pagemap *map, uint64_t key)
+{
+	struct pagemap_page **page = pagemap_is_other(key) ? NULL : pagemap_place(map, key);
+
+	if (!page || !*page)
+		return NULL;
+	return &(*page)->slots[(key >> PAGEMAP_SLOT_BITS) % PAGEMAP_SLOTS];
+}
+
+/** Look @key up. False and *@ret as it was where it is not there. */
+static inline bool pagemap_get(const struct pagemap *map, uint64_t key, uint32_t *ret)
+{
+	const uint32_t *slot = pagemap_slot(map, key);
+
+	if (slot && *slot) {
+		*ret = *slot - 1;
+		return true;
+	}
+	return _unlikely_(pagemap_is_other(key)) && addrmap_get(&map->others, key, ret);
+}
 
 /** Set @key, which is not 0, to @value, which is not UINT32_MAX. */
 _must_check_ struct error *pagemap_set(struct pagemap *map, uint64_t key, uint32_t value);

@@ -32,7 +32,9 @@ struct read_object {
 DEFINE_ARRAY(read_object_array, struct read_object)
 
 enum {
-	OBJECT_ALIGNMENT = 16 /* of what an allocator of CPython has given */
+	OBJECT_ALIGNMENT = 16, /* of what an allocator of CPython has given */
+	GROUP_REFS =
+		512 /* are told together: their targets fit into the processor's second cache */
 };
 
 struct graph {
@@ -41,12 +43,15 @@ struct graph {
 	struct ref_reader reader;
 	struct read_object_array read; /**< not told yet: a group */
 	size_t fetched;		       /**< of its references, so many are on their way */
-	struct pagemap ids;	       /**< address -> number */
-	struct u64_array addresses;    /**< number -> address */
-	struct u32_array types;	       /**< number -> number of its type */
-	struct u32_array found;	       /**< number -> references found that its count counts */
-	struct py_ref_array refs;      /**< scratch: of the object that is told */
-	struct u64_array named;	       /**< a bit for each object whose text was looked at */
+	/** Of those fetched last: where the number of the target stands in ids. NULL: nowhere yet.
+	 */
+	const uint32_t *slots[GROUP_REFS];
+	struct pagemap ids;	    /**< address -> number */
+	struct u64_array addresses; /**< number -> address */
+	struct u32_array types;	    /**< number -> number of its type */
+	struct u32_array found;	    /**< number -> references found that its count counts */
+	struct py_ref_array refs;   /**< scratch: of the object that is told */
+	struct u64_array named;	    /**< a bit for each object whose text was looked at */
 	struct traverse_call_array calls;
 	uint32_t threads, frames; /**< told so far */
 	struct addrmap idents;	  /**< pthread_t -> number of a thread */

@@ -75,13 +75,23 @@ static bool is_interned(const struct found_ref *key, const struct found_ref *end
 	return key + 1 < end && key[1].kind == PY_REF_VALUE && key[1].target == key->target;
 }
 
+/* @slot: where the number of @address stands. */
+static struct error *find_target(struct graph *graph, raddr_t address, const uint32_t *slot,
+				 uint32_t *ret)
+{
+	if (_unlikely_(!slot || !*slot))
+		return graph_find(graph, address, ret);
+	*ret = *slot - 1;
+	return NULL;
+}
+
 /* @end: of those of the same object. */
 static struct error *add_ref(struct graph *graph, const struct found_ref *found,
-			     const struct found_ref *end)
+			     const struct found_ref *end, const uint32_t *slot)
 {
 	struct py_ref ref = {.kind = found->kind, .name = found->name};
 
-	try_(graph_find(graph, found->target, &ref.target));
+	try_(find_target(graph, found->target, slot, &ref.target));
 	if (ref.target == PY_NONE) {
 		graph->walk.stats.damaged++;
 		return NULL;
@@ -282,8 +292,7 @@ static struct error *read_refs(struct graph *graph, uint32_t id, const raddr_t *
 }
 
 enum {
-	GROUP_OBJECTS = 256, /* read before they are told */
-	GROUP_REFS = 512,    /* of which the targets fit into the processor's second cache */
+	GROUP_OBJECTS = 256 /* read before they are told */
 };
 
 struct error *graph_read_refs(struct graph *graph, uint32_t id, const raddr_t *visited,
@@ -303,17 +312,17 @@ struct error *graph_read_refs(struct graph *graph, uint32_t id, const raddr_t *v
  * To tell a reference takes the number of its target, and its head where it is new: both lie
  * anywhere. The processor fetches many at a time when it is told before they are needed.
  */
-static void fetch_targets(const struct graph *graph, size_t first, size_t end)
+static void fetch_targets(struct graph *graph, const struct found_ref *found, size_t count)
 {
-	const struct found_ref *found = graph->reader.found.items;
-	uint32_t id;
 	size_t i;
 
-	for (i = first; i < end; i++)
-		pagemap_fetch(&graph->ids, found[i].target);
-	for (i = first; i < end; i++) {
-		if (pagemap_get(&graph->ids, found[i].target, &id))
-			__builtin_prefetch(&graph->found.items[id], 1);
+	for (i = 0; i < count; i++) {
+		graph->slots[i] = pagemap_slot(&graph->ids, found[i].target);
+		__builtin_prefetch(graph->slots[i]);
+	}
+	for (i = 0; i < count; i++) {
+		if (graph->slots[i] && *graph->slots[i])
+			__builtin_prefetch(&graph->found.items[*graph->slots[i] - 1], 1);
 		else
 			graph_fetch(graph, found[i].target);
 	}
@@ -323,10 +332,10 @@ static void fetch_targets(const struct graph *graph, size_t first, size_t end)
 static void fetch_more(struct graph *graph)
 {
 	size_t left = graph->reader.found.count - graph->fetched;
-	size_t end = graph->fetched + (left < GROUP_REFS ? left : GROUP_REFS);
+	size_t count = left < GROUP_REFS ? left : GROUP_REFS;
 
-	fetch_targets(graph, graph->fetched, end);
-	graph->fetched = end;
+	fetch_targets(graph, graph->reader.found.items + graph->fetched, count);
+	graph->fetched += count;
 }
 
 static struct error *tell_object(struct graph *graph, const struct read_object *object,
@@ -345,7 +354,7 @@ static struct error *tell_object(struct graph *graph, const struct read_object *
 
 		if (i == graph->fetched)
 			fetch_more(graph);
-		try_(add_ref(graph, &found[i], found + object->refs));
+		try_(add_ref(graph, &found[i], found + object->refs, graph->slots[i % GROUP_REFS]));
 	}
 	try_(tell_titles(graph, first_title, object->titles));
 	event.refs = graph->refs.items;
