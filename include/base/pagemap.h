@@ -1,10 +1,12 @@
 /*
- * A map from the addresses of many objects to their numbers: 1 KiB for each 4 KiB of memory in
- * which there are any, whatever their number. For a heap's objects that is a third of what a hash
+ * A map from the addresses of many objects to their numbers: 512 bytes for each 4 KiB of memory in
+ * which there are any, whatever their number. For a heap's objects that is a sixth of what a hash
  * map takes. Three look-ups lead to the answer, the first two in tables so small that the
  * processor has them at hand.
  *
- * Addresses that are no multiple of 16 are few (static objects) and go to a hash map.
+ * Nearly all objects take 32 bytes or more, so two of them do not begin within the same 32. Those
+ * that do, object() twice, go to a hash map, and so do addresses that are no multiple of 16, which
+ * are few (static objects).
  */
 #ifndef REFTRACKER_BASE_PAGEMAP_H
 #define REFTRACKER_BASE_PAGEMAP_H
@@ -13,7 +15,8 @@
 #include "base/array.h"
 
 enum {
-	PAGEMAP_SLOT_BITS = 4,
+	PAGEMAP_ALIGN_BITS = 4,
+	PAGEMAP_SLOT_BITS = 5,
 	PAGEMAP_PAGE_BITS = 12,
 	PAGEMAP_PART_BITS = 20,
 	PAGEMAP_SLOTS = 1 << (PAGEMAP_PAGE_BITS - PAGEMAP_SLOT_BITS),
@@ -21,9 +24,13 @@ enum {
 	PAGEMAP_SLAB = 4096, /* pages: 4 MiB, which lie on huge pages (block.h) */
 };
 
+/** A slot that stands for what is in the hash map. */
+#define PAGEMAP_ELSEWHERE UINT32_MAX
+
 /** What is known of 4 KiB of memory. */
 struct pagemap_page {
-	uint32_t slots[PAGEMAP_SLOTS]; /**< value + 1, 0: free */
+	/** Twice the value + 1, 1 more where the address is no multiple of 32; 0: free. */
+	uint32_t slots[PAGEMAP_SLOTS];
 };
 
 /** What is known of 1 MiB of memory. */
@@ -40,15 +47,10 @@ struct pagemap {
 	struct pagemap_parts parts; /**< owned */
 	struct pagemap_slabs slabs; /**< of PAGEMAP_SLAB pages each; owned, and so are they */
 	size_t pages;		    /**< in use */
-	struct addrmap others;	    /**< addresses that are no multiple of 16 */
+	struct addrmap others;	    /**< what has no slot of its own */
 };
 
 void pagemap_deinit(struct pagemap *map);
-
-static inline bool pagemap_is_other(uint64_t key)
-{
-	return key & ((1u << PAGEMAP_SLOT_BITS) - 1);
-}
 
 /** The number of its part for the hash map, of which 0 is no key. */
 static inline uint64_t pagemap_part_key(uint64_t key)
@@ -66,29 +68,48 @@ static inline struct pagemap_page **pagemap_place(const struct pagemap *map, uin
 	return &map->parts.items[part].pages[(key >> PAGEMAP_PAGE_BITS) % PAGEMAP_PAGES];
 }
 
-/**
- * Where the value of @key stands, + 1, or will stand; 0: none. That stays its place. NULL: nothing
- * is known of its page, or @key is no multiple of 16.
- */
-static inline uint32_t *pagemap_slot(const struct pagemap *map, uint64_t key)
+static inline size_t pagemap_slot_in_page(uint64_t key)
 {
-	struct pagemap_page **page = pagemap_is_other(key) ? NULL : pagemap_place(map, key);
+	return (size_t)(key >> PAGEMAP_SLOT_BITS) % PAGEMAP_SLOTS;
+}
 
-	if (!page || !*page)
-		return NULL;
-	return &(*page)->slots[(key >> PAGEMAP_SLOT_BITS) % PAGEMAP_SLOTS];
+/** The slot of @key, where it stays. NULL: nothing is known of its page. */
+static inline const uint32_t *pagemap_slot(const struct pagemap *map, uint64_t key)
+{
+	struct pagemap_page **page = pagemap_place(map, key);
+
+	return page && *page ? &(*page)->slots[pagemap_slot_in_page(key)] : NULL;
+}
+
+/** Of the lowest bits of @key what its slot says. */
+static inline uint32_t pagemap_half(uint64_t key)
+{
+	return (uint32_t)(key >> PAGEMAP_ALIGN_BITS) & 1;
+}
+
+static inline bool pagemap_is_aligned(uint64_t key)
+{
+	return !(key & ((1u << PAGEMAP_ALIGN_BITS) - 1));
+}
+
+/** As pagemap_get(), by what pagemap_slot() said. */
+static inline bool pagemap_get_at(const struct pagemap *map, const uint32_t *slot, uint64_t key,
+				  uint32_t *ret)
+{
+	uint32_t word = slot ? *slot : 0;
+
+	if (_unlikely_(word == PAGEMAP_ELSEWHERE || !pagemap_is_aligned(key)))
+		return addrmap_get(&map->others, key, ret);
+	if (!word || (word & 1) != pagemap_half(key))
+		return false;
+	*ret = (word >> 1) - 1;
+	return true;
 }
 
 /** Look @key up. False and *@ret as it was where it is not there. */
 static inline bool pagemap_get(const struct pagemap *map, uint64_t key, uint32_t *ret)
 {
-	const uint32_t *slot = pagemap_slot(map, key);
-
-	if (slot && *slot) {
-		*ret = *slot - 1;
-		return true;
-	}
-	return _unlikely_(pagemap_is_other(key)) && addrmap_get(&map->others, key, ret);
+	return pagemap_get_at(map, pagemap_slot(map, key), key, ret);
 }
 
 /** Set @key, which is not 0, to @value, which is not UINT32_MAX. */

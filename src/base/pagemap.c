@@ -48,19 +48,45 @@ static struct error *add_page(struct pagemap *map, struct pagemap_page **ret)
 	return NULL;
 }
 
-struct error *pagemap_set(struct pagemap *map, uint64_t key, uint32_t value)
+static struct error *make_page(struct pagemap *map, uint64_t key, struct pagemap_page **ret)
 {
-	struct pagemap_page **page;
+	struct pagemap_page **page = pagemap_place(map, key);
 
-	if (pagemap_is_other(key))
-		return addrmap_set(&map->others, key, value);
-	page = pagemap_place(map, key);
 	if (!page) {
 		try_(add_part(map, key));
 		page = pagemap_place(map, key);
 	}
 	if (!*page)
 		try_(add_page(map, page));
-	(*page)->slots[(key >> PAGEMAP_SLOT_BITS) % PAGEMAP_SLOTS] = value + 1;
+	*ret = *page;
+	return NULL;
+}
+
+/* What is in the slot of @key, of another address, goes where @key goes as well. */
+static struct error *set_elsewhere(struct pagemap *map, uint32_t *slot, uint64_t key,
+				   uint32_t value)
+{
+	uint64_t other = key ^ (1u << PAGEMAP_ALIGN_BITS);
+
+	if (*slot && *slot != PAGEMAP_ELSEWHERE && (*slot & 1) == pagemap_half(other))
+		try_(addrmap_set(&map->others, other, (*slot >> 1) - 1));
+	try_(addrmap_set(&map->others, key, value));
+	*slot = PAGEMAP_ELSEWHERE;
+	return NULL;
+}
+
+struct error *pagemap_set(struct pagemap *map, uint64_t key, uint32_t value)
+{
+	struct pagemap_page *page;
+	uint32_t *slot;
+
+	if (!pagemap_is_aligned(key))
+		return addrmap_set(&map->others, key, value);
+	try_(make_page(map, key, &page));
+	slot = &page->slots[pagemap_slot_in_page(key)];
+	if (value >= PAGEMAP_ELSEWHERE / 2 - 1 || (*slot && (*slot & 1) != pagemap_half(key)) ||
+	    *slot == PAGEMAP_ELSEWHERE)
+		return set_elsewhere(map, slot, key, value);
+	*slot = (value + 1) << 1 | pagemap_half(key);
 	return NULL;
 }

@@ -79,10 +79,9 @@ static bool is_interned(const struct found_ref *key, const struct found_ref *end
 static struct error *find_target(struct graph *graph, raddr_t address, const uint32_t *slot,
 				 uint32_t *ret)
 {
-	if (_unlikely_(!slot || !*slot))
-		return graph_find(graph, address, ret);
-	*ret = *slot - 1;
-	return NULL;
+	if (_likely_(pagemap_get_at(&graph->ids, slot, address, ret)))
+		return NULL;
+	return graph_find(graph, address, ret);
 }
 
 /* @end: of those of the same object. */
@@ -314,6 +313,7 @@ struct error *graph_read_refs(struct graph *graph, uint32_t id, const raddr_t *v
  */
 static void fetch_targets(struct graph *graph, const struct found_ref *found, size_t count)
 {
+	uint32_t id;
 	size_t i;
 
 	for (i = 0; i < count; i++) {
@@ -321,8 +321,8 @@ static void fetch_targets(struct graph *graph, const struct found_ref *found, si
 		__builtin_prefetch(graph->slots[i]);
 	}
 	for (i = 0; i < count; i++) {
-		if (graph->slots[i] && *graph->slots[i])
-			__builtin_prefetch(&graph->found.items[*graph->slots[i] - 1], 1);
+		if (pagemap_get_at(&graph->ids, graph->slots[i], found[i].target, &id))
+			__builtin_prefetch(&graph->found.items[id], 1);
 		else
 			graph_fetch(graph, found[i].target);
 	}
