@@ -21,7 +21,7 @@ enum {
 	PAGEMAP_PART_BITS = 20,
 	PAGEMAP_SLOTS = 1 << (PAGEMAP_PAGE_BITS - PAGEMAP_SLOT_BITS),
 	PAGEMAP_PAGES = 1 << (PAGEMAP_PART_BITS - PAGEMAP_PAGE_BITS),
-	PAGEMAP_SLAB = 4096, /* pages: 4 MiB, which lie on huge pages (block.h) */
+	PAGEMAP_SLAB = 8192, /* pages: 4 MiB, which lie on huge pages (block.h) */
 };
 
 /** A slot that stands for what is in the hash map. */

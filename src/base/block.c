@@ -9,11 +9,12 @@
 enum {
 	HUGE_PAGE = 1 << 21,   /* bytes, on most processors */
 	LARGE = 2 * HUGE_PAGE, /* from here on; half of one would be wasted by a smaller piece */
+	MAPPED = 1 << 19,      /* from here on a mapping of its own: no hole where it was */
 };
 
 void block_init(void)
 {
-	(void)mallopt(M_MMAP_THRESHOLD, LARGE);
+	(void)mallopt(M_MMAP_THRESHOLD, MAPPED);
 }
 
 /* A wish: where there are no huge pages, these are as good as others. */
