@@ -8,8 +8,7 @@
 
 static void tracked_deinit(struct tracked_columns *tracked)
 {
-	u32_array_deinit(&tracked->object);
-	u16_array_deinit(&tracked->list);
+	run_array_deinit(&tracked->runs);
 	u32_array_deinit(&tracked->place);
 	u32_array_deinit(&tracked->body);
 }
@@ -83,9 +82,7 @@ struct heap_facts *heap_builder_facts(struct heap_builder *builder)
 
 static void tracked_clear(struct tracked_columns *tracked)
 {
-	tracked->object.count = 0;
-	tracked->list.count = 0;
-	tracked->place.count = 0;
+	tracked->runs.count = 0;
 	tracked->body.count = 0;
 }
 
@@ -160,12 +157,20 @@ static struct error *pack(uint64_t value, uint64_t most, size_t row, struct big_
 
 static struct error *add_tracked(struct heap_builder *builder, const struct heap_object *object)
 {
-	struct tracked_columns *tracked = &builder->columns.tracked;
+	struct run_array *runs = &builder->columns.tracked.runs;
+	struct tracked_run *last = runs->count ? &runs->items[runs->count - 1] : NULL;
+	struct tracked_run run = {
+		.list = object->list,
+		.row = (uint32_t)builder->address.count,
+		.place = builder->columns.lists.items[object->list].count,
+		.count = 1,
+	};
 
-	try_(u32_array_append(&tracked->object, (uint32_t)builder->address.count));
-	try_(u16_array_append(&tracked->list, (uint16_t)object->list));
-	try_(u32_array_append(&tracked->place, builder->columns.lists.items[object->list].count));
-	return u32_array_append(&tracked->body, object->body);
+	if (last && last->list == run.list && last->row + last->count == run.row)
+		last->count++;
+	else
+		try_(run_array_append(runs, run));
+	return u32_array_append(&builder->columns.tracked.body, object->body);
 }
 
 static struct error *add_row(struct heap_builder *builder, const struct heap_object *object)

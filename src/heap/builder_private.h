@@ -17,11 +17,20 @@ DEFINE_ARRAY(thread_array, struct heap_thread)
 DEFINE_ARRAY(frame_array, struct heap_frame)
 DEFINE_ARRAY(object_text_array, struct heap_object_text)
 
+/* Tracked objects of one list that were added one after the other: mostly all of the list. */
+struct tracked_run {
+	uint32_t list;
+	uint32_t row;	/**< of the first */
+	uint32_t place; /**< of the first: on its list; when all are known, on all lists */
+	uint32_t count;
+};
+
+DEFINE_ARRAY(run_array, struct tracked_run)
+
 /* What a tracked object has more than others, in the order of their adding. */
 struct tracked_columns {
-	struct u32_array object;
-	struct u16_array list;
-	struct u32_array place; /**< on its list; when all are known, on all lists */
+	struct run_array runs;
+	struct u32_array place; /**< once they are sorted */
 	struct u32_array body;
 };
 

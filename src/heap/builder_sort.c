@@ -123,6 +123,18 @@ static void reorder_big(struct big_array *list, const struct order *order)
 		qsort(list->items, list->count, sizeof(*list->items), compare_big);
 }
 
+static void mark_run(struct columns *columns, const struct tracked_run *run,
+		     const struct order *order)
+{
+	uint32_t i;
+
+	for (i = 0; i < run->count; i++) {
+		uint32_t id = order->new_of[run->row + i];
+
+		columns->tracked_bits.items[id / 64] |= UINT64_C(1) << (id % 64);
+	}
+}
+
 /* A bit for each object, in the order of their ids, and how many are set before each word. */
 static struct error *mark_tracked(struct columns *columns, const struct order *order)
 {
@@ -133,11 +145,8 @@ static struct error *mark_tracked(struct columns *columns, const struct order *o
 	columns->tracked_before.count = 0;
 	for (i = 0; i < words; i++)
 		try_(u64_array_append(&columns->tracked_bits, 0));
-	for (i = 0; i < columns->tracked.object.count; i++) {
-		uint32_t id = order->new_of[columns->tracked.object.items[i]];
-
-		columns->tracked_bits.items[id / 64] |= UINT64_C(1) << (id % 64);
-	}
+	for (i = 0; i < columns->tracked.runs.count; i++)
+		mark_run(columns, &columns->tracked.runs.items[i], order);
 	for (i = 0; i < words; i++) {
 		try_(u32_array_append(&columns->tracked_before, before));
 		before += (uint32_t)__builtin_popcountll(columns->tracked_bits.items[i]);
@@ -155,7 +164,7 @@ static size_t tracked_row(const struct columns *columns, uint32_t id)
 /* From the places on each list to those on all of them, one after the other. */
 static void place_lists(struct columns *columns)
 {
-	struct tracked_columns *tracked = &columns->tracked;
+	struct run_array *runs = &columns->tracked.runs;
 	uint32_t first = 0;
 	size_t i;
 
@@ -163,27 +172,40 @@ static void place_lists(struct columns *columns)
 		columns->lists.items[i].first = first;
 		first += columns->lists.items[i].count;
 	}
-	for (i = 0; i < tracked->place.count; i++)
-		tracked->place.items[i] += columns->lists.items[tracked->list.items[i]].first;
-	u16_array_deinit(&tracked->list);
+	for (i = 0; i < runs->count; i++)
+		runs->items[i].place += columns->lists.items[runs->items[i].list].first;
+}
+
+/* The rows of those of a run, in @ret, and the places there. */
+static void place_run(struct columns *columns, const struct tracked_run *run,
+		      const struct order *order, uint32_t *ret)
+{
+	uint32_t i;
+
+	for (i = 0; i < run->count; i++) {
+		ret[i] = (uint32_t)tracked_row(columns, order->new_of[run->row + i]);
+		columns->tracked.place.items[ret[i]] = run->place + i;
+	}
 }
 
 static struct error *reorder_tracked(struct columns *columns, const struct order *order)
 {
 	struct tracked_columns *tracked = &columns->tracked;
-	size_t n = tracked->object.count, i;
-	_cleanup_(order_deinit) struct order rows = {.count = n};
+	_cleanup_(order_deinit) struct order rows = {.count = tracked->body.count};
+	size_t done = 0, i;
 
 	try_(mark_tracked(columns, order));
 	place_lists(columns);
-	rows.new_of = block_alloc((n + 1) * sizeof(uint32_t));
+	rows.new_of = block_alloc((rows.count + 1) * sizeof(uint32_t));
 	if (!rows.new_of)
 		return &error_no_memory;
-	for (i = 0; i < n; i++)
-		rows.new_of[i] = (uint32_t)tracked_row(columns,
-						       order->new_of[tracked->object.items[i]]);
-	u32_array_deinit(&tracked->object);
-	try_(reorder_u32(&tracked->place, &rows));
+	try_(u32_array_reserve(&tracked->place, rows.count));
+	for (i = 0; i < tracked->runs.count; i++) {
+		place_run(columns, &tracked->runs.items[i], order, rows.new_of + done);
+		done += tracked->runs.items[i].count;
+	}
+	tracked->place.count = rows.count;
+	run_array_deinit(&tracked->runs);
 	return reorder_u32(&tracked->body, &rows);
 }
 
