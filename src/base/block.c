@@ -7,9 +7,9 @@
 #include <sys/mman.h>
 
 enum {
-	HUGE_PAGE = 1 << 21,   /* bytes, on most processors */
-	LARGE = 2 * HUGE_PAGE, /* from here on; half of one would be wasted by a smaller piece */
-	MAPPED = 1 << 19,      /* from here on a mapping of its own: no hole where it was */
+	HUGE_PAGE = 1 << 21, /* bytes, on most processors */
+	LARGE = HUGE_PAGE,   /* from here on; most of one would be wasted by a smaller piece */
+	MAPPED = 1 << 19,    /* from here on a mapping of its own: no hole where it was */
 };
 
 void block_init(void)

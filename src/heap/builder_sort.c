@@ -368,7 +368,7 @@ static struct error *reorder_texts(struct columns *columns, const struct order *
 
 	if (!texts->count)
 		return NULL;
-	text_of = malloc(order->count * sizeof(*text_of));
+	text_of = block_alloc(order->count * sizeof(*text_of));
 	if (!text_of)
 		return &error_no_memory;
 	memset(text_of, 0xff, order->count * sizeof(*text_of)); /* HEAP_NONE */

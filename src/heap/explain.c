@@ -1,5 +1,7 @@
 #include "heap/explain.h"
 
+#include "base/block.h"
+
 #include <stdlib.h>
 
 static void count_one(uint32_t *found)
@@ -96,7 +98,7 @@ static struct error *reach_all(const struct heap *heap, struct flood *flood)
 
 	flood->heap = heap;
 	flood->reached = calloc(heap->count / 64 + 1, sizeof(*flood->reached));
-	flood->queue = calloc(heap->count + 1, sizeof(*flood->queue));
+	flood->queue = block_alloc((heap->count + 1) * sizeof(*flood->queue));
 	if (!flood->reached || !flood->queue)
 		return &error_no_memory;
 	for (i = 0; i < heap->root_count; i++)
