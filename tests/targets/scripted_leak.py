@@ -9,6 +9,7 @@ Commands on standard input, each answered by "ok":
     cleartemp
     churn N   N Churn objects in place of those that were there, at addresses that were theirs
     collect   a full collection
+"alike" is answered by the number of Churn objects in the place of one with the same number.
 """
 import collections
 import gc
@@ -29,6 +30,7 @@ class Churn:
 
 
 kept, temporary, churned = collections.deque(), [], []
+before = {}  # the Churn objects that were there: number by address
 
 
 def fill(container, kind, count):
@@ -50,6 +52,8 @@ def obey(command, count):
     elif command == "cleartemp":
         temporary.clear()
     elif command == "churn":
+        before.clear()
+        before.update((id(item), item.number) for item in churned)
         churned.clear()
         fill(churned, Churn, count)
     elif command == "collect":
@@ -67,6 +71,9 @@ def main():
         words = line.split()
         if words[0] == "quit":
             break
+        if words[0] == "alike":
+            print(sum(before.get(id(item)) == item.number for item in churned), flush=True)
+            continue
         obey(words[0], int(words[1]) if len(words) > 1 else 0)
         print("ok", flush=True)
 
