@@ -29,6 +29,17 @@
 	} while (0)
 
 /**
+ * From one of many cases that are alike (failures, seeds) to the next that is tried: not all of them
+ * under valgrind, which is slow, and where tests do not fork.
+ */
+static inline long ck_stride(void)
+{
+	const char *fork = getenv("CK_FORK");
+
+	return fork && !strcmp(fork, "no") ? 23 : 1;
+}
+
+/**
  * Run @expr with the first allocation failing, then the second and so on, until it succeeds: each
  * time it must fail cleanly. @reset undoes what a success left.
  */
@@ -36,7 +47,7 @@
 	do {                                                                               \
 		long ck_n_;                                                                \
 		struct error *ck_err_;                                                     \
-		for (ck_n_ = 0; ck_n_ < 100000; ck_n_++) {                                 \
+		for (ck_n_ = 0; ck_n_ < 100000; ck_n_ += ck_stride()) {                    \
 			alloc_fail_after(ck_n_);                                           \
 			ck_err_ = (expr);                                                  \
 			alloc_fail_after(-1);                                              \
@@ -48,14 +59,6 @@
 		ck_assert_msg(ck_n_ > 0 && ck_n_ < 100000, "%s allocates nothing", #expr); \
 		reset;                                                                     \
 	} while (0)
-
-/** How many failures to pass over: under valgrind, which is slow, and tests do not fork. */
-static inline long ck_stride(void)
-{
-	const char *fork = getenv("CK_FORK");
-
-	return fork && !strcmp(fork, "no") ? 23 : 1;
-}
 
 /**
  * The same for what can do without some of its allocations: with each failing in turn @expr either
