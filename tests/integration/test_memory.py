@@ -6,7 +6,7 @@ import signal
 import struct
 import subprocess
 
-from harness import (FEW, Target, check, eventually, every_interpreter, first_python, interpreters, test,
+from harness import (FEW, Target, check, eventually, first_python, interpreters, test,
                      wait_asleep)
 
 PARTS = ["objects", "blocks", "free", "outside", "malloc", "native", "stacks", "program", "files",
@@ -68,7 +68,7 @@ def compare(build, target, *options):
 @test
 def arenas_are_those_of_the_interpreter(build):
     cases = 0
-    for interpreter in every_interpreter():
+    for interpreter in interpreters():
         with Target(interpreter, "memory.py", "truth") as target:
             target.ask("objects")
             target.ask("free")

@@ -216,7 +216,7 @@ def oracle_agrees_on_every_interpreter(build):
 
 @test
 def oracle_agrees_after_freeze(build):
-    return for_all(build, interpreters(), "--freeze")
+    return for_all(build, versions(), "--freeze")
 
 
 @test

@@ -4,7 +4,7 @@ interpreter itself?
 import collections
 import platform
 
-from harness import Skip, Target, check, first_python, interpreters, test, versions
+from harness import Skip, Target, check, first_python, test, versions
 
 # What the target changes between writing down its objects and idling.
 CHANGED = 0
@@ -45,7 +45,7 @@ def compare(truth, own, found):
 @test
 def probe_tells_what_the_interpreter_tells(build):
     failed, done = [], 0
-    for interpreter in interpreters():
+    for interpreter in versions():
         try:
             with Target(interpreter, "referents.py", "truth") as target:
                 truth, own = read_truth(target.path("truth")[1])

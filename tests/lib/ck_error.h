@@ -29,8 +29,8 @@
 	} while (0)
 
 /**
- * From one of many cases that are alike (failures, seeds) to the next that is tried: not all of them
- * under valgrind, which is slow, and where tests do not fork.
+ * From one of many cases that are alike (failures, seeds) to the next that is tried: not all of
+ * them under valgrind, which is slow, and where tests do not fork.
  */
 static inline long ck_stride(void)
 {
