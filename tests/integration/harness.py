@@ -174,7 +174,11 @@ class Target:
                                         stderr=subprocess.DEVNULL, env=environment, text=True)
         self.pid = self.process.pid
         if ready:
-            self.wait_ready()
+            try:
+                self.wait_ready()
+            except BaseException:
+                self.__exit__()
+                raise
 
     def wait_ready(self):
         def is_ready():
