@@ -109,6 +109,7 @@ static struct error *find_births(struct leaks_search *search)
 	size_t k;
 
 	try_(all_old(heaps[0], &search->born));
+	try_(all_old(heaps[0], &search->growing));
 	for (k = 1; k < search->heap_count; k++) {
 		_cleanup_(identity_deinit) struct identity identity = {0};
 

@@ -27,35 +27,37 @@ static struct error *note_growth(struct leaks_search *search, uint64_t before, u
 	return NULL;
 }
 
+/* From the size that an object had, @before, to the one that it has; *@state as it was then. */
+static struct error *follow(struct leaks_search *search, uint64_t before, uint64_t now,
+			    uint32_t *state)
+{
+	if (now < before)
+		*state = NEVER;
+	if (*state == NEVER || now == before)
+		return NULL;
+	return note_growth(search, before, state);
+}
+
 struct error *leaks_grown_follow(struct leaks_search *search, size_t k,
 				 const struct u32_array *earlier)
 {
 	const struct heap *before = search->heaps[k - 1], *now = search->heaps[k];
-	struct u32_array growing = {0};
+	_cleanup_(u32_array_deinit) struct u32_array growing = {0};
+	struct u32_array was = search->growing;
 	size_t i;
 
 	try_(u32_array_reserve(&growing, earlier->count + 1));
 	growing.count = earlier->count;
 	for (i = 0; i < earlier->count; i++) {
-		uint32_t old = earlier->items[i];
-		uint64_t size = heap_size(now, (uint32_t)i);
-		uint32_t *state = &growing.items[i];
-		struct error *err = NULL;
+		uint32_t old = earlier->items[i], *state = &growing.items[i];
 
-		*state = NEVER;
-		if (old == IDENTITY_NONE || (k > 1 && search->growing.items[old] == NEVER) ||
-		    size < heap_size(before, old))
-			continue;
-		*state = k > 1 ? search->growing.items[old] : SAME;
-		if (size > heap_size(before, old))
-			err = note_growth(search, heap_size(before, old), state);
-		if (err) {
-			u32_array_deinit(&growing);
-			return err;
-		}
+		*state = old == IDENTITY_NONE ? NEVER : was.items[old];
+		if (*state != NEVER)
+			try_(follow(search, heap_size(before, old), heap_size(now, (uint32_t)i),
+				    state));
 	}
-	u32_array_deinit(&search->growing);
 	search->growing = growing;
+	growing = was;
 	return NULL;
 }
 
