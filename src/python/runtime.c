@@ -330,6 +330,8 @@ struct search {
 	struct image *image;
 	struct proc_maps maps;
 	const struct mapping *executable; /**< in maps, of its code; NULL: not known */
+	int rank;			  /**< where it goes on */
+	size_t next;			  /**< and with which mapping */
 	struct py_runtime *found;	  /**< owned */
 	struct error *error;		  /**< why what was looked at is not it; owned */
 };
@@ -413,33 +415,29 @@ static int rank_of(const struct search *search, const struct mapping *mapping)
 	}
 }
 
-static void search_rank(struct search *search, int rank)
+/* On until one is found, or rank @end is reached. */
+static void search_on(struct search *search, int end)
 {
 	const struct mapping_array *list = &search->maps.list;
-	size_t i;
 
-	for (i = 0; i < list->count && !search->found; i++) {
-		const struct mapping *mapping = &list->items[i];
+	while (search->rank < end && !search->found) {
+		size_t i = search->next++;
 
-		if (is_file_code(mapping) && rank_of(search, mapping) == rank &&
-		    !is_repeat(&search->maps, i))
-			try_mapping(search, mapping);
+		if (i == list->count) {
+			search->rank++;
+			search->next = 0;
+		} else if (is_file_code(&list->items[i]) &&
+			   rank_of(search, &list->items[i]) == search->rank &&
+			   !is_repeat(&search->maps, i)) {
+			try_mapping(search, &list->items[i]);
+		}
 	}
 }
 
 /* Another that lives, among the files that are called what an interpreter is called. */
 static struct error *find_other(struct search *search, struct py_runtime *runtime)
 {
-	const struct mapping_array *list = &search->maps.list;
-	size_t i;
-
-	for (i = 0; i < list->count && !search->found; i++) {
-		const struct mapping *mapping = &list->items[i];
-
-		if (is_file_code(mapping) && name_of(mapping) != NAMED_OTHERWISE &&
-		    strcmp(mapping->path, runtime->path) != 0 && !is_repeat(&search->maps, i))
-			try_mapping(search, mapping);
-	}
+	search_on(search, RANK_OTHER);
 	if (!search->found)
 		return NULL;
 	runtime->other = strdup(search->found->path);
@@ -457,14 +455,12 @@ static struct error *find(struct origin origin, struct image *image, struct py_r
 {
 	_cleanup_(search_deinit) struct search search = {.origin = origin, .image = image};
 	_cleanup_runtime_ struct py_runtime *runtime = NULL;
-	int rank;
 
 	try_(origin_maps(origin, &search.maps));
 	if (is_pypy(&search.maps))
 		return error_create(ERROR_NOT_PYTHON, "not a CPython process: %s", PYPY_NOTE);
 	search.executable = find_executable(origin, &search.maps);
-	for (rank = 0; rank < RANK_COUNT && !search.found; rank++)
-		search_rank(&search, rank);
+	search_on(&search, RANK_COUNT);
 	if (!search.found && search.error)
 		return steal_ptr(search.error);
 	if (!search.found)
