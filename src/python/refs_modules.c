@@ -6,16 +6,24 @@
  */
 #include "refs.h"
 
+/* False where it cannot be read: what is read of is damaged then. */
+static bool read_word(struct ref_reader *reader, raddr_t address, enum py_field field,
+		      uint64_t *ret)
+{
+	if (view_word(reader->view, address, field, ret))
+		return true;
+	reader->damaged = true;
+	return false;
+}
+
 /* The lowest bit says that a list of texts is to be joined yet: JOIN_OBJ(). */
 static struct error *add_text(struct ref_reader *reader, raddr_t element, enum py_field field,
 			      const char *name)
 {
 	raddr_t target;
 
-	if (!view_word(reader->view, element, field, &target)) {
-		reader->damaged = true;
+	if (!read_word(reader, element, field, &target))
 		return NULL;
-	}
 	return ref_add(reader, target & ~UINT64_C(1), PY_REF_SLOT, (struct py_name){.text = name});
 }
 
@@ -60,11 +68,9 @@ struct error *refs_element_iterator(struct ref_reader *reader, const struct size
 
 	if (!py_has(layout, PY_ELEMENTITER_PARENTS))
 		return NULL;
-	if (!view_word(reader->view, object->address, PY_ELEMENTITER_PARENTS, &parents) ||
-	    !view_word(reader->view, object->address, PY_ELEMENTITER_DEPTH, &depth)) {
-		reader->damaged = true;
+	if (!read_word(reader, object->address, PY_ELEMENTITER_PARENTS, &parents) ||
+	    !read_word(reader, object->address, PY_ELEMENTITER_DEPTH, &depth))
 		return NULL;
-	}
 	return add_spaced(reader, parents + py_at(layout, PY_PARENTLOCATOR_PARENT), depth,
 			  py_size(layout, PY_PARENTLOCATOR), "parent");
 }
@@ -102,10 +108,8 @@ struct error *refs_expat_parser(struct ref_reader *reader, const struct sized_ob
 
 	if (!py_has(reader->view->layout, PY_EXPAT_HANDLERS))
 		return NULL;
-	if (!view_word(reader->view, object->address, PY_EXPAT_HANDLERS, &array)) {
-		reader->damaged = true;
+	if (!read_word(reader, object->address, PY_EXPAT_HANDLERS, &array))
 		return NULL;
-	}
 	for (i = 0; array && i < ARRAY_SIZE(handlers); i++)
 		try_(ref_add_at(reader, array + i * sizeof(array), PY_REF_SLOT, handlers[i]));
 	return NULL;
@@ -125,11 +129,9 @@ struct error *refs_pickler(struct ref_reader *reader, const struct sized_object 
 			  !view_word(reader->view, object->address, PY_PICKLER_MEMO, &memo);
 	if (reader->damaged || !memo)
 		return NULL;
-	if (!view_word(reader->view, memo, PY_MEMO_TABLE_TABLE, &table) ||
-	    !view_word(reader->view, memo, PY_MEMO_TABLE_ALLOCATED, &entries)) {
-		reader->damaged = true;
+	if (!read_word(reader, memo, PY_MEMO_TABLE_TABLE, &table) ||
+	    !read_word(reader, memo, PY_MEMO_TABLE_ALLOCATED, &entries))
 		return NULL;
-	}
 	return add_spaced(reader, table + py_at(layout, PY_MEMO_ENTRY_KEY), table ? entries : 0,
 			  py_size(layout, PY_MEMO_ENTRY), "memo");
 }
@@ -142,11 +144,9 @@ struct error *refs_unpickler(struct ref_reader *reader, const struct sized_objec
 
 	if (!py_has(reader->view->layout, PY_UNPICKLER_MEMO))
 		return NULL;
-	if (!view_word(reader->view, object->address, PY_UNPICKLER_MEMO, &memo) ||
-	    !view_word(reader->view, object->address, PY_UNPICKLER_MEMO_SIZE, &count)) {
-		reader->damaged = true;
+	if (!read_word(reader, object->address, PY_UNPICKLER_MEMO, &memo) ||
+	    !read_word(reader, object->address, PY_UNPICKLER_MEMO_SIZE, &count))
 		return NULL;
-	}
 	return add_spaced(reader, memo, memo ? count : 0, sizeof(memo), "memo");
 }
 
@@ -167,10 +167,8 @@ struct error *refs_connection(struct ref_reader *reader, const struct sized_obje
 	for (i = 0; i < ARRAY_SIZE(callbacks); i++) {
 		if (!py_has(reader->view->layout, callbacks[i].field))
 			continue;
-		if (!view_word(reader->view, object->address, callbacks[i].field, &context)) {
-			reader->damaged = true;
+		if (!read_word(reader, object->address, callbacks[i].field, &context))
 			return NULL;
-		}
 		if (!context)
 			continue;
 		try_(ref_add_member(reader, context, PY_CALLBACK_CONTEXT_CALLABLE,
@@ -198,10 +196,8 @@ static struct error *add_borrowed(struct ref_reader *reader, raddr_t link, enum 
 {
 	raddr_t target;
 
-	if (!view_word(reader->view, link, field, &target)) {
-		reader->damaged = true;
+	if (!read_word(reader, link, field, &target))
 		return NULL;
-	}
 	return ref_add(reader, target, PY_REF_WEAK, (struct py_name){.text = name});
 }
 
