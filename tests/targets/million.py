@@ -1,9 +1,10 @@
 """The bench target: many tracked objects in a realistic mix, made over time and not in one go.
 
-    million.py --objects N --ready FILE [--shape ordered|scattered]
+    million.py --objects N --ready FILE [--shape ordered|mixed|scattered]
 
-Ordered: objects lie in memory nearly as they were made. Scattered: half of them were replaced at
-random later, and there are six texts, numbers and the like to each object that is tracked.
+Ordered: objects lie in memory nearly as they were made. Mixed: a quarter of them were replaced at
+random later, and there are two texts, numbers and the like to each object that is tracked.
+Scattered: half of them were replaced, and there are six.
 
 Commands: "counter" answers the seconds of Counter(map(type, gc.get_objects())), median of three;
 "collect" those of a full collection; "fork" those of a bare fork(), whose child ends at once;
@@ -42,6 +43,31 @@ class Row:
         self.tags = ["tag %d" % chooser.getrandbits(30) for _ in range(3)]
         self.meta = {"id": n + 1000, "note": "n" * chooser.randrange(40) + str(n),
                      "when": (n * 3600 + 7, "utc%d" % n)}
+
+
+class Item:
+    def __init__(self, n, chooser, parent):
+        self.name = "item %d" % n
+        self.price = chooser.random() * n
+        self.meta = {"id": n + 1000, "note": "n" * chooser.randrange(40) + str(n),
+                     "tags": ["tag %d" % chooser.getrandbits(30)
+                              for _ in range(chooser.randrange(4))]}
+        self.origin = (parent, n * 3600 + 7, "utc%d" % n)
+
+
+def mix(count):
+    """Four objects of each item are tracked: itself, its dict, its list, its tuple."""
+    chooser = random.Random(1)
+    items = [None]
+    made = 0
+    while 4 * len(items) < count:
+        made += 1
+        item = Item(made, chooser, items[chooser.randrange(min(len(items), 50))])
+        if len(items) > 1000 and chooser.random() < 0.25:
+            items[chooser.randrange(len(items))] = item
+        else:
+            items.append(item)
+    return items
 
 
 def scatter(count):
@@ -120,7 +146,7 @@ def installed(function):
         return float("nan")
 
 
-SHAPES = {"ordered": fill, "scattered": scatter}
+SHAPES = {"ordered": fill, "mixed": mix, "scattered": scatter}
 COMMANDS = {
     "counter": lambda: sorted(timed(lambda: collections.Counter(map(type, gc.get_objects())))
                               for _ in range(3))[1],
