@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "plan.h"
-#include "pool.h"
+#include "base/workers.h"
 #include "watchdog.h"
 
 #include <errno.h>
@@ -40,7 +40,7 @@ struct mirror {
 
 DEFINE_ARRAY(mirror_array, struct mirror)
 
-/* One job of the pool: some runs, together about JOB_BYTES. */
+/* One job of the workers: some runs, together about JOB_BYTES. */
 struct piece {
 	raddr_t start, end; /**< of the target */
 	unsigned char *to;
@@ -64,7 +64,7 @@ struct image_copy {
 	struct mirror_array mirrors; /**< ascending, not overlapping */
 	struct piece_array pieces;
 	struct job_array jobs;
-	struct pool *pool;
+	struct workers *workers;
 	uint64_t bytes;
 	int memory; /**< /proc/PID/mem, -1 where it cannot be opened */
 
@@ -89,7 +89,7 @@ void image_copy_destroy(struct image_copy *copy)
 
 	if (!copy)
 		return;
-	pool_destroy(copy->pool);
+	workers_destroy(copy->workers);
 	for (i = 0; i < copy->mirrors.count; i++)
 		unmap_mirror(&copy->mirrors.items[i]);
 	mirror_array_deinit(&copy->mirrors);
@@ -490,7 +490,7 @@ static struct error *allocate(struct image_copy *copy)
 	copy->cache = malloc((size_t)CACHE_PAGES * PAGE);
 	if (!copy->cache_tags || !copy->cache)
 		return &error_no_memory;
-	return pool_create(&copy->pool);
+	return workers_create(&copy->workers);
 }
 
 struct error *image_copy_prepare(pid_t pid, struct image_copy **ret)
@@ -509,7 +509,7 @@ struct error *image_copy_prepare(pid_t pid, struct image_copy **ret)
 	try_(fit_mirrors(copy));
 	try_(divide(copy));
 	advise_huge(copy);
-	pool_run(copy->pool, copy->jobs.count, touch_job, copy);
+	workers_run(copy->workers, copy->jobs.count, touch_job, copy);
 	*ret = steal_ptr(copy);
 	return NULL;
 }
@@ -524,7 +524,7 @@ struct error *image_copy_take(struct image_copy *copy, uint64_t deadline)
 	try_(plan_make(copy->pid, &copy->plan));
 	try_(fit_mirrors(copy));
 	try_(divide(copy));
-	pool_run(copy->pool, copy->jobs.count, copy_job, copy);
+	workers_run(copy->workers, copy->jobs.count, copy_job, copy);
 	if (copy->gone)
 		return error_create(ERROR_GONE, "process %d has ended", (int)copy->pid);
 	if (copy->no_memory)
@@ -570,7 +570,7 @@ struct image *image_copy_image(struct image_copy *copy)
 }
 
 /* Bytes per second at which this machine copies between processes, from a small trial on itself. */
-static struct error *measure_rate(struct pool *pool, double *ret)
+static struct error *measure_rate(struct workers *workers, double *ret)
 {
 	enum {
 		TRIAL = 16 << 20
@@ -588,29 +588,24 @@ static struct error *measure_rate(struct pool *pool, double *ret)
 	remote = (struct iovec){from, TRIAL};
 	start = clock_now();
 	n = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
-	*ret = n < TRIAL
-		       ? 1e9
-		       : (double)TRIAL * 1e9 / (double)(clock_now() - start + 1) * pool_width(pool);
+	*ret = n < TRIAL ? 1e9
+			 : (double)TRIAL * 1e9 / (double)(clock_now() - start + 1) *
+				   workers_width(workers);
 	return NULL;
-}
-
-static void cleanup_pool(struct pool **pool)
-{
-	pool_destroy(*pool);
 }
 
 struct error *image_copy_estimate(pid_t pid, struct image_estimate *ret)
 {
 	_cleanup_(plan_deinit) struct plan plan = {0};
-	_cleanup_(cleanup_pool) struct pool *pool = NULL;
+	_cleanup_workers_ struct workers *workers = NULL;
 	struct image_estimate estimate;
 	struct proc_status status;
 	double rate;
 
 	try_(plan_make(pid, &plan));
 	try_(proc_status_read(pid, &status));
-	try_(pool_create(&pool));
-	try_(measure_rate(pool, &rate));
+	try_(workers_create(&workers));
+	try_(measure_rate(workers, &rate));
 	estimate.bytes = plan.bytes;
 	estimate.resident = status.rss;
 	estimate.pause_ns = (uint64_t)((double)plan.bytes / rate * 1e9) + NSEC_PER_MSEC +

@@ -1,0 +1,137 @@
+#include "base/workers.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum {
+	MOST_THREADS = 4
+};
+
+struct workers {
+	pthread_t threads[MOST_THREADS];
+	unsigned int started; /**< helper threads, without the caller */
+	pthread_mutex_t lock; /**< guards round, busy and ending */
+	pthread_cond_t wake, done;
+	unsigned int round; /**< grows with each workers_run() */
+	unsigned int busy;  /**< helpers that have not finished this round */
+	bool ending;
+
+	/* The jobs of this round. */
+	void (*job)(void *ctx, size_t index);
+	void *ctx;
+	size_t count;
+	atomic_size_t next;
+};
+
+static void work(struct workers *workers)
+{
+	size_t index;
+
+	while ((index = atomic_fetch_add(&workers->next, 1)) < workers->count)
+		workers->job(workers->ctx, index);
+}
+
+/* Wait for the round after @round. False where the workers ends. */
+static bool wait_round(struct workers *workers, unsigned int *round)
+{
+	bool ending;
+
+	(void)pthread_mutex_lock(&workers->lock);
+	while (workers->round == *round && !workers->ending)
+		(void)pthread_cond_wait(&workers->wake, &workers->lock);
+	*round = workers->round;
+	ending = workers->ending;
+	(void)pthread_mutex_unlock(&workers->lock);
+	return !ending;
+}
+
+static void *helper(void *arg)
+{
+	struct workers *workers = arg;
+	unsigned int round = 0;
+
+	while (wait_round(workers, &round)) {
+		work(workers);
+		(void)pthread_mutex_lock(&workers->lock);
+		if (!--workers->busy)
+			(void)pthread_cond_signal(&workers->done);
+		(void)pthread_mutex_unlock(&workers->lock);
+	}
+	return NULL;
+}
+
+/* One where it cannot be known: a machine with more than fit into the set. */
+static unsigned int count_processors(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) ? 1 : (unsigned int)CPU_COUNT(&set);
+}
+
+struct error *workers_create(struct workers **ret)
+{
+	struct workers *workers = calloc(1, sizeof(*workers));
+	unsigned int processors = count_processors();
+	sigset_t all, before;
+
+	if (!workers)
+		return &error_no_memory;
+	(void)pthread_mutex_init(&workers->lock, NULL);
+	(void)pthread_cond_init(&workers->wake, NULL);
+	(void)pthread_cond_init(&workers->done, NULL);
+	/* Threads inherit the mask: signals are for the main thread. */
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	/* A thread that cannot be had is one helper less. */
+	while (workers->started + 1 < processors && workers->started + 1 < MOST_THREADS &&
+	       !pthread_create(&workers->threads[workers->started], NULL, helper, workers))
+		workers->started++;
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	*ret = workers;
+	return NULL;
+}
+
+void workers_destroy(struct workers *workers)
+{
+	unsigned int i;
+
+	if (!workers)
+		return;
+	(void)pthread_mutex_lock(&workers->lock);
+	workers->ending = true;
+	(void)pthread_cond_broadcast(&workers->wake);
+	(void)pthread_mutex_unlock(&workers->lock);
+	for (i = 0; i < workers->started; i++)
+		(void)pthread_join(workers->threads[i], NULL);
+	(void)pthread_cond_destroy(&workers->done);
+	(void)pthread_cond_destroy(&workers->wake);
+	(void)pthread_mutex_destroy(&workers->lock);
+	free(workers);
+}
+
+unsigned int workers_width(const struct workers *workers)
+{
+	return workers->started + 1;
+}
+
+void workers_run(struct workers *workers, size_t count, void (*job)(void *ctx, size_t index),
+		 void *ctx)
+{
+	(void)pthread_mutex_lock(&workers->lock);
+	workers->job = job;
+	workers->ctx = ctx;
+	workers->count = count;
+	atomic_store(&workers->next, 0);
+	workers->busy = workers->started;
+	workers->round++;
+	(void)pthread_cond_broadcast(&workers->wake);
+	(void)pthread_mutex_unlock(&workers->lock);
+	work(workers);
+	(void)pthread_mutex_lock(&workers->lock);
+	while (workers->busy)
+		(void)pthread_cond_wait(&workers->done, &workers->lock);
+	(void)pthread_mutex_unlock(&workers->lock);
+}
