@@ -23,9 +23,11 @@ static inline void cleanup_workers(struct workers **workers)
 /** How many threads work, with the caller. */
 unsigned int workers_width(const struct workers *workers);
 
+/** One of equal jobs. @worker: the number of the thread that runs it, below workers_width(). */
+typedef void workers_job_fn(void *ctx, size_t index, unsigned int worker);
+
 /** Call @job for 0 to @count - 1, in any order, on all threads and the caller's; returns when all
  * are done. */
-void workers_run(struct workers *workers, size_t count, void (*job)(void *ctx, size_t index),
-		 void *ctx);
+void workers_run(struct workers *workers, size_t count, workers_job_fn *job, void *ctx);
 
 #endif

@@ -12,7 +12,7 @@
  *  - buffer: byte ranges given by the caller, for tests (image_buffer_*).
  *
  * A read either yields all bytes or fails; a failed read is expected (a bad pointer) and
- * costs nothing. An image is used by one thread at a time.
+ * costs nothing. An image is used by one thread at a time; image_shared.h is for several.
  */
 #ifndef REFTRACKER_TARGET_IMAGE_H
 #define REFTRACKER_TARGET_IMAGE_H
@@ -37,6 +37,7 @@ struct image {
 	const struct image_ops *ops;
 	/** Where granules of memory that were read lately lie, by image_slot(); end 0: none. */
 	struct image_region recent[IMAGE_RECENT];
+	uint64_t thrown_out; /**< how often bytes that find() gave went away */
 };
 
 struct image_ops {
@@ -45,6 +46,11 @@ struct image_ops {
 	bool (*find)(struct image *image, raddr_t addr, struct image_region *ret);
 	/** Read what find() does not have. NULL: there is nothing else. */
 	bool (*read)(struct image *image, raddr_t addr, void *buffer, size_t size);
+	/**
+	 * From now on, or no more, what find() gives stays where it is: what is found no more is
+	 * read. NULL: that cannot be, and so the image cannot be shared.
+	 */
+	void (*hold)(struct image *image, bool hold);
 	void (*destroy)(struct image *image);
 };
 

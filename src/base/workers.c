@@ -10,57 +10,75 @@ enum {
 	MOST_THREADS = 4
 };
 
+/* What a helper thread is told. */
+struct helper {
+	struct workers *workers;
+	unsigned int worker; /**< its number; 0 is the caller */
+};
+
 struct workers {
 	pthread_t threads[MOST_THREADS];
+	struct helper helpers[MOST_THREADS];
 	unsigned int started; /**< helper threads, without the caller */
-	pthread_mutex_t lock; /**< guards round, busy and ending */
+	pthread_mutex_t lock; /**< guards round, open, busy and ending */
 	pthread_cond_t wake, done;
 	unsigned int round; /**< grows with each workers_run() */
-	unsigned int busy;  /**< helpers that have not finished this round */
+	bool open;	    /**< not all of its jobs have been taken */
+	unsigned int busy;  /**< helpers that are at it */
 	bool ending;
 
 	/* The jobs of this round. */
-	void (*job)(void *ctx, size_t index);
+	workers_job_fn *job;
 	void *ctx;
 	size_t count;
 	atomic_size_t next;
 };
 
-static void work(struct workers *workers)
+static void work(struct workers *workers, unsigned int worker)
 {
 	size_t index;
 
 	while ((index = atomic_fetch_add(&workers->next, 1)) < workers->count)
-		workers->job(workers->ctx, index);
+		workers->job(workers->ctx, index, worker);
 }
 
-/* Wait for the round after @round. False where the workers ends. */
-static bool wait_round(struct workers *workers, unsigned int *round)
+/*
+ * Wait for a round other than @round, and join it; the lock is held. Who wakes too late finds it
+ * closed: nobody waits for a helper that has not come. False: there will be none.
+ */
+static bool join_round(struct workers *workers, unsigned int *round)
 {
-	bool ending;
-
-	(void)pthread_mutex_lock(&workers->lock);
-	while (workers->round == *round && !workers->ending)
+	while ((!workers->open || workers->round == *round) && !workers->ending)
 		(void)pthread_cond_wait(&workers->wake, &workers->lock);
 	*round = workers->round;
-	ending = workers->ending;
-	(void)pthread_mutex_unlock(&workers->lock);
-	return !ending;
+	workers->busy++;
+	return !workers->ending;
 }
 
-static void *helper(void *arg)
+static void *help(void *arg)
 {
-	struct workers *workers = arg;
+	struct helper *self = arg;
+	struct workers *workers = self->workers;
 	unsigned int round = 0;
 
-	while (wait_round(workers, &round)) {
-		work(workers);
+	(void)pthread_mutex_lock(&workers->lock);
+	while (join_round(workers, &round)) {
+		(void)pthread_mutex_unlock(&workers->lock);
+		work(workers, self->worker);
 		(void)pthread_mutex_lock(&workers->lock);
 		if (!--workers->busy)
 			(void)pthread_cond_signal(&workers->done);
-		(void)pthread_mutex_unlock(&workers->lock);
 	}
+	(void)pthread_mutex_unlock(&workers->lock);
 	return NULL;
+}
+
+static bool start_helper(struct workers *workers)
+{
+	struct helper *self = &workers->helpers[workers->started];
+
+	*self = (struct helper){workers, workers->started + 1};
+	return !pthread_create(&workers->threads[workers->started], NULL, help, self);
 }
 
 /* One where it cannot be known: a machine with more than fit into the set. */
@@ -87,7 +105,7 @@ struct error *workers_create(struct workers **ret)
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
 	/* A thread that cannot be had is one helper less. */
 	while (workers->started + 1 < processors && workers->started + 1 < MOST_THREADS &&
-	       !pthread_create(&workers->threads[workers->started], NULL, helper, workers))
+	       start_helper(workers))
 		workers->started++;
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	*ret = workers;
@@ -117,20 +135,20 @@ unsigned int workers_width(const struct workers *workers)
 	return workers->started + 1;
 }
 
-void workers_run(struct workers *workers, size_t count, void (*job)(void *ctx, size_t index),
-		 void *ctx)
+void workers_run(struct workers *workers, size_t count, workers_job_fn *job, void *ctx)
 {
 	(void)pthread_mutex_lock(&workers->lock);
 	workers->job = job;
 	workers->ctx = ctx;
 	workers->count = count;
 	atomic_store(&workers->next, 0);
-	workers->busy = workers->started;
+	workers->open = true;
 	workers->round++;
 	(void)pthread_cond_broadcast(&workers->wake);
 	(void)pthread_mutex_unlock(&workers->lock);
-	work(workers);
+	work(workers, 0);
 	(void)pthread_mutex_lock(&workers->lock);
+	workers->open = false;
 	while (workers->busy)
 		(void)pthread_cond_wait(&workers->done, &workers->lock);
 	(void)pthread_mutex_unlock(&workers->lock);

@@ -130,6 +130,8 @@ void walk_deinit(struct walk *walk)
 {
 	type_table_deinit(&walk->types);
 	free(walk->values);
+	free(walk->pending);
+	crew_deinit(&walk->crew);
 }
 
 struct error *walk_init(struct walk *walk, struct py_view *view, const struct py_sink *sink)
@@ -157,6 +159,10 @@ struct error *walk_init(struct walk *walk, struct py_view *view, const struct py
 	    (walk->refcnt_size != sizeof(uint64_t) && walk->refcnt_size != sizeof(uint32_t)) ||
 	    walk->shared_at > walk->var_at || walk->bits_at > walk->var_at)
 		return error_create(ERROR_UNSUPPORTED, "object headers of an unknown shape");
+	walk->pending = malloc(WALK_PENDING * sizeof(*walk->pending));
+	if (!walk->pending)
+		return &error_no_memory;
+	try_(crew_init(&walk->crew, view));
 	return sink->identity ? walk_make_values(walk) : NULL;
 }
 

@@ -366,7 +366,9 @@ struct error *graph_tell_refs(struct graph *graph)
 {
 	size_t ref = 0, title = 0, i;
 
-	try_(walk_flush(&graph->walk));
+	if (!graph->read.count)
+		return NULL;
+	try_(walk_flush_object(&graph->walk, graph->read.items[graph->read.count - 1].id));
 	graph->fetched = 0;
 	for (i = 0; i < graph->read.count; i++) {
 		const struct read_object *object = &graph->read.items[i];

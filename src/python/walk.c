@@ -45,44 +45,70 @@ struct error *walk_make_values(struct walk *walk)
 	return NULL;
 }
 
-/* Where a value has been told before is looked up when it has come into the processor's cache. */
-static uint16_t content_of(struct walk *walk, const struct sized_object *object,
-			   uint32_t *ret_value)
+static uint16_t content_of(const struct walk *walk, struct py_view *view,
+			   const struct sized_object *object, uint32_t *ret_value)
 {
 	const struct content *content = object->type->content;
 	uint64_t words[2] = {object->address};
 	uint16_t hash;
 
-	if (!content || !content->hash(walk->view, object, &words[1]))
+	if (!content || !content->hash(view, object, &words[1]))
 		return 0;
 	hash = (uint16_t)siphash(walk->sink->identity, words, ARRAY_SIZE(words)) & ~1u;
 	if (!hash)
 		hash = 2;
-	if (content->value) {
+	if (content->value)
 		*ret_value = (uint32_t)value_bit(words[1]);
-		__builtin_prefetch(&walk->values[*ret_value / 64], 1);
-	}
 	return hash;
 }
 
-static void measure(struct walk *walk, const struct sized_object *object,
-		    struct walk_pending *pending)
+/* Done by several threads at once: nothing of the walk is changed. */
+static void measure(const struct walk *walk, struct py_view *view, struct walk_pending *pending)
 {
 	struct py_object_event *event = &pending->event;
-	const struct type_info *type = object->type;
+	const struct type_info *type = &walk->types.list.items[event->type];
+	struct sized_object object = {event->address, pending->var_size, type};
 	const struct siphash_key *key = walk->sink->identity;
 	uint64_t body;
 
-	if (type->sizer(walk->view, object, &event->size))
+	if (type->sizer(view, &object, &event->size))
 		event->size += type->preheader;
 	else
-		walk->stats.unsized++;
-	walk->stats.own_sizes += type->own_size;
+		pending->unsized = true;
 	if (!key)
 		return;
-	event->content = content_of(walk, object, &pending->value);
-	if (event->list != PY_UNTRACKED && body_hash(walk->view, object, &body))
+	event->content = content_of(walk, view, &object, &pending->value);
+	if (event->list != PY_UNTRACKED && body_hash(view, &object, &body))
 		event->body = (uint32_t)siphash(key, &body, 1) | 1;
+}
+
+enum {
+	MEASURED = 128, /* pending objects that one thread takes at a time */
+	FEW = 512	/* to wake others would take longer than these do */
+};
+
+static void measure_some(void *ctx, size_t index, unsigned int worker)
+{
+	struct walk *walk = ctx;
+	struct py_view *view = crew_view(&walk->crew, worker);
+	size_t i, end = (index + 1) * MEASURED;
+
+	if (end > walk->pending_count)
+		end = walk->pending_count;
+	for (i = index * MEASURED; i < end; i++)
+		measure(walk, view, &walk->pending[i]);
+}
+
+static void measure_all(struct walk *walk)
+{
+	uint32_t count = walk->pending_count, i;
+
+	if (walk->crew.workers && count >= FEW) {
+		crew_run(&walk->crew, (count + MEASURED - 1) / MEASURED, measure_some, walk);
+		return;
+	}
+	for (i = 0; i < count; i++)
+		measure(walk, walk->view, &walk->pending[i]);
 }
 
 /*
@@ -132,8 +158,6 @@ struct error *walk_tell(struct walk *walk, raddr_t address, const struct object_
 			uint32_t list)
 {
 	const struct type_info *type = type_table_get(&walk->types, header->type);
-	struct sized_object object = {.address = address, .var_size = header->var_size};
-	struct walk_pending *pending;
 
 	if (_unlikely_(!type))
 		try_(type_table_add(&walk->types, header->type, &type));
@@ -143,10 +167,9 @@ struct error *walk_tell(struct walk *walk, raddr_t address, const struct object_
 				    (uintmax_t)address);
 	if (walk->pending_count == WALK_PENDING)
 		try_(walk_flush(walk));
-	object.type = type;
-	pending = &walk->pending[walk->pending_count++];
-	*pending = (struct walk_pending){
+	walk->pending[walk->pending_count++] = (struct walk_pending){
 		.value = WALK_NO_VALUE,
+		.var_size = header->var_size,
 		.event =
 			{
 				.address = address,
@@ -155,20 +178,34 @@ struct error *walk_tell(struct walk *walk, raddr_t address, const struct object_
 				.type = type->id,
 			},
 	};
-	measure(walk, &object, pending);
+	walk->stats.own_sizes += type->own_size;
 	if (!(++walk->stats.objects % TOLD_EVERY))
 		progress_tick(walk->stats.objects, 0);
 	return walk->told ? walk->told(walk->told_ctx, address, type) : NULL;
+}
+
+enum {
+	AHEAD = 16 /* objects from the one that is told to the one whose value is fetched */
+};
+
+static void fetch_value(const struct walk *walk, uint32_t value)
+{
+	if (value != WALK_NO_VALUE)
+		__builtin_prefetch(&walk->values[value / 64], 1);
 }
 
 struct error *walk_flush(struct walk *walk)
 {
 	uint32_t count = walk->pending_count, i;
 
+	measure_all(walk);
 	walk->pending_count = 0;
 	for (i = 0; i < count; i++) {
 		struct walk_pending *pending = &walk->pending[i];
 
+		if (i + AHEAD < count)
+			fetch_value(walk, walk->pending[i + AHEAD].value);
+		walk->stats.unsized += pending->unsized;
 		if (pending->value != WALK_NO_VALUE && is_new_value(walk, pending->value))
 			pending->event.content |= 1;
 		try_(walk->sink->object(walk->sink->ctx, &pending->event));

@@ -4,17 +4,20 @@
 #ifndef REFTRACKER_PYTHON_WALK_PRIVATE_H
 #define REFTRACKER_PYTHON_WALK_PRIVATE_H
 
+#include "crew.h"
 #include "types.h"
 
 enum {
-	WALK_PENDING = 32, /* objects that are told together */
+	WALK_PENDING = 4096, /* objects that are told together */
 	WALK_NO_VALUE = UINT32_MAX
 };
 
 /** An object that the sink has not been told of yet. */
 struct walk_pending {
-	struct py_object_event event;
-	uint32_t value; /**< its bit in walk.values, or WALK_NO_VALUE */
+	struct py_object_event event; /**< with sizes and hashes once it is measured */
+	uint64_t var_size;	      /**< of its header */
+	uint32_t value;		      /**< its bit in walk.values, or WALK_NO_VALUE */
+	bool unsized;
 };
 
 struct walk {
@@ -30,7 +33,8 @@ struct walk {
 	uint32_t head_size, next_at, prev_at, refcnt_at, refcnt_size, type_at, var_at;
 	/* Where there is no GIL: of the count's other half, and of the collector's bits; else 0. */
 	uint32_t shared_at, bits_at;
-	struct walk_pending pending[WALK_PENDING];
+	struct crew crew;
+	struct walk_pending *pending; /**< WALK_PENDING; owned */
 	uint32_t pending_count;
 	uint64_t *values; /**< a bit for the hash of each value told; owned, NULL: not wanted */
 };
@@ -72,5 +76,11 @@ _must_check_ struct error *walk_tell(struct walk *walk, raddr_t address,
 
 /** Tell the sink of the objects that it has not heard of yet. */
 _must_check_ struct error *walk_flush(struct walk *walk);
+
+/** The same where object number @id, counted as they are told, is one of them. */
+_must_check_ static inline struct error *walk_flush_object(struct walk *walk, uint32_t id)
+{
+	return id >= walk->stats.objects - walk->pending_count ? walk_flush(walk) : NULL;
+}
 
 #endif

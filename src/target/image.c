@@ -70,6 +70,12 @@ bool image_read_string(struct image *image, raddr_t addr, char *buffer, size_t s
 	return false;
 }
 
+void image_hold_nothing(struct image *image, bool hold)
+{
+	(void)image;
+	(void)hold;
+}
+
 void image_destroy(struct image *image)
 {
 	if (image)

@@ -29,6 +29,7 @@ static void buffer_destroy(struct image *image)
 static const struct image_ops buffer_ops = {
 	.name = "buffer",
 	.find = buffer_find,
+	.hold = image_hold_nothing,
 	.destroy = buffer_destroy,
 };
 

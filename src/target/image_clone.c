@@ -63,6 +63,7 @@ struct image_clone {
 	size_t limit;	      /**< slots that may be used now */
 	size_t most;	      /**< slots that may ever be used */
 	size_t used, hand;
+	bool held;	/**< nothing is thrown out */
 	size_t returns; /**< blocks read again since the cache grew last */
 	uint64_t read;	/**< bytes read from the clone */
 };
@@ -138,6 +139,7 @@ static size_t throw_out(struct image_clone *clone)
 	}
 	*slot->place = THROWN_OUT;
 	clone->image.recent[image_slot(slot->start)].end = 0;
+	clone->image.thrown_out++;
 	return (size_t)(slot - clone->slots);
 }
 
@@ -219,12 +221,42 @@ static bool clone_find(struct image *image, raddr_t addr, struct image_region *r
 	place = find_place(clone, addr);
 	if (!place)
 		return false;
-	if (*place == NOT_READ || *place == THROWN_OUT)
+	if (*place == NOT_READ || *place == THROWN_OUT) {
+		if (clone->held && clone->used == clone->limit)
+			return false;
 		slot = load(clone, start, place);
-	else
+	} else {
 		slot = &clone->slots[*place - 1];
+	}
 	slot->used = true;
 	return readable_range(clone, slot, mapping, addr, ret);
+}
+
+/* What is not in the cache while that is held. */
+static bool clone_read(struct image *image, raddr_t addr, void *buffer, size_t size)
+{
+	const struct image_clone *clone = (struct image_clone *)image;
+	size_t part;
+
+	if (!clone->held)
+		return false;
+	for (; size; size -= part) {
+		const struct mapping *mapping = proc_maps_find(&clone->maps, addr);
+
+		if (!mapping || !(mapping->flags & MAPPING_READ))
+			return false;
+		part = mapping->end - addr < size ? (size_t)(mapping->end - addr) : size;
+		if (!memory_read(clone->memory, addr, buffer, part))
+			return false;
+		addr += part;
+		buffer = (char *)buffer + part;
+	}
+	return true;
+}
+
+static void clone_hold(struct image *image, bool hold)
+{
+	((struct image_clone *)image)->held = hold;
 }
 
 static void clone_image_destroy(struct image *image)
@@ -247,6 +279,8 @@ static void clone_image_destroy(struct image *image)
 static const struct image_ops clone_ops = {
 	.name = "clone",
 	.find = clone_find,
+	.read = clone_read,
+	.hold = clone_hold,
 	.destroy = clone_image_destroy,
 };
 

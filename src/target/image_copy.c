@@ -261,12 +261,13 @@ static void touch(unsigned char *bytes, size_t size)
 		*(volatile unsigned char *)(bytes + i) = 0;
 }
 
-static void touch_job(void *ctx, size_t index)
+static void touch_job(void *ctx, size_t index, unsigned int worker)
 {
 	const struct image_copy *copy = ctx;
 	const struct job *job = &copy->jobs.items[index];
 	size_t i;
 
+	(void)worker;
 	for (i = 0; i < job->count; i++) {
 		const struct piece *piece = &copy->pieces.items[job->first + i];
 
@@ -336,7 +337,7 @@ static bool is_late(struct image_copy *copy)
 	return late;
 }
 
-static void copy_job(void *ctx, size_t index)
+static void copy_job(void *ctx, size_t index, unsigned int worker)
 {
 	struct image_copy *copy = ctx;
 	const struct job *job = &copy->jobs.items[index];
@@ -345,6 +346,7 @@ static void copy_job(void *ctx, size_t index)
 	size_t total = 0, i;
 	ssize_t n;
 
+	(void)worker;
 	watchdog_progress();
 	if (is_late(copy))
 		return;
@@ -480,6 +482,7 @@ static void copy_image_destroy(struct image *image)
 static const struct image_ops copy_ops = {
 	.name = "copy",
 	.find = copy_find,
+	.hold = image_hold_nothing,
 	.read = copy_image_read,
 	.destroy = copy_image_destroy,
 };

@@ -31,6 +31,9 @@ bool live_write(pid_t pid, raddr_t addr, const void *buffer, size_t size);
 bool image_find_sorted(const struct image_region *regions, size_t count, raddr_t addr,
 		       struct image_region *ret);
 
+/** The hold() of images of which nothing is ever thrown out. */
+void image_hold_nothing(struct image *image, bool hold);
+
 /**
  * ERROR_NO_MEMORY, with figures, where @needed more bytes would not fit into this machine or into
  * the control groups of @pid, to which they will be charged. @what needs them: "a copy".

@@ -1,0 +1,49 @@
+#include "crew.h"
+
+#include <stdlib.h>
+
+static struct error *make_views(struct crew *crew, const struct py_view *view)
+{
+	unsigned int width = workers_width(crew->workers), i;
+
+	try_(image_shared_create(view->image, width, &crew->shared));
+	crew->views = calloc(width, sizeof(*crew->views));
+	if (!crew->views)
+		return &error_no_memory;
+	for (i = 0; i < width; i++) {
+		crew->views[i] = *view;
+		crew->views[i].image = image_shared_handle(crew->shared, i);
+	}
+	return NULL;
+}
+
+struct error *crew_init(struct crew *crew, const struct py_view *view)
+{
+	if (!image_can_be_shared(view->image))
+		return NULL;
+	try_(workers_create(&crew->workers));
+	if (workers_width(crew->workers) > 1)
+		return make_views(crew, view);
+	crew_deinit(crew);
+	return NULL;
+}
+
+void crew_deinit(struct crew *crew)
+{
+	workers_destroy(crew->workers);
+	image_shared_destroy(crew->shared);
+	free(crew->views);
+	*crew = (struct crew){0};
+}
+
+void crew_run(struct crew *crew, size_t count, workers_job_fn *job, void *ctx)
+{
+	image_shared_begin(crew->shared);
+	workers_run(crew->workers, count, job, ctx);
+	image_shared_end(crew->shared);
+}
+
+struct py_view *crew_view(const struct crew *crew, unsigned int worker)
+{
+	return &crew->views[worker];
+}
