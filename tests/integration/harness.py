@@ -168,8 +168,10 @@ class Target:
             command += ["--ready", f"{inside}/ready"]
         if interpreter.root:
             command = ["chroot", interpreter.root] + command
-        environment = dict(os.environ, PYTHONDONTWRITEBYTECODE="1", LC_ALL="C.UTF-8",
-                           **interpreter.env, **(env or {}))
+        # Interpreters that are unpacked for the tests come without compiled modules: the first start
+        # leaves them there, and each other one is spared compiling all that it imports.
+        environment = dict(os.environ, PYTHONDONTWRITEBYTECODE="" if interpreter.root else "1",
+                           LC_ALL="C.UTF-8", **interpreter.env, **(env or {}))
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL, env=environment, text=True)
         self.pid = self.process.pid

@@ -12,7 +12,7 @@ from harness import (TARGETS, Skip, Target, check, first_python, interpreters, t
                      versions, wait_asleep)
 from test_errors import Sleeper
 from test_graph import capture as capture_graph
-from test_graph import compare_objects, compare_refs
+from test_graph import Comparison, compare_objects, compare_refs
 from test_graph import read_truth as read_graph
 from test_oracle import capture, compare, for_each, for_stripped, read_truth
 
@@ -67,9 +67,9 @@ def graph_of_core_is_what_the_interpreter_says(build):
         with core_of(interpreter, "workload.py", "--dump", "truth", "--graph", "graph") as \
                 (target, core):
             truth = read_graph(target.path("graph")[1])
-            graph = capture_graph(build, core, "copy")
-            sizes = compare_objects(truth, graph)
-            refs, missing = compare_refs(truth, graph, MOST_MISSING)
+            both = Comparison(truth, capture_graph(build, core, "copy"))
+            sizes = compare_objects(both)
+            refs, missing = compare_refs(both, MOST_MISSING)
         print(f"    {interpreter.name}, gcore: sizes {sizes:.3%}, {refs} references, "
               f"{missing:.3%} missing", flush=True)
     return len(chosen)

@@ -4,7 +4,7 @@ import json
 import os
 
 from harness import Target, check, first_python, test, versions
-from test_oracle import CHANGED, same_count
+from test_oracle import CHANGED, lacking, same_count
 
 ENOUGH = 0.999
 # Running code changes counts: the cache of methods holds names, and lets go of one where another
@@ -36,9 +36,8 @@ def read_truth(path):
 
 
 def fields_of(row):
-    """Type, size, whether it is tracked, reference count, and what it refers to."""
-    kind, size, is_tracked, count, others = row.split("\t")
-    return kind, size, is_tracked, count, others.split()
+    """Type, size, whether it is tracked, reference count, and in a line what it refers to."""
+    return row.split("\t")
 
 
 class Graph:
@@ -59,7 +58,7 @@ class Graph:
     def refs(self, holder):
         """Of each reference its target, kind and name."""
         names = [line.split("\t")[1:] for line in self.details[holder].split("\n") if line.startswith("R\t")]
-        targets = fields_of(self.rows[holder])[4]
+        targets = fields_of(self.rows[holder])[4].split()
         check(len(names) == len(targets), f"{holder} has {len(targets)} targets, {len(names)} names")
         return [(target, *name) for target, name in zip(targets, names)]
 
@@ -68,21 +67,25 @@ def capture(build, pid, way):
     return Graph(build.ok(pid, way, program="tools/graph_dump"))
 
 
-def differing(truth, graph):
-    """Address, truth and ours of each object that we have, and of which we say anything else."""
-    for address, row in truth.rows.items():
-        ours = graph.rows.get(address)
-        if ours is not None and ours != row and address not in truth.own:
-            yield address, fields_of(row), fields_of(ours)
+class Comparison:
+    """A graph and the truth; `differing` has address, truth and ours of each object that both have, and
+    of which they say anything else."""
+
+    def __init__(self, truth, graph):
+        self.truth, self.graph = truth, graph
+        self.missing = truth.rows.keys() - graph.rows.keys()
+        self.differing = [(address, fields_of(row), fields_of(graph.rows[address]))
+                          for address, row in truth.rows.items()
+                          if graph.rows.get(address, row) != row and address not in truth.own]
 
 
 Differences = collections.namedtuple("Differences", "missing types sizes tracked")
 
 
-def object_differences(truth, graph):
-    missing = [truth.rows[a].split("\t")[:2] for a in truth.rows.keys() - graph.rows.keys() - truth.own]
+def object_differences(both):
+    missing = [both.truth.rows[a].split("\t")[:2] for a in both.missing - both.truth.own]
     differences = Differences(missing, [], collections.Counter(), [])
-    for _, (kind, size, is_tracked, *_), ours in differing(truth, graph):
+    for _, (kind, size, is_tracked, *_), ours in both.differing:
         if kind == "!":
             continue
         if kind != ours[0]:
@@ -94,14 +97,15 @@ def object_differences(truth, graph):
     return differences
 
 
-def compare_objects(truth, graph):
-    missing, types, sizes, tracked = object_differences(truth, graph)
-    check(len(missing) <= (1 - ENOUGH) * len(truth.rows),
+def compare_objects(both):
+    objects = len(both.truth.rows)
+    missing, types, sizes, tracked = object_differences(both)
+    check(len(missing) <= (1 - ENOUGH) * objects,
           f"{len(missing)} objects are missing, such as {missing[:5]}")
     check(not types, f"{len(types)} types differ: {types[:5]}")
     # What is frozen or immortal may be on a list that gc.is_tracked() and the dump see otherwise.
-    check(len(tracked) <= (1 - ENOUGH) * len(truth.rows), f"tracked differs: {tracked[:5]}")
-    share = 1 - sum(sizes.values()) / len(truth.rows)
+    check(len(tracked) <= (1 - ENOUGH) * objects, f"tracked differs: {tracked[:5]}")
+    share = 1 - sum(sizes.values()) / objects
     check(share >= ENOUGH, f"{share:.3%} of the sizes agree: {sizes.most_common(8)}")
     return share
 
@@ -111,52 +115,53 @@ def has_immortals(truth):
                for row in truth.rows.values())
 
 
-def count_differences(truth, graph, deferred):
+def count_differences(both, deferred):
     """(type, truth, ours) of each that differs."""
     wrong = []
-    for address, (kind, _, _, count, _), (_, _, _, ours, _) in differing(truth, graph):
+    for address, (kind, _, _, count, _), (_, _, _, ours, _) in both.differing:
         count, ours = int(count), int(ours)
         mortal = count < IMMORTAL
-        if address not in truth.held and \
+        if address not in both.truth.held and \
                 (not same_count(count, ours, deferred) if mortal else ours < IMMORTAL):
             wrong.append((kind, count, ours))
     return wrong
 
 
-def compare_counts(truth, graph, deferred):
-    """Returns how many there were to compare."""
-    wrong = count_differences(truth, graph, deferred)
-    immortals = has_immortals(truth)
-    compared = len(truth.rows.keys() & graph.rows.keys() - truth.own - truth.held)
+def count_counts(both):
+    """How many reference counts there are to compare."""
+    return len(both.truth.rows.keys() - both.missing - both.truth.own - both.truth.held)
+
+
+def compare_counts(both, deferred):
+    wrong, compared = count_differences(both, deferred), count_counts(both)
+    immortals = has_immortals(both.truth)
     check(len(wrong) <= (MOST_PASSING if immortals else MOST_PASSING_MORTAL) and
           {kind for kind, *_ in wrong} <= (PASSING if immortals else PASSING_MORTAL),
           f"{len(wrong)} of {compared} reference counts differ: {wrong[:8]}")
     return compared
 
 
-def missing_refs(truth, graph):
+def missing_refs(both):
     """As multisets: what is told of an object beyond that is what its type does not visit. Those that
     are missing, by types."""
     missing = collections.Counter()
-    for _, (kind, *_, wanted), (*_, ours) in differing(truth, graph):
-        if len(set(wanted)) == len(wanted) and set(ours).issuperset(wanted):
-            continue  # as with most that have more than is visited
-        lacking = collections.Counter(one for one in wanted if one not in truth.own)
-        lacking.subtract(collections.Counter(ours))
-        for target, count in lacking.items():
-            if count > 0:
-                missing[kind, truth.rows.get(target, "?").split("\t")[0]] += count
+    for _, (kind, *_, wanted), (*_, ours) in both.differing:
+        if wanted == ours:
+            continue
+        for target, count in lacking(wanted, ours, both.truth.own).items():
+            missing[kind, both.truth.rows.get(target, "?").split("\t")[0]] += count
     return missing
 
 
-def count_refs(truth, graph):
+def count_refs(both):
     """How many references there are to find."""
-    return sum(row[row.rindex("\t"):].count("0x") for address, row in truth.rows.items()
-               if address in graph.rows and address not in truth.own)
+    rows = both.truth.rows
+    return sum(row.count("0x") for row in rows.values()) - \
+        sum(rows[address].count("0x") for address in both.missing | (both.truth.own & rows.keys()))
 
 
-def compare_refs(truth, graph, most_missing):
-    total, missing = count_refs(truth, graph), missing_refs(truth, graph)
+def compare_refs(both, most_missing):
+    total, missing = count_refs(both), missing_refs(both)
     share = sum(missing.values()) / total
     check(share <= most_missing or sum(missing.values()) <= CHANGED, f"{share:.3%} of {total} references are missing: "
           f"{missing.most_common(8)}")
@@ -229,9 +234,10 @@ def graph_is_what_the_interpreter_says(build):
             truth = read_truth(target.path("graph")[1])
             for way, most_missing in ways:
                 graph = capture(build, target.pid, way)
-                sizes = compare_objects(truth, graph)
-                counts = compare_counts(truth, graph, deferred=interpreter.version.endswith("t"))
-                refs, missing = compare_refs(truth, graph, most_missing)
+                both = Comparison(truth, graph)
+                sizes = compare_objects(both)
+                counts = compare_counts(both, deferred=interpreter.version.endswith("t"))
+                refs, missing = compare_refs(both, most_missing)
                 names = compare_names(truth, graph)
                 print(f"    {interpreter.name} by {way}: {len(truth.rows)} objects, sizes "
                       f"{sizes:.3%}, {counts} counts, {refs} references, {missing:.3%} missing, {names} names",

@@ -79,6 +79,10 @@ def write_file(path, data):
     os.close(fd)
 
 
+def addresses(items):
+    return " ".join(map(hex, map(id, items)))
+
+
 def describe_referents(item):
     name = name_of(type(item))
     try:
@@ -87,7 +91,7 @@ def describe_referents(item):
         name = size = "!"
     return "0x%x\t%s\t%s\t%d\t%d\t%s\n" % (
         id(item), name, size, gc.is_tracked(item), references(item),
-        " ".join(["0x%x" % id(other) for other in gc.get_referents(item)]))
+        addresses(gc.get_referents(item)))
 
 
 def dump_referents(path):
@@ -98,8 +102,7 @@ def dump_referents(path):
         frame = frame.f_back
     listed = gc.get_objects()
     for item in listed:
-        lines.append("0x%x\t%s\n" % (
-            id(item), " ".join(["0x%x" % id(other) for other in gc.get_referents(item)])))
+        lines.append("0x%x\t%s\n" % (id(item), addresses(gc.get_referents(item))))
     for item in [*own, own, lines, listed]:
         lines.append("own\t0x%x\n" % id(item))
     item = None
@@ -112,10 +115,10 @@ def dump_referents(path):
 
 def held_while_dumping(caller):
     """What runs while the lines are written, and what is called when the target idles."""
-    running = [dump_graph, describe_referents, name_of, references, gc.is_tracked, gc.get_referents, sys.getrefcount,
-               sys.getsizeof, str.join, list.append, os.read, caller, caller.f_code,
+    running = [dump_graph, describe_referents, addresses, name_of, references, gc.is_tracked, gc.get_referents,
+               sys.getrefcount, sys.getsizeof, str.join, list.append, hex, id, map, os.read, caller, caller.f_code,
                caller.f_globals, caller.f_builtins, globals(), BUFFER, None, False, True]
-    for function in running[:4]:
+    for function in running[:5]:
         running += [function.__code__, *function.__code__.co_consts]
     return running
 

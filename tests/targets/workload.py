@@ -3,8 +3,8 @@
     workload.py --dump FILE --ready FILE [--graph FILE] [--freeze] [--subinterpreters]
 
 FILE gets what truth.py tells of all objects. Then it waits: "unfreeze FILE" thaws the permanent
-generation and writes the same of all that gc.get_objects() tells then, "referents FILE" what
-truth.py tells of those.
+generation and writes the same of what gc.get_objects() tells only then, "referents FILE" what
+truth.py tells of the references of all that it tells.
 The FILE of --graph gets what truth.py tells of the graph; and before that what names Python knows:
 "name" lines with the holder, the kind of the reference, the name, and the object.
 Modules that this interpreter lacks are left out.
@@ -144,8 +144,9 @@ def containers():
         for i in range(n % 199):
             small.discard(i)
         keep(grown, shrunk, ordered, small)
-    keep({i: str(i) for i in range(50000)}, set(range(40000)), list(range(70000)),
-         {(i, str(i)): [] for i in range(300)})
+    # Large, of few objects: indices of a dict have four bytes from 2 ** 16 slots on.
+    numbers = list(range(44000))
+    keep(dict.fromkeys(numbers, "shared"), set(numbers), numbers * 2, {(i, str(i)): [] for i in range(300)})
 
 
 def instances():
@@ -490,8 +491,9 @@ def known_names():
 
 def answer(words):
     if words[0] == "unfreeze":
+        known = set(map(id, gc.get_objects()))
         gc.unfreeze()
-        text = "".join([truth.describe(item, 3) for item in gc.get_objects()])
+        text = "".join([truth.describe(item, 3) for item in gc.get_objects() if id(item) not in known])
         truth.write_file(words[1], text.encode("utf-8", "surrogateescape"))
         print("done", flush=True)
     elif words[0] == "referents":
