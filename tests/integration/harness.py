@@ -21,6 +21,7 @@ TARGETS = os.path.join(TOP, "tests", "targets")
 
 Interpreter = collections.namedtuple("Interpreter", "name root path version env")
 TESTS = []
+WAITING = set()  # of these, those that need next to no processor
 SHARED = "truth.py"  # what several targets import
 OUTPUTS = {"truth", "graph"}  # arguments that are files in the target's own folder
 # Interpreters that the tests are made for, and without which they fail: what scripts/fetch-pythons and
@@ -42,6 +43,12 @@ class Skip(Exception):
 def test(function):
     TESTS.append(function)
     return function
+
+
+def waiting_test(function):
+    """One that waits for most of its time."""
+    WAITING.add(function)
+    return test(function)
 
 
 def check(condition, message):
@@ -325,16 +332,26 @@ def count(lines):
     return counts
 
 
+def run_side_by_side(build, chosen, jobs):
+    """Yields what each of them prints, as they end. Those that wait come one after the other beside the
+    rest, so that no processor waits with them."""
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool, \
+            concurrent.futures.ThreadPoolExecutor(1) as beside:
+        started = [(beside if function in WAITING and jobs > 1 else pool).submit(run_apart, build, function)
+                   for function in chosen]
+        for done in concurrent.futures.as_completed(started):
+            yield done.result()
+
+
 def run_all(build, names, jobs):
     """Tests side by side, each with its own targets; what one prints stays together."""
     chosen = [function for function in TESTS
               if not names or any(name in function.__name__ for name in names)]
     lines, texts = [], []
-    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        for text in pool.map(lambda function: run_apart(build, function), chosen):
-            print(re.sub(r"^matrix: .*\n", "", text, flags=re.M), flush=True)
-            texts.append(text)
-            lines.append(text.rsplit("\n", 1)[-1])
+    for text in run_side_by_side(build, chosen, jobs):
+        print(re.sub(r"^matrix: .*\n", "", text, flags=re.M), flush=True)
+        texts.append(text)
+        lines.append(text.rsplit("\n", 1)[-1])
     print_matrix(texts)
     counts = count(lines)
     if counts["failed"]:

@@ -1,7 +1,8 @@
 """Tests on real interpreters: python3 tests/integration/run.py [--build DIR] [--jobs N] [NAME...]
 
 Each test_*.py holds tests of one subject; NAME selects tests by a part of their names. One more run
-side by side than there are processors, or N. The last line counts them, after those that failed. An
+side by side than there are processors, or N; with more than one, one of those that mostly wait beside
+them. The last line counts them, after those that failed. An
 interpreter that is not there is said, not passed over in silence.
 """
 import harness

@@ -5,7 +5,8 @@ import signal
 import subprocess
 import tempfile
 
-from harness import PATIENCE, Target, check, eventually, first_python, interpreters, test, wait_asleep
+from harness import (PATIENCE, Target, check, eventually, first_python, interpreters, wait_asleep,
+                     waiting_test)
 from test_cli import Attach
 
 
@@ -59,7 +60,7 @@ def pool_types(build, pid):
     return json.loads(build.ok("types", "-s", pid, "-j"))
 
 
-@test
+@waiting_test
 def the_worker_that_hoards_is_the_odd_one_out(build):
     """On each kind of interpreter, of a pool of plain forks."""
     cases = 0
@@ -86,14 +87,14 @@ def the_worker_that_hoards_is_the_odd_one_out(build):
     return cases
 
 
-@test
+@waiting_test
 def workers_that_are_alike_are_not_odd(build):
     with Pool(first_python(), "--workers", "5") as pool:
         siblings = pool_types(build, pool.pid)["siblings"]
         check(len(siblings) == 1 and siblings[0]["odd"] == [], siblings)
 
 
-@test
+@waiting_test
 def workers_of_multiprocessing_are_siblings(build):
     """Forked and spawned; the tracker that Python itself starts besides is none of them."""
     cases = 0
@@ -107,7 +108,7 @@ def workers_of_multiprocessing_are_siblings(build):
     return cases
 
 
-@test
+@waiting_test
 def the_table_names_the_odd_one(build):
     with Pool(first_python(), "--hoarder", "1") as pool:
         text = build.ok("types", "-s", pool.pid, "-n", "2")
@@ -120,7 +121,7 @@ def the_table_names_the_odd_one(build):
         check("with fewer than 3 none can be odd" in text, text)
 
 
-@test
+@waiting_test
 def a_wrapper_is_refused_with_what_runs_below(build):
     """Shells and timeout: status 3, and the second line has PID and command."""
     python = first_python().path
@@ -150,7 +151,7 @@ def a_wrapper_is_refused_with_what_runs_below(build):
     return cases
 
 
-@test
+@waiting_test
 def doctor_says_who_is_below(build):
     with Pool(first_python()) as pool:
         wanted = sorted(pool.workers.values())
@@ -162,7 +163,7 @@ def doctor_says_who_is_below(build):
         check("below" not in build.ok("doctor", worker), "a worker")
 
 
-@test
+@waiting_test
 def snapshots_of_a_pool_are_a_series_for_each(build):
     with tempfile.TemporaryDirectory() as folder, Pool(first_python()) as pool:
         everybody = {pool.pid, *pool.workers.values()}
@@ -181,7 +182,7 @@ def snapshots_of_a_pool_are_a_series_for_each(build):
         build.fails(2, "types", "-s", os.path.join(folder, files[0]))
 
 
-@test
+@waiting_test
 def attach_tracks_each_of_a_pool(build):
     """And goes on without a worker that ends; the result is told for each."""
     with Pool(first_python(), "--workers", "3") as pool:
@@ -221,7 +222,7 @@ for line in sys.stdin:
 """
 
 
-@test
+@waiting_test
 def attach_adopts_workers_that_come_later(build):
     """A pool that replaces its workers: the new one has a baseline, diffs and a result of its own."""
     with subprocess.Popen([first_python().path, "-c", REPLACES], text=True, start_new_session=True,
@@ -268,7 +269,7 @@ def attach_adopts_workers_that_come_later(build):
     return 2
 
 
-@test
+@waiting_test
 def workers_that_come_and_go_do_no_harm(build):
     """Python starts and ends children all the time while the tree is read."""
     script = ("import os, sys, time\nprint('up', flush=True)\nwhile True:\n"

@@ -8,7 +8,7 @@ import tempfile
 import time
 
 from harness import (PATIENCE, Target, check, eventually, first_python, interpreters, switches,
-                     test, wait_asleep)
+                     wait_asleep, waiting_test)
 
 GROWTH = "4M"
 MANY, FEW = 60000, 100  # objects: some 15 MiB and next to nothing
@@ -52,7 +52,7 @@ class Watch:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-@test
+@waiting_test
 def watch_takes_a_snapshot_when_memory_has_grown(build):
     """At the start, then by bytes or percent since the last one and not since the first."""
     cases = 0
@@ -80,7 +80,7 @@ def watch_takes_a_snapshot_when_memory_has_grown(build):
     return cases
 
 
-@test
+@waiting_test
 def watch_by_time_ends_after_count(build):
     """On each kind of interpreter, with a series that leaks understands."""
     cases = 0
@@ -102,7 +102,7 @@ def watch_by_time_ends_after_count(build):
     return cases
 
 
-@test
+@waiting_test
 def watch_keeps_as_many_as_it_is_told(build):
     with Target(first_python(), "scripted_leak.py", "--gc", "off") as target:
         with Watch(build, target.pid, "--every", "50ms", "--count", "6", "--keep", "2",
@@ -113,7 +113,7 @@ def watch_keeps_as_many_as_it_is_told(build):
             check(left == files[-2:], left)
 
 
-@test
+@waiting_test
 def watch_waits_without_touching_the_process(build):
     with Target(first_python(), "scripted_leak.py", "--gc", "off") as target:
         with Watch(build, target.pid, "--rss", "1G") as watch:
@@ -127,7 +127,7 @@ def watch_waits_without_touching_the_process(build):
             check(watch.end(signal.SIGTERM)[0] == 0, "SIGTERM is a failure")
 
 
-@test
+@waiting_test
 def watch_runs_a_command_after_each_snapshot(build):
     """What it is told is true; how it fails is said, and no reason to end."""
     command = ('echo "$REFTRACKER_COUNT|$REFTRACKER_REASON|$REFTRACKER_PID|$REFTRACKER_SERIES|'
@@ -150,7 +150,7 @@ def watch_runs_a_command_after_each_snapshot(build):
         previous = document["file"]
 
 
-@test
+@waiting_test
 def watch_ends_with_the_command_it_runs(build):
     """SIGTERM goes on to the command, and the watch ends when that has ended."""
     with Target(first_python(), "scripted_leak.py", "--gc", "off") as target:
@@ -164,7 +164,7 @@ def watch_ends_with_the_command_it_runs(build):
             check(status == 0 and os.path.exists(f"{folder}/told"), err)
 
 
-@test
+@waiting_test
 def watch_is_ended_by_a_second_signal(build):
     """Where the command does not end by SIGTERM; of the same kind as the first one or not."""
     cases = 0
@@ -186,7 +186,7 @@ def watch_is_ended_by_a_second_signal(build):
     return cases
 
 
-@test
+@waiting_test
 def watch_survives_a_restart(build):
     """By a PID file: it may come late, and each process has a series of its own."""
     with tempfile.TemporaryDirectory() as folder:
@@ -219,7 +219,7 @@ done
 """
 
 
-@test
+@waiting_test
 def watch_waits_beside_a_wrapper(build):
     """A shell that starts the service again fits the description alone while there is none."""
     with tempfile.TemporaryDirectory() as folder:
@@ -251,7 +251,7 @@ def watch_waits_beside_a_wrapper(build):
     return 2
 
 
-@test
+@waiting_test
 def watch_goes_on_when_a_snapshot_fails(build):
     """The first is needed; later a folder that is away is said once, and tried again."""
     with Target(first_python(), "scripted_leak.py", "--gc", "off") as target:
@@ -268,7 +268,7 @@ def watch_goes_on_when_a_snapshot_fails(build):
     check(status == 0 and err.count("cannot open folder") == 1, err)
 
 
-@test
+@waiting_test
 def watch_says_how_it_ended(build):
     """A process that ends is 5; what is no growth, no folder or no process is 2; a shell 3."""
     with Target(first_python(), "scripted_leak.py", "--gc", "off") as target:
