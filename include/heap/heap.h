@@ -239,11 +239,20 @@ enum heap_string {
 	HEAP_STRINGS
 };
 
+/** What names a run of a program: a process, and what of the process execve() has not replaced. */
+struct heap_run {
+	uint64_t pid;
+	uint64_t start_time;
+	uint64_t mark; /**< see run of struct heap_facts */
+	const char
+		*boot_id; /**< within which the others mean anything; borrowed, NULL: not known */
+};
+
 /**
  * What another heap is of where two are not of one run of a program: "another process". NULL: they
- * are, as far as the facts say; a boot id says more. Static.
+ * are, as far as is known. Static.
  */
-const char *heap_other_run(const struct heap_facts *a, const struct heap_facts *b);
+const char *heap_other_run(const struct heap_run *a, const struct heap_run *b);
 
 /**
  * All pointers but @storage are borrowed from it. Arrays without a count of their own have a row
@@ -313,6 +322,9 @@ struct heap {
 };
 
 void heap_destroy(struct heap *heap);
+
+/** Its boot id is borrowed from @heap. */
+struct heap_run heap_run_of(const struct heap *heap);
 
 /**
  * Most of @heap is not needed for a while: let go memory that only repeats a file. It comes back

@@ -32,15 +32,18 @@ static void search_deinit(struct leaks_search *search)
 
 static struct error *check_heaps(const struct heap *const *heaps, size_t count)
 {
+	struct heap_run first, run;
 	const char *other;
 	size_t i;
 
 	if (count < 3)
 		return error_create(ERROR_USAGE, "three snapshots are needed to say what persists");
+	first = heap_run_of(heaps[0]);
 	for (i = 0; i < count; i++) {
 		if (!heaps[i]->facts.with_graph)
 			return error_create(ERROR_USAGE, "snapshot %zu has no references", i + 1);
-		other = heap_other_run(&heaps[0]->facts, &heaps[i]->facts);
+		run = heap_run_of(heaps[i]);
+		other = heap_other_run(&first, &run);
 		if (other)
 			return error_hint(
 				error_create(ERROR_OTHER, "snapshot %zu is of %s than the first",

@@ -45,49 +45,42 @@ static bool takes(const void *ctx, const char *type)
 	       !ignore_list_matches(wanted->ignored, type);
 }
 
-/* A process is its PID, its start, and the boot within which these mean anything. */
-struct process {
-	struct heap_facts facts;
+/* Of the first file, whose heap does not stay. */
+struct first_run {
+	struct heap_run run;
 	char *boot_id; /**< owned; NULL: not known */
 };
 
-static void process_deinit(struct process *process)
+static void first_run_deinit(struct first_run *first)
 {
-	free(process->boot_id);
+	free(first->boot_id);
 }
 
-/* What @heap is of instead; NULL: of @process. */
-static const char *other_than(const struct process *process, const struct heap *heap)
+static struct error *note_run(struct first_run *first, const struct heap *heap)
 {
-	const char *boot_id = heap_text(heap, heap->strings[HEAP_STRING_BOOT_ID]);
-
-	if (boot_id && process->boot_id && strcmp(boot_id, process->boot_id) != 0)
-		return "another process";
-	return heap_other_run(&process->facts, &heap->facts);
-}
-
-static struct error *note_process(struct process *process, const struct heap *heap)
-{
-	const char *boot_id = heap_text(heap, heap->strings[HEAP_STRING_BOOT_ID]);
-
-	process->facts = heap->facts;
-	process->boot_id = boot_id ? strdup(boot_id) : NULL;
-	return boot_id && !process->boot_id ? &error_no_memory : NULL;
+	first->run = heap_run_of(heap);
+	if (!first->run.boot_id)
+		return NULL;
+	first->boot_id = strdup(first->run.boot_id);
+	first->run.boot_id = first->boot_id;
+	return first->boot_id ? NULL : &error_no_memory;
 }
 
 static struct error *add_file(const struct command_context *context, const char *path,
-			      struct process *process, struct diff *diff)
+			      struct first_run *first, struct diff *diff)
 {
 	const struct diff_values *values = context->values;
 	_cleanup_heap_ struct heap *heap = NULL;
 	size_t n = diff->snapshots.count;
+	struct heap_run run;
 	const char *other;
 
 	try_(source_open_file(path, SOURCE_TRACKED, &heap));
 	if (!n)
-		try_(note_process(process, heap));
-	other = values->force ? NULL : other_than(process, heap);
-	if (other)
+		try_(note_run(first, heap));
+	run = heap_run_of(heap);
+	other = heap_other_run(&first->run, &run);
+	if (other && !values->force)
 		return error_hint(error_create(ERROR_OTHER, "%s is of %s than %s", path, other,
 					       context->arguments.items[0]),
 				  "--force compares them all the same, by address and type");
@@ -141,7 +134,7 @@ static struct error *run(struct command_context *context)
 {
 	const struct diff_values *values = context->values;
 	_cleanup_(ignore_list_deinit) struct ignore_list ignored = {0};
-	_cleanup_(process_deinit) struct process process = {0};
+	_cleanup_(first_run_deinit) struct first_run first = {0};
 	_cleanup_(diff_deinit) struct diff diff = {0};
 	struct wanted wanted = {context->style.filter, &ignored};
 	struct gate_figure figures[FIGURES];
@@ -152,7 +145,7 @@ static struct error *run(struct command_context *context)
 		try_(ignore_list_read(&ignored, values->ignore_file));
 	diff.options = (struct diff_options){takes, &wanted, values->by};
 	for (i = 0; i < context->arguments.count; i++)
-		try_(add_file(context, context->arguments.items[i], &process, &diff));
+		try_(add_file(context, context->arguments.items[i], &first, &diff));
 	try_(diff_finish(&diff));
 	try_(command_open_output(context));
 	try_(report_diff(&context->style, (const char *const *)context->arguments.items, &diff));

@@ -37,7 +37,8 @@ static struct error *check_alike(const struct heap *first, const struct heap *se
 static void tell_other(const struct command_context *context, const struct heap *first,
 		       const struct heap *second)
 {
-	const char *other = heap_other_run(&first->facts, &second->facts);
+	struct heap_run earlier = heap_run_of(first), later = heap_run_of(second);
+	const char *other = heap_other_run(&earlier, &later);
 
 	if (other && !context->quiet)
 		(void)fprintf(stderr, "reftracker: memory: %s is of %s than %s\n",

@@ -192,8 +192,7 @@ static bool is_of_process(const struct snapshot_folder *folder, const char *name
 			  const struct heap *heap)
 {
 	_cleanup_(heap_file_info_deinit) struct heap_file_info info = {0};
-	const char *boot = heap_text(heap, heap->strings[HEAP_STRING_BOOT_ID]);
-	const char *other;
+	struct heap_run ours = heap_run_of(heap), theirs;
 	char *path;
 	struct error *err;
 
@@ -204,9 +203,13 @@ static bool is_of_process(const struct snapshot_folder *folder, const char *name
 	error_free(err); /* a damaged file is of nobody */
 	if (err)
 		return false;
-	other = info.strings[HEAP_STRING_BOOT_ID];
-	return !heap_other_run(&info.facts, &heap->facts) &&
-	       !strcmp(boot ? boot : "", other ? other : "");
+	theirs = (struct heap_run){
+		.pid = info.facts.pid,
+		.start_time = info.facts.start_time,
+		.mark = info.facts.run,
+		.boot_id = info.strings[HEAP_STRING_BOOT_ID],
+	};
+	return !heap_other_run(&theirs, &ours);
 }
 
 static uint32_t series_of(const struct snapshot_folder *folder, const struct heap *heap)

@@ -92,14 +92,26 @@ size_t heap_list_at(const struct heap *heap, uint32_t place)
 	return low;
 }
 
-const char *heap_other_run(const struct heap_facts *a, const struct heap_facts *b)
+struct heap_run heap_run_of(const struct heap *heap)
+{
+	return (struct heap_run){
+		.pid = heap->facts.pid,
+		.start_time = heap->facts.start_time,
+		.mark = heap->facts.run,
+		.boot_id = heap_text(heap, heap->strings[HEAP_STRING_BOOT_ID]),
+	};
+}
+
+const char *heap_other_run(const struct heap_run *a, const struct heap_run *b)
 {
 	if (a->pid != b->pid || a->start_time != b->start_time)
 		return "another process";
-	if (a->run == b->run)
+	if (a->boot_id && b->boot_id && strcmp(a->boot_id, b->boot_id) != 0)
+		return "another process";
+	if (a->mark == b->mark)
 		return NULL;
-	return a->run && b->run ? "another program in the same process"
-				: "another or an unknown program in the same process";
+	return a->mark && b->mark ? "another program in the same process"
+				  : "another or an unknown program in the same process";
 }
 
 bool heap_find(const struct heap *heap, raddr_t address, uint32_t *ret)
