@@ -20,7 +20,7 @@ enum error_code {
 	ERROR_NO_MEMORY,    /**< this process ran out of memory */
 	ERROR_OS,	    /**< a system call failed */
 	ERROR_USAGE,	    /**< the command line is wrong */
-	ERROR_NOT_PYTHON,   /**< not a CPython process */
+	ERROR_NOT_PYTHON,   /**< not a CPython process, or one before 3.7 */
 	ERROR_UNSUPPORTED,  /**< a CPython that is not supported */
 	ERROR_DENIED,	    /**< permission denied by the kernel */
 	ERROR_GONE,	    /**< the process does not exist (any more) */

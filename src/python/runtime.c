@@ -101,6 +101,29 @@ static bool find_runtime_section(struct candidate *candidate)
 	return objfile_find_section(candidate->file, ".PyRuntime", &candidate->runtime);
 }
 
+static struct error *not_supported(enum error_code code, const char *version)
+{
+	return error_create(code, "CPython %s is not supported (3.8 to 3.15 are)", version);
+}
+
+/*
+ * Up to 3.6 what _PyRuntime has is in variables of their own, this one among them, which newer
+ * versions have not. It may be a wrapper in Python of what is looked for, as any other program.
+ */
+static struct error *check_not_older(const struct candidate *candidate)
+{
+	char text[VERSION_TEXT];
+	struct objfile_range range;
+	uint32_t version;
+
+	if (!objfile_find_symbol(candidate->file, "_PyThreadState_Current", &range))
+		return NULL;
+	version = version_find(candidate->file, candidate->mapping->path);
+	if (!version || version_supported(version))
+		return not_supported(ERROR_NOT_PYTHON, "before 3.7");
+	return not_supported(ERROR_NOT_PYTHON, version_text(version, text));
+}
+
 static bool find_runtime_debug_symbol(struct candidate *candidate)
 {
 	candidate->found_by = "symbol of the debug file";
@@ -125,6 +148,8 @@ static struct error *try_candidate(struct origin origin, const struct mapping *m
 	if (!*ret_found && name_of(mapping) != NAMED_OTHERWISE) {
 		try_(open_debug(origin, &candidate));
 		*ret_found = find_runtime_debug_symbol(&candidate);
+		if (!*ret_found)
+			return check_not_older(&candidate);
 	}
 	if (*ret_found) {
 		*ret = candidate;
@@ -205,13 +230,9 @@ static struct error *check_supported(const struct py_runtime *runtime)
 {
 	char text[VERSION_TEXT];
 
-	(void)version_text(runtime->version, text);
-	if (!version_supported(runtime->version))
-		return error_create(ERROR_UNSUPPORTED,
-				    "CPython %s is not supported (3.8 to 3.15 "
-				    "are)",
-				    text);
-	return NULL;
+	if (version_supported(runtime->version))
+		return NULL;
+	return not_supported(ERROR_UNSUPPORTED, version_text(runtime->version, text));
 }
 
 static struct error *add_dwarf(struct py_runtime *runtime, struct origin origin,

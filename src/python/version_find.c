@@ -25,7 +25,11 @@ static bool match_version(const char *text, void *arg)
 
 	while (tail > text && strchr("0123456789.abcr+", tail[-1]))
 		tail--;
-	if (!version_parse(tail, &version) || !version_supported(version))
+	if (!version_parse(tail, &version))
+		return false;
+	/* What nobody knows may be the version of anything, but not where the name says the same.
+	 */
+	if (!version_supported(version) && version_minor(version) != search->minor)
 		return false;
 	search->found = version;
 	return version_minor(version) == search->minor;

@@ -1,5 +1,6 @@
 """Whatever is wrong is said in one line, with the documented exit status, and nothing is harmed."""
 import contextlib
+import glob
 import os
 import re
 import resource
@@ -13,7 +14,7 @@ import time
 from harness import (PATIENCE, TOP, Build, Interpreter, Skip, Target, check, eventually, first_python,
                      goes_on, interpreters, state_of, test)
 
-READY = "import time; print('ready', flush=True)\n"
+READY = "import sys, time; sys.stdout.write('ready\\n'); sys.stdout.flush()\n"  # also where print is no function
 SLEEP = READY + "while True: time.sleep(0.1)"
 
 
@@ -63,6 +64,21 @@ def zombie_is_status_5(build):
 def not_python_is_status_3(build):
     with Sleeper(command=["sleep", "600"]) as process:
         check("not a CPython process" in build.fails(3, "types", process.pid), "sleep")
+
+
+@test
+def an_older_cpython_is_named(build):
+    """As what it is, with what can be read: 3.7 has a _PyRuntime, those before have none."""
+    found = sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/[23].[67].*/bin/python")))
+    if not found:
+        raise Skip("no older interpreter here")
+    for python in found:
+        version = python.split("/")[-3]
+        with Sleeper(python=(python,)) as process:
+            for command in ("types", "doctor"):
+                said = build.fails(3, command, process.pid)
+                check(f"CPython {version} is not supported (3.8 to " in said, said)
+    return len(found)
 
 
 @test
