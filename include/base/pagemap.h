@@ -6,7 +6,7 @@
  *
  * Nearly all objects take 32 bytes or more, so two of them do not begin within the same 32. Those
  * that do, object() twice, go to a hash map, and so do addresses that are no multiple of 16, which
- * are few (static objects).
+ * are few (static objects). Of a page of which pagemap_page() knows nothing none is there either.
  */
 #ifndef REFTRACKER_BASE_PAGEMAP_H
 #define REFTRACKER_BASE_PAGEMAP_H
@@ -26,6 +26,9 @@ enum {
 
 /** A slot that stands for what is in the hash map. */
 #define PAGEMAP_ELSEWHERE UINT32_MAX
+
+/** Values from here on are in the hash map. */
+#define PAGEMAP_VALUES (PAGEMAP_ELSEWHERE / 2 - 1)
 
 /** What is known of 4 KiB of memory. */
 struct pagemap_page {
@@ -73,12 +76,20 @@ static inline size_t pagemap_slot_in_page(uint64_t key)
 	return (size_t)(key >> PAGEMAP_SLOT_BITS) % PAGEMAP_SLOTS;
 }
 
-/** The slot of @key, where it stays. NULL: nothing is known of its page. */
-static inline const uint32_t *pagemap_slot(const struct pagemap *map, uint64_t key)
+/** What is known of the page of @key, which stays where it is. NULL: nothing. */
+static inline struct pagemap_page *pagemap_page(const struct pagemap *map, uint64_t key)
 {
 	struct pagemap_page **page = pagemap_place(map, key);
 
-	return page && *page ? &(*page)->slots[pagemap_slot_in_page(key)] : NULL;
+	return page ? *page : NULL;
+}
+
+/** The slot of @key in its page. NULL: there is none. */
+static inline uint32_t *pagemap_slot(const struct pagemap *map, uint64_t key)
+{
+	struct pagemap_page *page = pagemap_page(map, key);
+
+	return page ? &page->slots[pagemap_slot_in_page(key)] : NULL;
 }
 
 /** Of the lowest bits of @key what its slot says. */
@@ -96,8 +107,11 @@ static inline bool pagemap_is_aligned(uint64_t key)
 static inline bool pagemap_get_at(const struct pagemap *map, const uint32_t *slot, uint64_t key,
 				  uint32_t *ret)
 {
-	uint32_t word = slot ? *slot : 0;
+	uint32_t word;
 
+	if (!slot)
+		return false;
+	word = *slot;
 	if (_unlikely_(word == PAGEMAP_ELSEWHERE || !pagemap_is_aligned(key)))
 		return addrmap_get(&map->others, key, ret);
 	if (!word || (word & 1) != pagemap_half(key))
@@ -112,7 +126,19 @@ static inline bool pagemap_get(const struct pagemap *map, uint64_t key, uint32_t
 	return pagemap_get_at(map, pagemap_slot(map, key), key, ret);
 }
 
+/** The way of pagemap_set() for all that does not just go to a free slot. */
+_must_check_ struct error *pagemap_set_slow(struct pagemap *map, uint64_t key, uint32_t value);
+
 /** Set @key, which is not 0, to @value, which is not UINT32_MAX. */
-_must_check_ struct error *pagemap_set(struct pagemap *map, uint64_t key, uint32_t value);
+_must_check_ static inline struct error *pagemap_set(struct pagemap *map, uint64_t key,
+						     uint32_t value)
+{
+	uint32_t *slot = pagemap_slot(map, key);
+
+	if (_unlikely_(!slot || *slot || !pagemap_is_aligned(key) || value >= PAGEMAP_VALUES))
+		return pagemap_set_slow(map, key, value);
+	*slot = (value + 1) << 1 | pagemap_half(key);
+	return NULL;
+}
 
 #endif

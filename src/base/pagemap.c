@@ -75,16 +75,16 @@ static struct error *set_elsewhere(struct pagemap *map, uint32_t *slot, uint64_t
 	return NULL;
 }
 
-struct error *pagemap_set(struct pagemap *map, uint64_t key, uint32_t value)
+struct error *pagemap_set_slow(struct pagemap *map, uint64_t key, uint32_t value)
 {
 	struct pagemap_page *page;
 	uint32_t *slot;
 
+	try_(make_page(map, key, &page));
 	if (!pagemap_is_aligned(key))
 		return addrmap_set(&map->others, key, value);
-	try_(make_page(map, key, &page));
 	slot = &page->slots[pagemap_slot_in_page(key)];
-	if (value >= PAGEMAP_ELSEWHERE / 2 - 1 || (*slot && (*slot & 1) != pagemap_half(key)) ||
+	if (value >= PAGEMAP_VALUES || (*slot && (*slot & 1) != pagemap_half(key)) ||
 	    *slot == PAGEMAP_ELSEWHERE)
 		return set_elsewhere(map, slot, key, value);
 	*slot = (value + 1) << 1 | pagemap_half(key);
