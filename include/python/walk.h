@@ -251,7 +251,7 @@ _must_check_ struct error *python_walk(struct py_view *view, const struct py_sin
 
 /**
  * Walk all lists, then everything that can be reached. Linear in objects and references. Memory:
- * about 20 bytes for each object, and the references of one object at a time.
+ * about 12 bytes for each object, and the references of one object at a time.
  */
 _must_check_ struct error *python_graph(struct py_view *view, const struct py_sink *sink,
 					const struct py_graph_options *options,

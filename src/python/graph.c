@@ -16,33 +16,79 @@ enum {
 	LONGEST_HEADER = 128 /* bytes; walk_init() has checked that the header fits */
 };
 
+static void queue_forget(struct queue *queue, size_t blocks)
+{
+	for (; queue->forgotten < blocks; queue->forgotten++) {
+		free(queue->blocks.items[queue->forgotten]);
+		queue->blocks.items[queue->forgotten] = NULL;
+	}
+}
+
+static void queue_deinit(struct queue *queue)
+{
+	queue_forget(queue, queue->blocks.count);
+	queue_block_array_deinit(&queue->blocks);
+}
+
+static struct error *queue_add_block(struct queue *queue)
+{
+	struct queue_block *block;
+
+	try_(queue_block_array_reserve(&queue->blocks, queue->blocks.count + 1));
+	block = malloc(sizeof(*block));
+	if (!block)
+		return &error_no_memory;
+	queue->blocks.items[queue->blocks.count++] = block;
+	return NULL;
+}
+
+static struct error *queue_add(struct queue *queue, raddr_t address)
+{
+	size_t at = queue->count % QUEUE_BLOCK;
+
+	if (!at)
+		try_(queue_add_block(queue));
+	queue->blocks.items[queue->count / QUEUE_BLOCK]->items[at] = address;
+	queue->count++;
+	return NULL;
+}
+
+static raddr_t queue_at(const struct queue *queue, size_t index)
+{
+	return queue->blocks.items[index / QUEUE_BLOCK]->items[index % QUEUE_BLOCK];
+}
+
 static void graph_deinit(struct graph *graph)
 {
 	walk_deinit(&graph->walk);
 	ref_reader_deinit(&graph->reader);
 	pagemap_deinit(&graph->ids);
+	known_array_deinit(&graph->known);
+	addrmap_deinit(&graph->wide_types);
+	addrmap_deinit(&graph->more_found);
+	queue_deinit(&graph->queue);
 	u64_array_deinit(&graph->addresses);
-	u32_array_deinit(&graph->types);
-	py_ref_array_deinit(&graph->refs);
 	read_object_array_deinit(&graph->read);
-	u64_array_deinit(&graph->named);
 	traverse_call_array_deinit(&graph->calls);
 	frame_words_array_deinit(&graph->frame_words);
 	u64_array_deinit(&graph->interned);
-	u32_array_deinit(&graph->found);
 	addrmap_deinit(&graph->idents);
 }
 
-void graph_count_found(struct graph *graph, uint32_t id)
+struct error *graph_count_more(struct graph *graph, uint32_t id)
 {
-	uint32_t *found = &graph->found.items[id];
+	uint32_t more = 0;
 
-	*found += *found != UINT32_MAX;
+	(void)addrmap_get(&graph->more_found, (uint64_t)id + 1, &more);
+	return addrmap_set(&graph->more_found, (uint64_t)id + 1, more + 1);
 }
 
-const struct type_info *graph_type_of(const struct graph *graph, uint32_t id)
+uint64_t graph_found(const struct graph *graph, uint32_t id)
 {
-	return &graph->walk.types.list.items[graph->types.items[id]];
+	uint32_t more = 0;
+
+	(void)addrmap_get(&graph->more_found, (uint64_t)id + 1, &more);
+	return (uint64_t)more * FOUND_AT_ONCE + graph->known.items[id].found;
 }
 
 static struct error *add_static(struct graph *graph, raddr_t address)
@@ -52,37 +98,61 @@ static struct error *add_static(struct graph *graph, raddr_t address)
 	return graph_root(graph, root, address);
 }
 
+static struct error *add_known(struct graph *graph, uint32_t id, const struct type_info *type)
+{
+	struct known known = {
+		.type = (uint16_t)type->id,
+		.bits = (uint8_t)((type->leaf ? KNOWN_LEAF : 0) |
+				  (type->flags & TPFLAGS_UNICODE_SUBCLASS ? KNOWN_TEXT : 0)),
+	};
+
+	if (_unlikely_(type->id >= KNOWN_WIDE)) {
+		known.type = KNOWN_WIDE;
+		try_(addrmap_set(&graph->wide_types, (uint64_t)id + 1, type->id));
+	}
+	return known_array_append(&graph->known, known);
+}
+
 static struct error *on_told(void *ctx, raddr_t address, const struct type_info *type)
 {
 	struct graph *graph = ctx;
-	uint32_t id = (uint32_t)graph->addresses.count;
+	uint32_t id = (uint32_t)graph->known.count;
 
-	if (graph->addresses.count >= PY_NONE)
+	if (graph->known.count >= PY_NONE)
 		return error_create(ERROR_UNSUPPORTED, "more than 4294967294 objects");
-	try_(u64_array_append(&graph->addresses, address));
-	try_(u32_array_append(&graph->types, type->id));
-	try_(u32_array_append(&graph->found, 0));
+	try_(add_known(graph, id, type));
+	if (!type->leaf)
+		try_(queue_add(&graph->queue, address));
+	if (graph->options->values)
+		try_(u64_array_append(&graph->addresses, address));
 	try_(pagemap_set(&graph->ids, address, id));
 	return graph_is_static(graph, address) ? add_static(graph, address) : NULL;
+}
+
+/* The way of graph_header() for what is not at hand. */
+static bool read_header(const struct graph *graph, raddr_t address, struct object_header *ret)
+{
+	const struct walk *walk = &graph->walk;
+	struct image *image = walk->view->image;
+	unsigned char bytes[LONGEST_HEADER] = {0};
+
+	/* An object without ob_size may end where the memory ends. */
+	if (!image_read(image, address, bytes, walk->var_at + sizeof(uint64_t)) &&
+	    !image_read(image, address, bytes, walk->var_at))
+		return false;
+	walk_header(walk, bytes, ret);
+	return true;
 }
 
 bool graph_header(const struct graph *graph, raddr_t address, struct object_header *ret)
 {
 	const struct walk *walk = &graph->walk;
-	struct image *image = walk->view->image;
-	unsigned char bytes[LONGEST_HEADER] = {0};
-	uint32_t size = walk->var_at + (uint32_t)sizeof(uint64_t);
-	const unsigned char *at = image_at(image, address, size);
+	const unsigned char *at = image_at(walk->view->image, address,
+					   walk->var_at + sizeof(uint64_t));
 
-	if (_likely_(at)) {
-		walk_header(walk, at, ret);
-		return true;
-	}
-	/* An object without ob_size may end where the memory ends. */
-	if (!image_read(image, address, bytes, size) &&
-	    !image_read(image, address, bytes, walk->var_at))
-		return false;
-	walk_header(walk, bytes, ret);
+	if (_unlikely_(!at))
+		return read_header(graph, address, ret);
+	walk_header(walk, at, ret);
 	return true;
 }
 
@@ -96,22 +166,25 @@ static bool is_object(struct graph *graph, raddr_t address, struct object_header
 		type_is_at(graph->walk.view, ret->type));
 }
 
-struct error *graph_find(struct graph *graph, raddr_t address, uint32_t *ret)
+struct error *graph_find_new(struct graph *graph, raddr_t address, uint32_t *ret)
 {
 	struct object_header header;
 	struct error *err;
 
-	if (_likely_(pagemap_get(&graph->ids, address, ret)))
-		return NULL;
 	*ret = PY_NONE;
 	if (!is_object(graph, address, &header))
 		return NULL;
-	*ret = (uint32_t)graph->addresses.count;
+	*ret = (uint32_t)graph->known.count;
 	err = walk_tell(&graph->walk, address, &header, PY_UNTRACKED);
 	/* Its type looked like one and is none. */
 	if (error_catch(&err, ERROR_INCONSISTENT))
 		*ret = PY_NONE;
 	return err;
+}
+
+struct error *graph_find(struct graph *graph, raddr_t address, uint32_t *ret)
+{
+	return pagemap_get(&graph->ids, address, ret) ? NULL : graph_find_new(graph, address, ret);
 }
 
 struct error *graph_root(struct graph *graph, struct py_root root, raddr_t address)
@@ -122,7 +195,7 @@ struct error *graph_root(struct graph *graph, struct py_root root, raddr_t addre
 	if (root.target == PY_NONE)
 		return NULL;
 	if (root.counted)
-		graph_count_found(graph, root.target);
+		try_(graph_count_found(graph, root.target));
 	return graph->walk.sink->root(graph->walk.sink->ctx, &root);
 }
 
@@ -130,7 +203,7 @@ struct error *graph_root(struct graph *graph, struct py_root root, raddr_t addre
  * Does the type's own traversal tell more than we know? Only of objects that the collector may
  * track: type_traverse() ends the process for a static type (_PyObject_IS_GC(), tp_is_gc).
  */
-static bool needs_traversal(struct graph *graph, uint32_t id, const struct type_info *type)
+static bool needs_traversal(struct graph *graph, raddr_t address, const struct type_info *type)
 {
 	uint64_t flags;
 
@@ -138,22 +211,31 @@ static bool needs_traversal(struct graph *graph, uint32_t id, const struct type_
 	    (type->decoder && type->decoder->complete && type->exact))
 		return false;
 	return !(type->flags & TPFLAGS_TYPE_SUBCLASS) ||
-	       (view_field(graph->walk.view, graph->addresses.items[id], PY_TYPE_FLAGS, &flags) &&
+	       (view_field(graph->walk.view, address, PY_TYPE_FLAGS, &flags) &&
 		flags & TPFLAGS_HEAPTYPE);
+}
+
+static bool is_leaf(const struct graph *graph, uint32_t id)
+{
+	return graph->known.items[id].bits & KNOWN_LEAF;
 }
 
 static struct error *traverse(struct graph *graph, uint32_t first, uint32_t end,
 			      struct py_traversed *ret)
 {
 	const struct py_traverser *traverser = graph->options->traverser;
+	size_t next = graph->queue.next;
 	uint32_t id;
 
 	graph->calls.count = 0;
 	for (id = first; traverser && id < end; id++) {
 		const struct type_info *type = graph_type_of(graph, id);
-		struct py_traverse_call call = {graph->addresses.items[id], type->traverse};
+		struct py_traverse_call call = {.function = type->traverse};
 
-		if (needs_traversal(graph, id, type))
+		if (is_leaf(graph, id))
+			continue;
+		call.object = queue_at(&graph->queue, next++);
+		if (needs_traversal(graph, call.object, type))
 			try_(traverse_call_array_append(&graph->calls, call));
 	}
 	if (!graph->calls.count)
@@ -167,10 +249,32 @@ void graph_fetch(const struct graph *graph, raddr_t address)
 }
 
 /* Objects lie about; what comes soon is fetched into the processor's cache meanwhile. */
-static void fetch_ahead(const struct graph *graph, size_t id)
+static void fetch_ahead(const struct graph *graph)
 {
-	if (id < graph->addresses.count && !graph_type_of(graph, (uint32_t)id)->leaf)
-		graph_fetch(graph, graph->addresses.items[id]);
+	size_t ahead = graph->queue.next + AHEAD;
+
+	if (ahead < graph->queue.count)
+		graph_fetch(graph, queue_at(&graph->queue, ahead));
+}
+
+/* @call: the number of the next call that was made. */
+static struct error *read_object(struct graph *graph, uint32_t id,
+				 const struct py_traversed *traversed, size_t *call)
+{
+	raddr_t address = queue_at(&graph->queue, graph->queue.next);
+	const raddr_t *visited = NULL;
+	size_t count = 0;
+
+	if (*call < graph->calls.count && graph->calls.items[*call].object == address) {
+		size_t start = *call ? traversed->ends[*call - 1] : 0;
+
+		visited = traversed->ok[*call] ? traversed->visited + start : NULL;
+		count = traversed->ends[*call] - start;
+		++*call;
+	}
+	fetch_ahead(graph);
+	graph->queue.next++;
+	return graph_read_refs(graph, id, address, visited, count);
 }
 
 static struct error *read_batch(struct graph *graph, uint32_t first, uint32_t end)
@@ -181,30 +285,20 @@ static struct error *read_batch(struct graph *graph, uint32_t first, uint32_t en
 
 	try_(traverse(graph, first, end, &traversed));
 	for (id = first; id < end; id++) {
-		const raddr_t *visited = NULL;
-		size_t count = 0;
-
-		if (call < graph->calls.count &&
-		    graph->calls.items[call].object == graph->addresses.items[id]) {
-			size_t start = call ? traversed.ends[call - 1] : 0;
-
-			visited = traversed.ok[call] ? traversed.visited + start : NULL;
-			count = traversed.ends[call] - start;
-			call++;
-		}
-		fetch_ahead(graph, id + AHEAD);
-		try_(graph_read_refs(graph, id, visited, count));
+		if (!is_leaf(graph, id))
+			try_(read_object(graph, id, &traversed, &call));
 	}
-	return graph_tell_refs(graph);
+	queue_forget(&graph->queue, graph->queue.next / QUEUE_BLOCK);
+	return graph_tell_all(graph, end);
 }
 
 static struct error *read_all(struct graph *graph, uint32_t *next)
 {
-	while (*next < graph->addresses.count) {
-		size_t left = graph->addresses.count - *next;
+	while (*next < graph->known.count) {
+		size_t left = graph->known.count - *next;
 		uint32_t end = *next + (uint32_t)(left < BATCH ? left : BATCH);
 
-		progress_tick(*next, graph->addresses.count);
+		progress_tick(*next, graph->known.count);
 		try_(read_batch(graph, *next, end));
 		*next = end;
 	}

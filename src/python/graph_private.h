@@ -8,7 +8,6 @@
 #include "refs.h"
 #include "walk_private.h"
 
-DEFINE_ARRAY(py_ref_array, struct py_ref)
 DEFINE_ARRAY(traverse_call_array, struct py_traverse_call)
 
 /** Words that may be references of a frame: its stack of evaluation, of which the depth is not
@@ -31,10 +30,45 @@ struct read_object {
 
 DEFINE_ARRAY(read_object_array, struct read_object)
 
+/** What is known of an object by its number: of all objects, so no byte more than it takes. */
+struct known {
+	uint16_t type; /**< number of its type; KNOWN_WIDE: in wide_types */
+	uint8_t found; /**< references found that its count counts: the rest of more_found */
+	uint8_t bits;
+};
+
+enum {
+	KNOWN_WIDE = UINT16_MAX,
+	KNOWN_LEAF = 1 << 0,  /* of type_info.leaf */
+	KNOWN_TEXT = 1 << 1,  /* a str */
+	KNOWN_NAMED = 1 << 2, /* its text was looked at */
+	FOUND_AT_ONCE = UINT8_MAX + 1
+};
+
+DEFINE_ARRAY(known_array, struct known)
+
+enum {
+	QUEUE_BLOCK = 8192 /* addresses that are forgotten together */
+};
+
+struct queue_block {
+	raddr_t items[QUEUE_BLOCK];
+};
+
+DEFINE_ARRAY(queue_block_array, struct queue_block *)
+
+/** Addresses of the objects that are no leaves, in the order of their numbers. */
+struct queue {
+	struct queue_block_array blocks; /**< owned, and so are they; NULL: forgotten */
+	size_t count, next;		 /**< next: to be read */
+	size_t forgotten;		 /**< blocks */
+};
+
 enum {
 	OBJECT_ALIGNMENT = 16, /* of what an allocator of CPython has given */
-	GROUP_REFS =
-		512 /* are told together: their targets fit into the processor's second cache */
+	GROUP_REFS = 512,      /* are told together: their targets fit into the second cache */
+	PLAIN_GRANULES = 512,
+	PLAIN_BITS = 16
 };
 
 struct graph {
@@ -42,16 +76,20 @@ struct graph {
 	const struct py_graph_options *options; /**< borrowed */
 	struct ref_reader reader;
 	struct read_object_array read; /**< not told yet: a group */
-	size_t fetched;		       /**< of its references, so many are on their way */
-	/** Of those fetched last: where the number of the target stands in ids. NULL: nowhere yet.
+	uint32_t told;		       /**< the references of so many objects */
+	size_t fetched;		       /**< of the group's references, so many are on their way */
+	/** Of those fetched last: number of the target, PY_NONE: none yet; where it stands in ids.
 	 */
+	uint32_t targets[GROUP_REFS];
 	const uint32_t *slots[GROUP_REFS];
-	struct pagemap ids;	    /**< address -> number */
-	struct u64_array addresses; /**< number -> address */
-	struct u32_array types;	    /**< number -> number of its type */
-	struct u32_array found;	    /**< number -> references found that its count counts */
-	struct py_ref_array refs;   /**< scratch: of the object that is told */
-	struct u64_array named;	    /**< a bit for each object whose text was looked at */
+	struct pagemap ids; /**< address -> number */
+	struct known_array known;
+	struct addrmap wide_types; /**< number + 1 -> number of its type */
+	struct addrmap more_found; /**< number + 1 -> references found, by FOUND_AT_ONCE */
+	struct queue queue;
+	struct u64_array addresses; /**< number -> address, where values are to be told */
+	/** Some granules of 2^PLAIN_BITS bytes in which nothing is static: their numbers + 1. */
+	raddr_t plain[PLAIN_GRANULES];
 	struct traverse_call_array calls;
 	uint32_t threads, frames; /**< told so far */
 	struct addrmap idents;	  /**< pthread_t -> number of a thread */
@@ -59,22 +97,43 @@ struct graph {
 	struct u64_array interned; /**< addresses of the tables of interned strings */
 };
 
-const struct type_info *graph_type_of(const struct graph *graph, uint32_t id);
+static inline const struct type_info *graph_type_of(const struct graph *graph, uint32_t id)
+{
+	uint32_t type = graph->known.items[id].type;
 
-/** One more reference found that its target's count counts; ends at UINT32_MAX. */
-void graph_count_found(struct graph *graph, uint32_t id);
+	if (_unlikely_(type == KNOWN_WIDE))
+		(void)addrmap_get(&graph->wide_types, (uint64_t)id + 1, &type);
+	return &graph->walk.types.list.items[type];
+}
+
+/** The way of graph_count_found() for each FOUND_AT_ONCE-th. */
+_must_check_ struct error *graph_count_more(struct graph *graph, uint32_t id);
+
+/** One more reference found that its target's count counts. */
+_must_check_ static inline struct error *graph_count_found(struct graph *graph, uint32_t id)
+{
+	return _unlikely_(!++graph->known.items[id].found) ? graph_count_more(graph, id) : NULL;
+}
+
+/** How many were found. */
+uint64_t graph_found(const struct graph *graph, uint32_t id);
+
+/**
+ * Read what object number @id at @address, which is no leaf, refers to; it is told with others, at
+ * the latest by graph_tell_refs(). Objects come in the order of their numbers. @visited: what its
+ * type's traversal told, NULL where that was not run.
+ */
+_must_check_ struct error *graph_read_refs(struct graph *graph, uint32_t id, raddr_t address,
+					   const raddr_t *visited, size_t count);
+
+/** Tell the references of all objects that have been read, and of the leaves between them. */
+_must_check_ struct error *graph_tell_refs(struct graph *graph);
+
+/** The same of all objects before number @end, when all that are no leaves have been read. */
+_must_check_ struct error *graph_tell_all(struct graph *graph, uint32_t end);
 
 /** Have the processor fetch the head of what may be an object at @address. */
 void graph_fetch(const struct graph *graph, raddr_t address);
-
-/**
- * Read what object number @id refers to; it is told with others, at the latest by
- * graph_tell_refs(). Objects come in the order of their numbers. @visited: what its type's
- * traversal told, NULL where that was not run.
- */
-_must_check_ struct error *graph_read_refs(struct graph *graph, uint32_t id, const raddr_t *visited,
-					   size_t count);
-_must_check_ struct error *graph_tell_refs(struct graph *graph);
 
 /** Header of an object that is known to be one. */
 bool graph_header(const struct graph *graph, raddr_t address, struct object_header *ret);
@@ -84,6 +143,9 @@ bool graph_header(const struct graph *graph, raddr_t address, struct object_head
  * there is no object.
  */
 _must_check_ struct error *graph_find(struct graph *graph, raddr_t address, uint32_t *ret);
+
+/** The same where it is known that it has no number yet. */
+_must_check_ struct error *graph_find_new(struct graph *graph, raddr_t address, uint32_t *ret);
 
 /** Tell @root, whose target is the object at @address. 0 and what is no object are passed over. */
 _must_check_ struct error *graph_root(struct graph *graph, struct py_root root, raddr_t address);
@@ -108,8 +170,17 @@ _must_check_ struct error *roots_add(struct graph *graph);
 /** Tell previews of what has no name: graph_values.c. */
 _must_check_ struct error *graph_values(struct graph *graph);
 
+/** The way of graph_is_static() where more must be known than graph->plain says. */
+bool graph_find_static(struct graph *graph, raddr_t address);
+
 /** Whether @address lies in the data of a mapped file: nobody allocated what is there. */
-bool graph_is_static(const struct graph *graph, raddr_t address);
+static inline bool graph_is_static(struct graph *graph, raddr_t address)
+{
+	raddr_t granule = address >> PLAIN_BITS;
+
+	return graph->plain[granule % PLAIN_GRANULES] != granule + 1 &&
+	       graph_find_static(graph, address);
+}
 
 /**
  * The type of an object at @address that is not known yet and that nobody vouches for: NULL unless

@@ -29,26 +29,17 @@ static bool is_name(struct graph *graph, raddr_t name, const char *text)
 /* The text of object number @id is what the str at @name says. Told once. */
 static struct error *tell_text(struct graph *graph, uint32_t id, raddr_t name)
 {
+	struct known *known = &graph->known.items[id];
 	char text[LONGEST_NAME * 4 + 1];
 
-	while (graph->named.count <= id / 64)
-		try_(u64_array_append(&graph->named, 0));
-	if (graph->named.items[id / 64] >> (id % 64) & 1)
+	if (known->bits & KNOWN_NAMED)
 		return NULL;
-	graph->named.items[id / 64] |= UINT64_C(1) << (id % 64);
+	known->bits |= KNOWN_NAMED;
 	if (!view_text(graph->walk.view, name, text, sizeof(text)))
 		return NULL;
 	if (graph->options->names_only && !is_name(graph, name, text))
 		return NULL;
 	return graph->walk.sink->text(graph->walk.sink->ctx, id, text);
-}
-
-/* A str that is a key names what is under it. */
-static struct error *tell_key(struct graph *graph, uint32_t id)
-{
-	if (!(graph_type_of(graph, id)->flags & TPFLAGS_UNICODE_SUBCLASS))
-		return NULL;
-	return tell_text(graph, id, graph->addresses.items[id]);
 }
 
 /* Names of other objects that came up with one: variables, of cells. */
@@ -70,36 +61,20 @@ static struct error *tell_titles(struct graph *graph, size_t first, size_t end)
  * The table of interned strings has each under itself. Not all of these are names: literals and
  * parts of data are interned as well.
  */
-static bool is_interned(const struct found_ref *key, const struct found_ref *end)
+static bool is_interned(const union ref_row *key, const union ref_row *end)
 {
-	return key + 1 < end && key[1].kind == PY_REF_VALUE && key[1].target == key->target;
+	return key + 1 < end && key[1].found.kind == PY_REF_VALUE &&
+	       key[1].found.target == key->found.target;
 }
 
-/* @slot: where the number of @address stands. */
-static struct error *find_target(struct graph *graph, raddr_t address, const uint32_t *slot,
-				 uint32_t *ret)
+/* A str that is a key names what is under it. */
+static struct error *tell_key(struct graph *graph, const union ref_row *key,
+			      const union ref_row *end, uint32_t id)
 {
-	if (_likely_(pagemap_get_at(&graph->ids, slot, address, ret)))
+	if (!(graph->known.items[id].bits & KNOWN_TEXT) ||
+	    (graph->options->names_only && is_interned(key, end)))
 		return NULL;
-	return graph_find(graph, address, ret);
-}
-
-/* @end: of those of the same object. */
-static struct error *add_ref(struct graph *graph, const struct found_ref *found,
-			     const struct found_ref *end, const uint32_t *slot)
-{
-	struct py_ref ref = {.kind = found->kind, .name = found->name};
-
-	try_(find_target(graph, found->target, slot, &ref.target));
-	if (ref.target == PY_NONE) {
-		graph->walk.stats.damaged++;
-		return NULL;
-	}
-	if (ref.kind != PY_REF_WEAK)
-		graph_count_found(graph, ref.target);
-	if (ref.kind == PY_REF_KEY && !(graph->options->names_only && is_interned(found, end)))
-		try_(tell_key(graph, ref.target));
-	return py_ref_array_append(&graph->refs, ref);
+	return tell_text(graph, id, key->found.target);
 }
 
 enum {
@@ -109,14 +84,14 @@ enum {
 /* How often the decoder told each target of the object that is read, in @told. */
 static struct error *count_targets(const struct ref_reader *reader, struct addrmap *told)
 {
-	const struct found_ref_array *found = &reader->found;
+	const struct ref_row_array *found = &reader->found;
 	uint32_t count;
 	size_t i;
 
 	for (i = reader->first; i < found->count; i++) {
 		count = 0;
-		(void)addrmap_get(told, found->items[i].target, &count);
-		try_(addrmap_set(told, found->items[i].target, count + 1));
+		(void)addrmap_get(told, found->items[i].found.target, &count);
+		try_(addrmap_set(told, found->items[i].found.target, count + 1));
 	}
 	return NULL;
 }
@@ -170,7 +145,7 @@ static struct error *add_unnamed(struct graph *graph, const struct type_info *ty
 		return add_unnamed_of_many(graph, type, visited, count);
 	for (i = 0; i < count; i++) {
 		for (at = 0; at < told; at++) {
-			if (reader->found.items[reader->first + at].target == visited[i] &&
+			if (reader->found.items[reader->first + at].found.target == visited[i] &&
 			    !(taken >> at & 1))
 				break;
 		}
@@ -248,7 +223,7 @@ static void lend_found(struct ref_reader *reader)
 	size_t i;
 
 	for (i = reader->first; i < reader->found.count; i++)
-		reader->found.items[i].kind = PY_REF_WEAK;
+		reader->found.items[i].found.kind = PY_REF_WEAK;
 }
 
 static struct error *add_read(struct graph *graph, uint32_t id, enum py_reading reading,
@@ -265,23 +240,23 @@ static struct error *add_read(struct graph *graph, uint32_t id, enum py_reading 
 	return read_object_array_append(&graph->read, object);
 }
 
-static struct error *read_refs(struct graph *graph, uint32_t id, const raddr_t *visited,
-			       size_t count)
+static struct error *read_refs(struct graph *graph, uint32_t id, raddr_t address,
+			       const raddr_t *visited, size_t count)
 {
 	bool guessed = is_guessed(graph_type_of(graph, id), visited != NULL);
-	struct sized_object object = {.address = graph->addresses.items[id]};
+	struct sized_object object = {.address = address};
 	const struct type_info *type;
-	struct object_header header;
 
 	/* Guesses are made among the objects that are known. */
 	if (guessed)
 		try_(graph_tell_refs(graph));
 	/* Not before: to tell may bring new types, and move all. */
 	object.type = type = graph_type_of(graph, id);
-	if (graph_header(graph, object.address, &header))
-		object.var_size = header.var_size;
+	if (!image_read_u64(graph->walk.view->image, address + graph->walk.var_at,
+			    &object.var_size))
+		object.var_size = 0;
 	try_(refs_read(&graph->reader, &object));
-	if (type->flags & TPFLAGS_DICT_SUBCLASS && is_interned_table(graph, object.address))
+	if (type->flags & TPFLAGS_DICT_SUBCLASS && is_interned_table(graph, address))
 		lend_found(&graph->reader);
 	if (visited)
 		try_(add_unnamed(graph, type, visited, count));
@@ -294,14 +269,10 @@ enum {
 	GROUP_OBJECTS = 256 /* read before they are told */
 };
 
-struct error *graph_read_refs(struct graph *graph, uint32_t id, const raddr_t *visited,
-			      size_t count)
+struct error *graph_read_refs(struct graph *graph, uint32_t id, raddr_t address,
+			      const raddr_t *visited, size_t count)
 {
-	/* Of a leaf not even the header need be read. */
-	if (graph_type_of(graph, id)->leaf)
-		try_(add_read(graph, id, PY_READ_LEAF, 0));
-	else
-		try_(read_refs(graph, id, visited, count));
+	try_(read_refs(graph, id, address, visited, count));
 	if (graph->read.count < GROUP_OBJECTS && graph->reader.found.count < GROUP_REFS)
 		return NULL;
 	return graph_tell_refs(graph);
@@ -311,20 +282,23 @@ struct error *graph_read_refs(struct graph *graph, uint32_t id, const raddr_t *v
  * To tell a reference takes the number of its target, and its head where it is new: both lie
  * anywhere. The processor fetches many at a time when it is told before they are needed.
  */
-static void fetch_targets(struct graph *graph, const struct found_ref *found, size_t count)
+static void fetch_targets(struct graph *graph, const union ref_row *rows, size_t count)
 {
-	uint32_t id;
 	size_t i;
 
 	for (i = 0; i < count; i++) {
-		graph->slots[i] = pagemap_slot(&graph->ids, found[i].target);
+		graph->slots[i] = pagemap_slot(&graph->ids, rows[i].found.target);
 		__builtin_prefetch(graph->slots[i]);
 	}
 	for (i = 0; i < count; i++) {
-		if (pagemap_get_at(&graph->ids, graph->slots[i], found[i].target, &id))
-			__builtin_prefetch(&graph->found.items[id], 1);
+		raddr_t target = rows[i].found.target;
+		uint32_t id = PY_NONE;
+
+		if (pagemap_get_at(&graph->ids, graph->slots[i], target, &id))
+			__builtin_prefetch(&graph->known.items[id], 1);
 		else
-			graph_fetch(graph, found[i].target);
+			graph_fetch(graph, target);
+		graph->targets[i] = id;
 	}
 }
 
@@ -338,6 +312,60 @@ static void fetch_more(struct graph *graph)
 	graph->fetched += count;
 }
 
+/* It was not known when it was fetched, but others have been told since. */
+static struct error *find_target(struct graph *graph, raddr_t address, const uint32_t *slot,
+				 uint32_t *ret)
+{
+	if (slot && pagemap_get_at(&graph->ids, slot, address, ret))
+		return NULL;
+	return slot ? graph_find_new(graph, address, ret) : graph_find(graph, address, ret);
+}
+
+/* The target of row number @index of the group; PY_NONE: it is no object. */
+static struct error *resolve(struct graph *graph, size_t index, uint32_t *ret)
+{
+	raddr_t address = graph->reader.found.items[index].found.target;
+
+	if (index == graph->fetched)
+		fetch_more(graph);
+	*ret = graph->targets[index % GROUP_REFS];
+	if (_likely_(*ret != PY_NONE))
+		return NULL;
+	try_(find_target(graph, address, graph->slots[index % GROUP_REFS], ret));
+	graph->walk.stats.damaged += *ret == PY_NONE;
+	return NULL;
+}
+
+static struct py_name name_of(const struct found_ref *found)
+{
+	if (found->by_object)
+		return (struct py_name){.object = found->name};
+	return (struct py_name){.text = (const char *)(uintptr_t)found->name};
+}
+
+/* The rows of one object from @first on, each told in the place of one that has been looked at. */
+static struct error *resolve_rows(struct graph *graph, size_t first, size_t end, size_t *ret_count)
+{
+	union ref_row *rows = graph->reader.found.items;
+	size_t told = first, i;
+
+	for (i = first; i < end; i++) {
+		const struct found_ref *found = &rows[i].found;
+		struct py_ref ref = {.kind = (enum py_ref_kind)found->kind, .name = name_of(found)};
+
+		try_(resolve(graph, i, &ref.target));
+		if (ref.target == PY_NONE)
+			continue;
+		if (ref.kind != PY_REF_WEAK)
+			try_(graph_count_found(graph, ref.target));
+		if (ref.kind == PY_REF_KEY)
+			try_(tell_key(graph, &rows[i], rows + end, ref.target));
+		rows[told++].told = ref;
+	}
+	*ret_count = told - first;
+	return NULL;
+}
+
 static struct error *tell_object(struct graph *graph, const struct read_object *object,
 				 size_t first_ref, size_t first_title)
 {
@@ -346,20 +374,24 @@ static struct error *tell_object(struct graph *graph, const struct read_object *
 		.reading = object->reading,
 		.limit = object->limit,
 	};
-	size_t i;
 
-	graph->refs.count = 0;
-	for (i = first_ref; i < object->refs; i++) {
-		const struct found_ref *found = graph->reader.found.items;
-
-		if (i == graph->fetched)
-			fetch_more(graph);
-		try_(add_ref(graph, &found[i], found + object->refs, graph->slots[i % GROUP_REFS]));
-	}
+	try_(resolve_rows(graph, first_ref, object->refs, &event.count));
 	try_(tell_titles(graph, first_title, object->titles));
-	event.refs = graph->refs.items;
-	event.count = graph->refs.count;
+	if (event.count)
+		event.refs = &graph->reader.found.items[first_ref].told;
 	return graph->walk.sink->refs(graph->walk.sink->ctx, &event);
+}
+
+/* What comes before number @end is no more than leaves. */
+static struct error *tell_leaves(struct graph *graph, uint32_t end)
+{
+	struct py_refs_event event = {.reading = PY_READ_LEAF};
+
+	for (; graph->told < end; graph->told++) {
+		event.object = graph->told;
+		try_(graph->walk.sink->refs(graph->walk.sink->ctx, &event));
+	}
+	return NULL;
 }
 
 struct error *graph_tell_refs(struct graph *graph)
@@ -373,11 +405,22 @@ struct error *graph_tell_refs(struct graph *graph)
 	for (i = 0; i < graph->read.count; i++) {
 		const struct read_object *object = &graph->read.items[i];
 
+		try_(tell_leaves(graph, object->id));
 		try_(tell_object(graph, object, ref, title));
+		graph->told = object->id + 1;
 		ref = object->refs;
 		title = object->titles;
 	}
 	graph->read.count = 0;
 	ref_reader_clear(&graph->reader);
 	return NULL;
+}
+
+struct error *graph_tell_all(struct graph *graph, uint32_t end)
+{
+	try_(graph_tell_refs(graph));
+	if (graph->told == end)
+		return NULL;
+	try_(walk_flush_object(&graph->walk, end - 1));
+	return tell_leaves(graph, end);
 }

@@ -58,7 +58,7 @@ static struct error *tell_value(struct graph *graph, uint32_t id, python_describ
 
 static bool is_named(const struct graph *graph, uint32_t id)
 {
-	return id / 64 < graph->named.count && graph->named.items[id / 64] >> (id % 64) & 1;
+	return graph->known.items[id].bits & KNOWN_NAMED;
 }
 
 struct error *graph_values(struct graph *graph)
@@ -69,12 +69,12 @@ struct error *graph_values(struct graph *graph)
 
 	if (!previews)
 		return &error_no_memory;
-	for (id = 0; id < graph->addresses.count; id++) {
-		uint32_t type = graph->types.items[id];
-		struct preview *preview = &previews[type];
+	for (id = 0; id < graph->known.count; id++) {
+		const struct type_info *type = graph_type_of(graph, id);
+		struct preview *preview = &previews[type->id];
 
 		if (!preview->known)
-			*preview = (struct preview){true, find_preview(graph, &types->items[type])};
+			*preview = (struct preview){true, find_preview(graph, type)};
 		if (preview->show && !is_named(graph, id))
 			try_(tell_value(graph, id, preview->show));
 	}

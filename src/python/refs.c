@@ -57,7 +57,7 @@ static const struct ref_decoder decoders[] = {
 
 void ref_reader_deinit(struct ref_reader *reader)
 {
-	found_ref_array_deinit(&reader->found);
+	ref_row_array_deinit(&reader->found);
 	u64_array_deinit(&reader->words);
 	local_list_deinit(&reader->locals);
 	ref_title_array_deinit(&reader->titles);
@@ -103,14 +103,6 @@ struct error *refs_module(struct ref_reader *reader, const struct sized_object *
 	(void)reader;
 	(void)object;
 	return NULL;
-}
-
-struct error *ref_add(struct ref_reader *reader, raddr_t target, enum py_ref_kind kind,
-		      struct py_name name)
-{
-	struct found_ref ref = {.target = target, .kind = kind, .name = name};
-
-	return target ? found_ref_array_append(&reader->found, ref) : NULL;
 }
 
 void ref_set_limit(struct ref_reader *reader, raddr_t address, enum py_field field)
@@ -263,14 +255,14 @@ static void guess_deinit(struct guess *guess)
 
 static struct error *note_found(struct guess *guess)
 {
-	const struct found_ref *found = guess->reader->found.items;
+	const union ref_row *rows = guess->reader->found.items;
 	uint32_t count;
 	size_t i;
 
 	for (i = guess->reader->first; i < guess->told && !guess->noted; i++) {
 		count = 0;
-		(void)addrmap_get(&guess->found, found[i].target, &count);
-		try_(addrmap_set(&guess->found, found[i].target, count + 1));
+		(void)addrmap_get(&guess->found, rows[i].found.target, &count);
+		try_(addrmap_set(&guess->found, rows[i].found.target, count + 1));
 	}
 	guess->noted = true;
 	return NULL;

@@ -15,11 +15,21 @@
 
 struct found_ref {
 	raddr_t target;
-	enum py_ref_kind kind;
-	struct py_name name;
+	uint64_t name;	/**< a pointer to a text of ours, or the address of a str object; 0: none */
+	bool by_object; /**< name is an address */
+	uint8_t kind;
 };
 
-DEFINE_ARRAY(found_ref_array, struct found_ref)
+/**
+ * A reference, as it was found and then, in the same place, as it is told: one object may have
+ * millions.
+ */
+union ref_row {
+	struct found_ref found;
+	struct py_ref told;
+};
+
+DEFINE_ARRAY(ref_row_array, union ref_row)
 
 /** A str object that names another object, such as a cell. */
 struct ref_title {
@@ -34,7 +44,7 @@ struct ref_reader {
 	struct frame_reader frames;
 	struct local_list locals;      /**< scratch */
 	struct ref_title_array titles; /**< of other objects, met while these were read */
-	struct found_ref_array found;  /**< of those read since ref_reader_clear() */
+	struct ref_row_array found;    /**< of those read since ref_reader_clear() */
 	size_t first;		       /**< the first of the object that is read */
 	struct u64_array words;	       /**< scratch: what was read in one go */
 	uint64_t limit;		       /**< that the object has set itself; 0: none */
@@ -74,8 +84,23 @@ _must_check_ struct error *refs_guess(struct ref_reader *reader, const struct si
 				      ref_is_object_fn *is_object, void *ctx);
 
 /** Add one; 0 is no reference and is passed over. */
-_must_check_ struct error *ref_add(struct ref_reader *reader, raddr_t target, enum py_ref_kind kind,
-				   struct py_name name);
+_must_check_ static inline struct error *ref_add(struct ref_reader *reader, raddr_t target,
+						 enum py_ref_kind kind, struct py_name name)
+{
+	struct ref_row_array *found = &reader->found;
+
+	if (!target)
+		return NULL;
+	if (_unlikely_(found->count == found->capacity))
+		try_(ref_row_array_reserve(found, found->count + 1));
+	found->items[found->count++].found = (struct found_ref){
+		.target = target,
+		.name = name.text ? (uint64_t)(uintptr_t)name.text : name.object,
+		.by_object = !name.text,
+		.kind = (uint8_t)kind,
+	};
+	return NULL;
+}
 
 /** Add what the member @field of @base points to, as a slot called @name. */
 _must_check_ struct error *ref_add_member(struct ref_reader *reader, raddr_t base,

@@ -102,8 +102,8 @@ static void borrow_base(struct ref_reader *reader, raddr_t type)
 	if (!view_word(reader->view, type, PY_TYPE_BASE, &base))
 		return;
 	for (i = reader->first; i < reader->found.count; i++) {
-		if (reader->found.items[i].target == base) {
-			reader->found.items[i].kind = PY_REF_WEAK;
+		if (reader->found.items[i].found.target == base) {
+			reader->found.items[i].found.kind = PY_REF_WEAK;
 			return;
 		}
 	}

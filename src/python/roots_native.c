@@ -15,10 +15,10 @@
  */
 #include "graph_private.h"
 
-bool graph_is_static(const struct graph *graph, raddr_t address)
+/* The first area of data that ends behind @address; the number of areas: none. */
+static size_t data_behind(const struct py_native *native, raddr_t address)
 {
-	const struct py_native *native = graph->options->native;
-	size_t low = 0, high = native ? native->count : 0;
+	size_t low = 0, high = native->count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
@@ -26,12 +26,31 @@ bool graph_is_static(const struct graph *graph, raddr_t address)
 
 		if (area->kind == PY_ROOT_DATA && address >= area->end)
 			low = middle + 1;
-		else if (area->kind != PY_ROOT_DATA || address < area->start)
-			high = middle;
 		else
-			return true;
+			high = middle;
 	}
-	return false;
+	return low;
+}
+
+bool graph_find_static(struct graph *graph, raddr_t address)
+{
+	const struct py_native *native = graph->options->native;
+	raddr_t granule = address >> PLAIN_BITS, start = granule << PLAIN_BITS;
+	const struct py_native_area *area;
+	size_t first;
+
+	if (!native)
+		return false;
+	first = data_behind(native, start);
+	area = &native->areas[first];
+	if (first == native->count || area->kind != PY_ROOT_DATA ||
+	    area->start >> PLAIN_BITS > granule) {
+		graph->plain[granule % PLAIN_GRANULES] = granule + 1;
+		return false;
+	}
+	first = data_behind(native, address);
+	area = &native->areas[first];
+	return first < native->count && area->kind == PY_ROOT_DATA && address >= area->start;
 }
 
 /* Whether @word is an object of which more references are counted than found. */
@@ -42,14 +61,14 @@ static bool is_wanted(struct graph *graph, uint64_t word, uint32_t *ret_id)
 
 	return word && !(word % sizeof(raddr_t)) && pagemap_get(&graph->ids, word, ret_id) &&
 	       graph_header(graph, word, &header) &&
-	       header.refcount > graph->found.items[*ret_id] &&
+	       header.refcount > graph_found(graph, *ret_id) &&
 	       (!immortal || header.refcount < immortal);
 }
 
 /* Bytes of an object that stands in data: what it holds has been told as its references. */
 static uint64_t size_of(const struct graph *graph, uint32_t id)
 {
-	const struct type_info *type = &graph->walk.types.list.items[graph->types.items[id]];
+	const struct type_info *type = graph_type_of(graph, id);
 
 	/* A static type is smaller than one that was made at run time. */
 	if (type->flags & TPFLAGS_TYPE_SUBCLASS)
