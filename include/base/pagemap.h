@@ -1,8 +1,8 @@
 /*
  * A map from the addresses of many objects to their numbers: 512 bytes for each 4 KiB of memory in
  * which there are any, whatever their number. For a heap's objects that is a sixth of what a hash
- * map takes. Three look-ups lead to the answer, the first two in tables so small that the
- * processor has them at hand.
+ * map takes. Three look-ups lead to the answer: the region, of which a process has a few, the page
+ * in it, and the slot; the first two in tables so small that the processor has them at hand.
  *
  * Nearly all objects take 32 bytes or more, so two of them do not begin within the same 32. Those
  * that do, object() twice, go to a hash map, and so do addresses that are no multiple of 16, which
@@ -18,9 +18,10 @@ enum {
 	PAGEMAP_ALIGN_BITS = 4,
 	PAGEMAP_SLOT_BITS = 5,
 	PAGEMAP_PAGE_BITS = 12,
-	PAGEMAP_PART_BITS = 20,
+	PAGEMAP_REGION_BITS = 28,
 	PAGEMAP_SLOTS = 1 << (PAGEMAP_PAGE_BITS - PAGEMAP_SLOT_BITS),
-	PAGEMAP_PAGES = 1 << (PAGEMAP_PART_BITS - PAGEMAP_PAGE_BITS),
+	PAGEMAP_PAGES = 1 << (PAGEMAP_REGION_BITS - PAGEMAP_PAGE_BITS),
+	PAGEMAP_NEAR = 64,   /* regions: 16 GiB in one piece */
 	PAGEMAP_SLAB = 8192, /* pages: 4 MiB, which lie on huge pages (block.h) */
 };
 
@@ -36,39 +37,53 @@ struct pagemap_page {
 	uint32_t slots[PAGEMAP_SLOTS];
 };
 
-/** What is known of 1 MiB of memory. */
-struct pagemap_part {
+/** What is known of 256 MiB of memory; of the table only what is in use is touched. */
+struct pagemap_region {
 	struct pagemap_page *pages[PAGEMAP_PAGES]; /**< in a slab; NULL: none */
 };
 
-DEFINE_ARRAY(pagemap_parts, struct pagemap_part)
+DEFINE_ARRAY(pagemap_regions, struct pagemap_region *)
 DEFINE_ARRAY(pagemap_slabs, struct pagemap_page *)
 
 /** A zeroed pagemap is a valid empty one. */
 struct pagemap {
-	struct addrmap numbers;	    /**< address of a part / its size + 1 -> its number */
-	struct pagemap_parts parts; /**< owned */
-	struct pagemap_slabs slabs; /**< of PAGEMAP_SLAB pages each; owned, and so are they */
-	size_t pages;		    /**< in use */
-	struct addrmap others;	    /**< what has no slot of its own */
+	/** Regions by the lowest bits of their number; of those that share them the first one. */
+	struct pagemap_near {
+		uint64_t number; /**< + 1; 0: there is none with these bits */
+		struct pagemap_region *region;
+	} near[PAGEMAP_NEAR];
+	struct addrmap far;		/**< number + 1 of all others -> index in regions */
+	struct pagemap_regions regions; /**< owned, and so are they */
+	struct pagemap_slabs slabs;	/**< of PAGEMAP_SLAB pages each; owned, and so are they */
+	size_t pages;			/**< in use */
+	struct addrmap others;		/**< what has no slot of its own */
 };
 
 void pagemap_deinit(struct pagemap *map);
 
-/** The number of its part for the hash map, of which 0 is no key. */
-static inline uint64_t pagemap_part_key(uint64_t key)
+/** Number + 1 of its region. */
+static inline uint64_t pagemap_number(uint64_t key)
 {
-	return (key >> PAGEMAP_PART_BITS) + 1;
+	return (key >> PAGEMAP_REGION_BITS) + 1;
 }
 
-/** Where the page of @key is noted. NULL: nowhere. */
-static inline struct pagemap_page **pagemap_place(const struct pagemap *map, uint64_t key)
+/** The region of @key. NULL: nothing is known of it. */
+static inline struct pagemap_region *pagemap_region(const struct pagemap *map, uint64_t key)
 {
-	uint32_t part;
+	uint64_t number = pagemap_number(key);
+	const struct pagemap_near *near = &map->near[number % PAGEMAP_NEAR];
+	uint32_t index;
 
-	if (!addrmap_get(&map->numbers, pagemap_part_key(key), &part))
+	if (_likely_(near->number == number))
+		return near->region;
+	if (!near->number || !addrmap_get(&map->far, number, &index))
 		return NULL;
-	return &map->parts.items[part].pages[(key >> PAGEMAP_PAGE_BITS) % PAGEMAP_PAGES];
+	return map->regions.items[index];
+}
+
+static inline size_t pagemap_page_in_region(uint64_t key)
+{
+	return (size_t)(key >> PAGEMAP_PAGE_BITS) % PAGEMAP_PAGES;
 }
 
 static inline size_t pagemap_slot_in_page(uint64_t key)
@@ -79,9 +94,9 @@ static inline size_t pagemap_slot_in_page(uint64_t key)
 /** What is known of the page of @key, which stays where it is. NULL: nothing. */
 static inline struct pagemap_page *pagemap_page(const struct pagemap *map, uint64_t key)
 {
-	struct pagemap_page **page = pagemap_place(map, key);
+	const struct pagemap_region *region = pagemap_region(map, key);
 
-	return page ? *page : NULL;
+	return region ? region->pages[pagemap_page_in_region(key)] : NULL;
 }
 
 /** The slot of @key in its page. NULL: there is none. */

@@ -1,6 +1,7 @@
 #include "base/pagemap.h"
 
 #include "base/block.h"
+#include "base/cleanup.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,17 +12,29 @@ void pagemap_deinit(struct pagemap *map)
 
 	for (i = 0; i < map->slabs.count; i++)
 		free(map->slabs.items[i]);
+	for (i = 0; i < map->regions.count; i++)
+		free(map->regions.items[i]);
 	pagemap_slabs_deinit(&map->slabs);
-	pagemap_parts_deinit(&map->parts);
-	addrmap_deinit(&map->numbers);
+	pagemap_regions_deinit(&map->regions);
+	addrmap_deinit(&map->far);
 	addrmap_deinit(&map->others);
 	*map = (struct pagemap){0};
 }
 
-static struct error *add_part(struct pagemap *map, uint64_t key)
+static struct error *add_region(struct pagemap *map, uint64_t key)
 {
-	try_(pagemap_parts_append(&map->parts, (struct pagemap_part){{NULL}}));
-	return addrmap_set(&map->numbers, pagemap_part_key(key), (uint32_t)map->parts.count - 1);
+	_cleanup_free_ struct pagemap_region *region = calloc(1, sizeof(*region));
+	struct pagemap_near *near = &map->near[pagemap_number(key) % PAGEMAP_NEAR];
+
+	if (!region)
+		return &error_no_memory;
+	try_(pagemap_regions_reserve(&map->regions, map->regions.count + 1));
+	if (near->number)
+		try_(addrmap_set(&map->far, pagemap_number(key), (uint32_t)map->regions.count));
+	else
+		*near = (struct pagemap_near){pagemap_number(key), region};
+	map->regions.items[map->regions.count++] = steal_ptr(region);
+	return NULL;
 }
 
 static struct error *add_slab(struct pagemap *map)
@@ -50,12 +63,11 @@ static struct error *add_page(struct pagemap *map, struct pagemap_page **ret)
 
 static struct error *make_page(struct pagemap *map, uint64_t key, struct pagemap_page **ret)
 {
-	struct pagemap_page **page = pagemap_place(map, key);
+	struct pagemap_page **page;
 
-	if (!page) {
-		try_(add_part(map, key));
-		page = pagemap_place(map, key);
-	}
+	if (!pagemap_region(map, key))
+		try_(add_region(map, key));
+	page = &pagemap_region(map, key)->pages[pagemap_page_in_region(key)];
 	if (!*page)
 		try_(add_page(map, page));
 	*ret = *page;

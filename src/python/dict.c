@@ -24,13 +24,38 @@ static uint64_t index_width(uint64_t slots)
 	return slots <= 0xffffffff ? 4 : 8;
 }
 
-static bool read_table_log2(struct py_view *view, raddr_t keys, struct dict_keys *ret)
+enum {
+	MOST_HEAD = 64,	 /* bytes of a keys table before its indices */
+	MOST_ENTRY = 24, /* bytes of an entry */
+};
+
+/* The head of a keys table, read at once. */
+struct keys_head {
+	const unsigned char *bytes;
+	uint32_t size;
+};
+
+static bool head_field(const struct py_view *view, const struct keys_head *head,
+		       enum py_field field, uint64_t *ret)
+{
+	uint32_t at = py_at(view->layout, field), size = py_size(view->layout, field);
+
+	if (at + sizeof(*ret) > head->size)
+		return false;
+	*ret = word_of(head->bytes, at);
+	if (size < sizeof(*ret))
+		*ret &= (UINT64_C(1) << 8 * size) - 1; /* little-endian */
+	return true;
+}
+
+static bool read_table_log2(const struct py_view *view, const struct keys_head *head,
+			    struct dict_keys *ret)
 {
 	uint64_t log2_size, log2_bytes, kind;
 
-	if (!view_field(view, keys, PY_KEYS_LOG2_SIZE, &log2_size) ||
-	    !view_field(view, keys, PY_KEYS_LOG2_INDEX_BYTES, &log2_bytes) ||
-	    !view_field(view, keys, PY_KEYS_KIND, &kind) || log2_size > 40 || log2_bytes > 43)
+	if (!head_field(view, head, PY_KEYS_LOG2_SIZE, &log2_size) ||
+	    !head_field(view, head, PY_KEYS_LOG2_INDEX_BYTES, &log2_bytes) ||
+	    !head_field(view, head, PY_KEYS_KIND, &kind) || log2_size > 40 || log2_bytes > 43)
 		return false;
 	ret->slots = UINT64_C(1) << log2_size;
 	ret->index_bytes = UINT64_C(1) << log2_bytes;
@@ -38,11 +63,12 @@ static bool read_table_log2(struct py_view *view, raddr_t keys, struct dict_keys
 	return true;
 }
 
-static bool read_table(struct py_view *view, raddr_t keys, struct dict_keys *ret)
+static bool read_table(const struct py_view *view, const struct keys_head *head,
+		       struct dict_keys *ret)
 {
 	if (view->traits.keys_log2)
-		return read_table_log2(view, keys, ret);
-	if (!view_word(view, keys, PY_KEYS_SIZE, &ret->slots) || ret->slots > MOST_SLOTS)
+		return read_table_log2(view, head, ret);
+	if (!head_field(view, head, PY_KEYS_SIZE, &ret->slots) || ret->slots > MOST_SLOTS)
 		return false;
 	ret->index_bytes = ret->slots * index_width(ret->slots);
 	return true;
@@ -50,11 +76,18 @@ static bool read_table(struct py_view *view, raddr_t keys, struct dict_keys *ret
 
 bool dict_keys_read(struct py_view *view, raddr_t keys, struct dict_keys *ret)
 {
+	unsigned char buffer[MOST_HEAD];
+	struct keys_head head = {.size = py_size(view->layout, PY_KEYS)};
+
 	*ret = (struct dict_keys){.address = keys};
-	return read_table(view, keys, ret) && view_word(view, keys, PY_KEYS_USABLE, &ret->usable) &&
-	       view_word(view, keys, PY_KEYS_NENTRIES, &ret->entries) &&
-	       view_word(view, keys, PY_KEYS_REFCNT, &ret->refcnt) && ret->entries <= ret->slots &&
-	       ret->usable <= ret->slots;
+	if (head.size > sizeof(buffer))
+		return false;
+	head.bytes = read_block(view->image, keys, head.size, buffer);
+	return head.bytes && read_table(view, &head, ret) &&
+	       head_field(view, &head, PY_KEYS_USABLE, &ret->usable) &&
+	       head_field(view, &head, PY_KEYS_NENTRIES, &ret->entries) &&
+	       head_field(view, &head, PY_KEYS_REFCNT, &ret->refcnt) &&
+	       ret->entries <= ret->slots && ret->usable <= ret->slots;
 }
 
 uint64_t dict_keys_bytes(const struct py_view *view, const struct dict_keys *keys)
@@ -91,6 +124,7 @@ bool dict_open_values(struct py_view *view, raddr_t keys_address, raddr_t values
 	ret->entry = keys_address + py_size(view->layout, PY_KEYS) + keys.index_bytes;
 	ret->index = 0;
 	ret->entries = keys.entries;
+	ret->next = ret->count = 0;
 	return true;
 }
 
@@ -103,36 +137,64 @@ bool dict_open(struct py_view *view, raddr_t dict, struct dict_cursor *ret)
 	       dict_open_values(view, keys, values, ret);
 }
 
-/* The value of the entry: in it, or for a split table in the dict's own values. */
-static bool read_value(struct py_view *view, const struct dict_cursor *cursor, raddr_t entry,
-		       raddr_t *ret)
+/* Keys, and values of a table that is not split, of @n entries. */
+static bool read_entries(struct py_view *view, struct dict_cursor *cursor, uint32_t n)
 {
-	raddr_t at = entry + cursor->value;
+	unsigned char buffer[DICT_PAIRS * MOST_ENTRY];
+	const unsigned char *entry;
+	uint32_t i;
 
-	if (cursor->values)
-		at = cursor->values + cursor->index * sizeof(raddr_t);
-	return image_read_u64(view->image, at, ret);
+	if (cursor->size > MOST_ENTRY || cursor->key + sizeof(raddr_t) > cursor->size ||
+	    cursor->value + sizeof(raddr_t) > cursor->size)
+		return false;
+	entry = read_block(view->image, cursor->entry + cursor->index * cursor->size,
+			   (size_t)n * cursor->size, buffer);
+	for (i = 0; entry && i < n; i++, entry += cursor->size) {
+		cursor->pairs[i].key = word_of(entry, cursor->key);
+		cursor->pairs[i].value = word_of(entry, cursor->value);
+	}
+	return entry != NULL;
 }
 
-bool dict_next(struct py_view *view, struct dict_cursor *cursor, raddr_t *ret_key,
-	       raddr_t *ret_value)
+static bool read_split_values(struct py_view *view, struct dict_cursor *cursor, uint32_t n)
 {
-	raddr_t key, value;
+	raddr_t buffer[DICT_PAIRS];
+	const unsigned char *values = read_block(view->image,
+						 cursor->values + cursor->index * sizeof(raddr_t),
+						 n * sizeof(raddr_t), buffer);
+	uint32_t i;
 
-	for (; cursor->index < cursor->entries; cursor->index++) {
-		raddr_t entry = cursor->entry + cursor->index * cursor->size;
+	for (i = 0; values && i < n; i++)
+		cursor->pairs[i].value = word_of(values, i * sizeof(raddr_t));
+	return values != NULL;
+}
 
-		if (!image_read_u64(view->image, entry + cursor->key, &key) ||
-		    !read_value(view, cursor, entry, &value))
-			return false;
-		if (!key || !value)
-			continue;
-		cursor->index++;
-		*ret_key = key;
-		*ret_value = value;
-		return true;
+/* As many of the next @most entries as have both a key and a value. */
+static bool read_pairs(struct py_view *view, struct dict_cursor *cursor, uint32_t most)
+{
+	uint64_t left = cursor->entries - cursor->index;
+	uint32_t n = left < most ? (uint32_t)left : most, i;
+
+	if (!read_entries(view, cursor, n) ||
+	    (cursor->values && !read_split_values(view, cursor, n)))
+		return false;
+	for (i = 0; i < n; i++) {
+		if (cursor->pairs[i].key && cursor->pairs[i].value)
+			cursor->pairs[cursor->count++] = cursor->pairs[i];
 	}
-	return false;
+	cursor->index += n;
+	return true;
+}
+
+bool dict_fill(struct py_view *view, struct dict_cursor *cursor)
+{
+	cursor->next = cursor->count = 0;
+	while (!cursor->count && cursor->index < cursor->entries) {
+		/* Where it breaks off, up to the last entry that is there. */
+		if (!read_pairs(view, cursor, DICT_PAIRS) && !read_pairs(view, cursor, 1))
+			return false;
+	}
+	return cursor->count > 0;
 }
 
 bool dict_next_key(struct py_view *view, struct dict_cursor *cursor, raddr_t *ret_key)

@@ -129,8 +129,7 @@ static struct error *on_told(void *ctx, raddr_t address, const struct type_info 
 	return graph_is_static(graph, address) ? add_static(graph, address) : NULL;
 }
 
-/* The way of graph_header() for what is not at hand. */
-static bool read_header(const struct graph *graph, raddr_t address, struct object_header *ret)
+bool graph_read_header(const struct graph *graph, raddr_t address, struct object_header *ret)
 {
 	const struct walk *walk = &graph->walk;
 	struct image *image = walk->view->image;
@@ -141,18 +140,6 @@ static bool read_header(const struct graph *graph, raddr_t address, struct objec
 	    !image_read(image, address, bytes, walk->var_at))
 		return false;
 	walk_header(walk, bytes, ret);
-	return true;
-}
-
-bool graph_header(const struct graph *graph, raddr_t address, struct object_header *ret)
-{
-	const struct walk *walk = &graph->walk;
-	const unsigned char *at = image_at(walk->view->image, address,
-					   walk->var_at + sizeof(uint64_t));
-
-	if (_unlikely_(!at))
-		return read_header(graph, address, ret);
-	walk_header(walk, at, ret);
 	return true;
 }
 
@@ -177,7 +164,7 @@ struct error *graph_find_new(struct graph *graph, raddr_t address, uint32_t *ret
 	*ret = (uint32_t)graph->known.count;
 	err = walk_tell(&graph->walk, address, &header, PY_UNTRACKED);
 	/* Its type looked like one and is none. */
-	if (error_catch(&err, ERROR_INCONSISTENT))
+	if (_unlikely_(err) && error_catch(&err, ERROR_INCONSISTENT))
 		*ret = PY_NONE;
 	return err;
 }

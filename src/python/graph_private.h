@@ -135,8 +135,22 @@ _must_check_ struct error *graph_tell_all(struct graph *graph, uint32_t end);
 /** Have the processor fetch the head of what may be an object at @address. */
 void graph_fetch(const struct graph *graph, raddr_t address);
 
+/** The way of graph_header() for what is not at hand. */
+bool graph_read_header(const struct graph *graph, raddr_t address, struct object_header *ret);
+
 /** Header of an object that is known to be one. */
-bool graph_header(const struct graph *graph, raddr_t address, struct object_header *ret);
+static inline bool graph_header(const struct graph *graph, raddr_t address,
+				struct object_header *ret)
+{
+	const struct walk *walk = &graph->walk;
+	const unsigned char *at = image_at(walk->view->image, address,
+					   walk->var_at + sizeof(uint64_t));
+
+	if (_unlikely_(!at))
+		return graph_read_header(graph, address, ret);
+	walk_header(walk, at, ret);
+	return true;
+}
 
 /**
  * The number of the object at @address, which is told to the sink where it is new. PY_NONE where

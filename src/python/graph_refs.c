@@ -321,48 +321,49 @@ static struct error *find_target(struct graph *graph, raddr_t address, const uin
 	return slot ? graph_find_new(graph, address, ret) : graph_find(graph, address, ret);
 }
 
-/* The target of row number @index of the group; PY_NONE: it is no object. */
-static struct error *resolve(struct graph *graph, size_t index, uint32_t *ret)
+/* The target of row number @index of the group was no object yet when it was fetched. */
+static struct error *find_late(struct graph *graph, size_t index, uint32_t *ret)
 {
 	raddr_t address = graph->reader.found.items[index].found.target;
 
-	if (index == graph->fetched)
-		fetch_more(graph);
-	*ret = graph->targets[index % GROUP_REFS];
-	if (_likely_(*ret != PY_NONE))
-		return NULL;
 	try_(find_target(graph, address, graph->slots[index % GROUP_REFS], ret));
 	graph->walk.stats.damaged += *ret == PY_NONE;
 	return NULL;
 }
 
-static struct py_name name_of(const struct found_ref *found)
+/* @row: as it is told from what was found, whose place it may have. */
+static void tell_row(struct py_ref *row, struct found_ref found, uint32_t id)
 {
-	if (found->by_object)
-		return (struct py_name){.object = found->name};
-	return (struct py_name){.text = (const char *)(uintptr_t)found->name};
+	row->target = id;
+	row->kind = (enum py_ref_kind)found.kind;
+	row->name.text = found.by_object ? NULL : (const char *)(uintptr_t)found.name;
+	row->name.object = found.by_object ? found.name : 0;
 }
 
 /* The rows of one object from @first on, each told in the place of one that has been looked at. */
 static struct error *resolve_rows(struct graph *graph, size_t first, size_t end, size_t *ret_count)
 {
-	union ref_row *rows = graph->reader.found.items;
-	size_t told = first, i;
+	union ref_row *rows = graph->reader.found.items, *told = rows + first;
+	size_t i;
 
 	for (i = first; i < end; i++) {
-		const struct found_ref *found = &rows[i].found;
-		struct py_ref ref = {.kind = (enum py_ref_kind)found->kind, .name = name_of(found)};
+		uint32_t id;
 
-		try_(resolve(graph, i, &ref.target));
-		if (ref.target == PY_NONE)
-			continue;
-		if (ref.kind != PY_REF_WEAK)
-			try_(graph_count_found(graph, ref.target));
-		if (ref.kind == PY_REF_KEY)
-			try_(tell_key(graph, &rows[i], rows + end, ref.target));
-		rows[told++].told = ref;
+		if (_unlikely_(i == graph->fetched))
+			fetch_more(graph);
+		id = graph->targets[i % GROUP_REFS];
+		if (id == PY_NONE) {
+			try_(find_late(graph, i, &id));
+			if (id == PY_NONE)
+				continue;
+		}
+		if (rows[i].found.kind != PY_REF_WEAK)
+			try_(graph_count_found(graph, id));
+		if (rows[i].found.kind == PY_REF_KEY)
+			try_(tell_key(graph, &rows[i], rows + end, id));
+		tell_row(&told++->told, rows[i].found, id);
 	}
-	*ret_count = told - first;
+	*ret_count = (size_t)(told - rows) - first;
 	return NULL;
 }
 

@@ -229,7 +229,7 @@ static struct error *append_names(struct frame_reader *reader, raddr_t names,
 			break;
 		try_(append(reader, list, key, &local));
 	}
-	list->damaged = list->damaged || cursor.index < cursor.entries;
+	list->damaged = list->damaged || !dict_is_whole(&cursor);
 	return NULL;
 }
 

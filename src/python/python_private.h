@@ -6,6 +6,8 @@
 
 #include "python/view.h"
 
+#include <string.h>
+
 /** Bits of PyTypeObject.tp_flags (Include/object.h), the same in every supported version. */
 enum {
 	TPFLAGS_MANAGED_DICT = 1 << 4, /* 3.11+ */
@@ -34,6 +36,29 @@ static inline bool read_uint(struct image *image, raddr_t addr, uint32_t size, u
 {
 	*ret = 0; /* little-endian: the low bytes come first */
 	return size <= sizeof(*ret) && image_read(image, addr, ret, size);
+}
+
+/**
+ * The @size bytes at @addr: where they lie, or read into @buffer where they are not at hand. Good
+ * until the next read. NULL where not all of them can be had.
+ */
+static inline const unsigned char *read_block(struct image *image, raddr_t addr, size_t size,
+					      void *buffer)
+{
+	const unsigned char *at = image_at(image, addr, size);
+
+	if (_likely_(at))
+		return at;
+	return image_read(image, addr, buffer, size) ? buffer : NULL;
+}
+
+/** A word of what read_block() gave. */
+static inline uint64_t word_of(const unsigned char *block, size_t at)
+{
+	uint64_t word;
+
+	memcpy(&word, block + at, sizeof(word));
+	return word;
 }
 
 /** Read the member of an object or structure at @base, whatever its size. */
@@ -75,13 +100,22 @@ bool dict_keys_read(struct py_view *view, raddr_t keys, struct dict_keys *ret);
 /** Bytes of the keys table, as _PyDict_KeysSize() says (Objects/dictobject.c). */
 uint64_t dict_keys_bytes(const struct py_view *view, const struct dict_keys *keys);
 
+enum {
+	DICT_PAIRS = 16 /**< entries of a dict that are read at once */
+};
+
 /** A place in a dict between two entries. */
 struct dict_cursor {
 	raddr_t entry;	     /**< the first one */
 	raddr_t values;	     /**< the first value, of a split table, else 0 */
-	uint64_t size;	     /**< bytes of an entry */
-	uint64_t key, value; /**< offsets within it */
-	uint64_t index, entries;
+	uint32_t size;	     /**< bytes of an entry */
+	uint32_t key, value; /**< offsets within it */
+	uint64_t index;	     /**< of the entry that is read next; all could be: entries */
+	uint64_t entries;
+	uint32_t next, count; /**< of pairs */
+	struct {
+		raddr_t key, value;
+	} pairs[DICT_PAIRS]; /**< keys that have a value */
 };
 
 /** Stand before the first entry of a dict. False where it cannot be read. */
@@ -90,9 +124,26 @@ bool dict_open(struct py_view *view, raddr_t dict, struct dict_cursor *ret);
 /** The same for @values, which are named by the keys table at @keys but are in no dict. */
 bool dict_open_values(struct py_view *view, raddr_t keys, raddr_t values, struct dict_cursor *ret);
 
+/** Read the next pairs. False where there are none. */
+bool dict_fill(struct py_view *view, struct dict_cursor *cursor);
+
 /** The next key and value, in order of insertion. False at the end and where it breaks off. */
-bool dict_next(struct py_view *view, struct dict_cursor *cursor, raddr_t *ret_key,
-	       raddr_t *ret_value);
+static inline bool dict_next(struct py_view *view, struct dict_cursor *cursor, raddr_t *ret_key,
+			     raddr_t *ret_value)
+{
+	if (cursor->next == cursor->count && !dict_fill(view, cursor))
+		return false;
+	*ret_key = cursor->pairs[cursor->next].key;
+	*ret_value = cursor->pairs[cursor->next].value;
+	cursor->next++;
+	return true;
+}
+
+/** Whether all of it could be read, once dict_next() has come to the end. */
+static inline bool dict_is_whole(const struct dict_cursor *cursor)
+{
+	return cursor->next == cursor->count && cursor->index >= cursor->entries;
+}
 
 /** What a str says of the form it has. */
 struct text_state {

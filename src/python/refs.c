@@ -147,14 +147,17 @@ struct error *ref_add_items(struct ref_reader *reader, raddr_t address, uint64_t
 	try_(u64_array_reserve(&reader->words, CHUNK));
 	for (done = 0; done < count; done += CHUNK) {
 		uint64_t n = count - done < CHUNK ? count - done : CHUNK;
+		const unsigned char *words = read_block(reader->view->image,
+							address + done * sizeof(raddr_t),
+							(size_t)n * sizeof(raddr_t),
+							reader->words.items);
 
-		if (!image_read(reader->view->image, address + done * sizeof(raddr_t),
-				reader->words.items, (size_t)n * sizeof(raddr_t))) {
+		if (!words) {
 			reader->damaged = true;
 			return NULL;
 		}
 		for (i = 0; i < n; i++)
-			try_(ref_add(reader, reader->words.items[i], PY_REF_ITEM,
+			try_(ref_add(reader, word_of(words, i * sizeof(raddr_t)), PY_REF_ITEM,
 				     (struct py_name){0}));
 	}
 	return NULL;
@@ -193,11 +196,13 @@ static struct error *add_members(struct ref_reader *reader, const struct sized_o
 	const struct type_info *type = object->type;
 	const struct member *members = &reader->members->list.items[type->first_member];
 	uint32_t first = members[0].offset, last = members[type->member_count - 1].offset, i;
-	uint64_t words[LONGEST_READ], items_end = told_as_items(reader, object);
-	bool near = (last - first) / sizeof(*words) < LONGEST_READ;
+	uint64_t buffer[LONGEST_READ], items_end = told_as_items(reader, object);
+	bool near = (last - first) / sizeof(*buffer) < LONGEST_READ;
+	const unsigned char *words = near ? read_block(reader->view->image, object->address + first,
+						       last - first + sizeof(*buffer), buffer)
+					  : NULL;
 
-	if (near && !image_read(reader->view->image, object->address + first, words,
-				last - first + sizeof(*words))) {
+	if (near && !words) {
 		reader->damaged = true;
 		return NULL;
 	}
@@ -208,8 +213,8 @@ static struct error *add_members(struct ref_reader *reader, const struct sized_o
 		if (member->offset < items_end)
 			continue;
 		if (near)
-			try_(ref_add(reader, words[(member->offset - first) / sizeof(*words)],
-				     member->kind, name));
+			try_(ref_add(reader, word_of(words, member->offset - first), member->kind,
+				     name));
 		else
 			try_(ref_add_at(reader, object->address + member->offset, member->kind,
 					member->name));
@@ -229,7 +234,8 @@ struct error *refs_read(struct ref_reader *reader, const struct sized_object *ob
 		try_(add_members(reader, object));
 	if (decoder && decoder->refs)
 		try_(decoder->refs(reader, object));
-	try_(refs_attributes(reader, object));
+	if (object->type->dictoffset || object->type->flags & TPFLAGS_MANAGED_DICT)
+		try_(refs_attributes(reader, object));
 	/* Objects/object.c: PyObject_Init() counts the type of its instances where it is on the
 	 * heap, since 3.8. */
 	if (object->type->flags & TPFLAGS_HEAPTYPE)

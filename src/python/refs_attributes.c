@@ -34,7 +34,7 @@ static struct error *add_values(struct ref_reader *reader, const struct sized_ob
 	}
 	while (dict_next(view, &cursor, &key, &value))
 		try_(ref_add(reader, value, PY_REF_ATTRIBUTE, (struct py_name){.object = key}));
-	reader->damaged = reader->damaged || cursor.index < cursor.entries;
+	reader->damaged = reader->damaged || !dict_is_whole(&cursor);
 	return NULL;
 }
 

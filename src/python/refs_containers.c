@@ -47,7 +47,7 @@ struct error *refs_dict(struct ref_reader *reader, const struct sized_object *ob
 			try_(ref_add(reader, value, PY_REF_VALUE, (struct py_name){0}));
 		}
 	}
-	reader->damaged = reader->damaged || cursor.index < cursor.entries;
+	reader->damaged = reader->damaged || !dict_is_whole(&cursor);
 	return NULL;
 }
 
@@ -68,30 +68,44 @@ struct error *refs_tuple(struct ref_reader *reader, const struct sized_object *o
 			     object->var_size);
 }
 
+enum {
+	SET_ENTRY = 16,	  /* bytes: key and hash */
+	SET_ENTRIES = 256 /* that are read at once */
+};
+
+static struct error *add_members(struct ref_reader *reader, raddr_t table, uint64_t count)
+{
+	unsigned char buffer[SET_ENTRIES * SET_ENTRY];
+	const unsigned char *entry = read_block(reader->view->image, table,
+						(size_t)count * SET_ENTRY, buffer);
+	uint64_t i;
+
+	reader->damaged = reader->damaged || !entry;
+	for (i = 0; entry && i < count; i++, entry += SET_ENTRY) {
+		if (word_of(entry, sizeof(raddr_t)) != UINT64_MAX)
+			try_(ref_add(reader, word_of(entry, 0), PY_REF_KEY, (struct py_name){0}));
+	}
+	return NULL;
+}
+
 /* Entries without a key, and those whose key is the dummy of deleted ones: hash -1. */
 struct error *refs_set(struct ref_reader *reader, const struct sized_object *object)
 {
 	struct py_view *view = reader->view;
 	uint32_t size = py_size(view->layout, PY_SET_ENTRY);
 	uint32_t at = py_at(view->layout, PY_SET_ENTRY_KEY);
-	uint64_t mask, i;
+	uint64_t mask, done, n;
 	raddr_t table;
 
 	if (!view_word(view, object->address, PY_SET_MASK, &mask) ||
-	    !view_word(view, object->address, PY_SET_TABLE, &table) || mask == UINT64_MAX) {
+	    !view_word(view, object->address, PY_SET_TABLE, &table) || mask == UINT64_MAX ||
+	    size != SET_ENTRY || at) {
 		reader->damaged = true;
 		return NULL;
 	}
-	for (i = 0; i <= mask; i++) {
-		uint64_t entry[2];
-
-		if (size != sizeof(entry) || at ||
-		    !image_read(view->image, table + i * size, entry, sizeof(entry))) {
-			reader->damaged = true;
-			return NULL;
-		}
-		if (entry[1] != UINT64_MAX)
-			try_(ref_add(reader, entry[0], PY_REF_KEY, (struct py_name){0}));
+	for (done = 0; done <= mask && !reader->damaged; done += n) {
+		n = mask - done < SET_ENTRIES ? mask - done + 1 : SET_ENTRIES;
+		try_(add_members(reader, table + done * SET_ENTRY, n));
 	}
 	return NULL;
 }

@@ -80,6 +80,8 @@ enum {
 	BLOCK = 4096 /* bytes that are read at once; a page, because the next may be missing */
 };
 
+_Static_assert(BLOCK == 1 << PAGEMAP_PAGE_BITS, "of a block one page of the map says all");
+
 struct scan;
 
 /* What is to be done with a word and where it is. */
@@ -152,7 +154,7 @@ static struct error *take_hidden(struct scan *scan, raddr_t address, uint64_t wo
 	uint32_t id;
 
 	(void)address;
-	if (pagemap_get(&graph->ids, word, &id))
+	if (word % OBJECT_ALIGNMENT || pagemap_get(&graph->ids, word, &id))
 		return NULL;
 	type = graph_hidden_type(graph, word);
 	if (!type)
@@ -177,8 +179,15 @@ static struct error *take_wanted(struct scan *scan, raddr_t address, uint64_t wo
 	return graph_root(scan->graph, root, word);
 }
 
+/* Of most words nothing more need be known: they are 0 or some number. */
+static bool may_be_object(uint64_t word)
+{
+	return word && !(word % sizeof(raddr_t));
+}
+
 static struct error *scan_block(struct scan *scan, raddr_t start, size_t size, raddr_t *next)
 {
+	bool objects = scan->objects && pagemap_page(&scan->graph->ids, start);
 	uint64_t words[BLOCK / sizeof(uint64_t)];
 	size_t i;
 
@@ -190,9 +199,9 @@ static struct error *scan_block(struct scan *scan, raddr_t start, size_t size, r
 
 		if (address < *next)
 			continue;
-		if (scan->objects && pagemap_get(&scan->graph->ids, address, &id))
+		if (objects && pagemap_get(&scan->graph->ids, address, &id))
 			*next = address + size_of(scan->graph, id);
-		else
+		else if (may_be_object(words[i]))
 			try_(scan->take(scan, address, words[i]));
 	}
 	return NULL;
