@@ -117,10 +117,7 @@ bool dict_open_values(struct py_view *view, raddr_t keys_address, raddr_t values
 	if (!dict_keys_read(view, keys_address, &keys))
 		return false;
 	set_shape(view, &keys, ret);
-	/* To 3.10 the values are a bare array. */
-	ret->values = values;
-	if (values && py_has(view->layout, PY_DICT_VALUES_ARRAY))
-		ret->values += py_at(view->layout, PY_DICT_VALUES_ARRAY);
+	ret->values = values ? dict_first_value(view, values) : 0;
 	ret->entry = keys_address + py_size(view->layout, PY_KEYS) + keys.index_bytes;
 	ret->index = 0;
 	ret->entries = keys.entries;
@@ -183,6 +180,27 @@ static bool read_pairs(struct py_view *view, struct dict_cursor *cursor, uint32_
 			cursor->pairs[cursor->count++] = cursor->pairs[i];
 	}
 	cursor->index += n;
+	return true;
+}
+
+bool dict_names(struct py_view *view, raddr_t keys, raddr_t *ret, uint32_t most,
+		uint32_t *ret_count)
+{
+	struct dict_cursor cursor;
+	uint32_t n, i;
+
+	if (!dict_open_values(view, keys, 0, &cursor) || cursor.entries > most)
+		return false;
+	for (; cursor.index < cursor.entries; cursor.index += n) {
+		n = (uint32_t)(cursor.entries - cursor.index);
+		if (n > DICT_PAIRS)
+			n = DICT_PAIRS;
+		if (!read_entries(view, &cursor, n))
+			return false;
+		for (i = 0; i < n; i++)
+			ret[cursor.index + i] = cursor.pairs[i].key;
+	}
+	*ret_count = (uint32_t)cursor.entries;
 	return true;
 }
 

@@ -327,7 +327,8 @@ static struct error *find_late(struct graph *graph, size_t index, uint32_t *ret)
 	raddr_t address = graph->reader.found.items[index].found.target;
 
 	try_(find_target(graph, address, graph->slots[index % GROUP_REFS], ret));
-	graph->walk.stats.damaged += *ret == PY_NONE;
+	if (_unlikely_(*ret == PY_NONE))
+		graph->walk.stats.damaged++;
 	return NULL;
 }
 

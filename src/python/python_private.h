@@ -124,6 +124,19 @@ bool dict_open(struct py_view *view, raddr_t dict, struct dict_cursor *ret);
 /** The same for @values, which are named by the keys table at @keys but are in no dict. */
 bool dict_open_values(struct py_view *view, raddr_t keys, raddr_t values, struct dict_cursor *ret);
 
+/** Where the first of the @values of a split table is. */
+static inline raddr_t dict_first_value(const struct py_view *view, raddr_t values)
+{
+	/* To 3.10 the values are a bare array. */
+	return py_has(view->layout, PY_DICT_VALUES_ARRAY)
+		       ? values + py_at(view->layout, PY_DICT_VALUES_ARRAY)
+		       : values;
+}
+
+/** All keys of the table at @keys, 0 for an entry that is free. False: not to be had or > @most. */
+bool dict_names(struct py_view *view, raddr_t keys, raddr_t *ret, uint32_t most,
+		uint32_t *ret_count);
+
 /** Read the next pairs. False where there are none. */
 bool dict_fill(struct py_view *view, struct dict_cursor *cursor);
 

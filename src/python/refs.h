@@ -38,6 +38,18 @@ struct ref_title {
 
 DEFINE_ARRAY(ref_title_array, struct ref_title)
 
+enum {
+	SHARED_NAMES =
+		64 /**< more attributes are not in a table that instances share, to 3.10 rarely */
+};
+
+/** The names in the keys table that was needed last: many instances share one. */
+struct shared_names {
+	raddr_t keys;		     /**< 0: none yet */
+	uint32_t count;		     /**< entries */
+	raddr_t names[SHARED_NAMES]; /**< 0: the entry is free */
+};
+
 struct ref_reader {
 	struct py_view *view;		    /**< borrowed */
 	const struct member_table *members; /**< borrowed */
@@ -46,10 +58,11 @@ struct ref_reader {
 	struct ref_title_array titles; /**< of other objects, met while these were read */
 	struct ref_row_array found;    /**< of those read since ref_reader_clear() */
 	size_t first;		       /**< the first of the object that is read */
-	struct u64_array words;	       /**< scratch: what was read in one go */
-	uint64_t limit;		       /**< that the object has set itself; 0: none */
-	bool damaged;		       /**< not all could be read */
-	bool guessed;		       /**< some of what was found is a guess */
+	struct shared_names shared;
+	struct u64_array words; /**< scratch: what was read in one go */
+	uint64_t limit;		/**< that the object has set itself; 0: none */
+	bool damaged;		/**< not all could be read */
+	bool guessed;		/**< some of what was found is a guess */
 };
 
 void ref_reader_deinit(struct ref_reader *reader);
@@ -116,6 +129,13 @@ _must_check_ struct error *ref_add_at(struct ref_reader *reader, raddr_t address
 /** Add @count words at @address as items. NULL words are passed over. */
 _must_check_ struct error *ref_add_items(struct ref_reader *reader, raddr_t address,
 					 uint64_t count);
+
+/**
+ * Add the values at @values of a table that is split, an attribute by each name in the table at
+ * @keys. @kind: of all of them.
+ */
+_must_check_ struct error *ref_add_values(struct ref_reader *reader, raddr_t keys, raddr_t values,
+					  enum py_ref_kind kind);
 
 /**
  * Notices a chain that has become a circle, in constant memory: Brent, "An improved Monte Carlo

@@ -19,22 +19,73 @@ enum {
 
 static const struct py_name dict_name = {.text = "__dict__"};
 
-/* The values at @values, by the keys of the type; unset ones are NULL. */
-static struct error *add_values(struct ref_reader *reader, const struct sized_object *object,
-				raddr_t values)
+static bool read_names(struct py_view *view, raddr_t keys, struct shared_names *ret)
 {
-	struct py_view *view = reader->view;
-	struct dict_cursor cursor;
-	raddr_t keys, key, value;
+	ret->keys = 0;
+	if (!dict_names(view, keys, ret->names, SHARED_NAMES, &ret->count))
+		return false;
+	ret->keys = keys;
+	return true;
+}
 
-	if (!view_word(view, object->type->address, PY_HEAPTYPE_CACHED_KEYS, &keys) || !keys ||
-	    !dict_open_values(view, keys, values, &cursor)) {
+/* False where that must be done one by one. */
+static bool read_values(struct ref_reader *reader, raddr_t keys, raddr_t values,
+			unsigned char *buffer, const unsigned char **ret)
+{
+	struct shared_names *shared = &reader->shared;
+
+	if (!keys || (shared->keys != keys && !read_names(reader->view, keys, shared)))
+		return false;
+	*ret = read_block(reader->view->image, dict_first_value(reader->view, values),
+			  shared->count * sizeof(raddr_t), buffer);
+	return *ret != NULL;
+}
+
+/* Unset values are NULL. */
+static struct error *add_one_by_one(struct ref_reader *reader, raddr_t keys, raddr_t values,
+				    enum py_ref_kind kind)
+{
+	struct dict_cursor cursor;
+	raddr_t key, value;
+
+	if (!dict_open_values(reader->view, keys, values, &cursor)) {
 		reader->damaged = true;
 		return NULL;
 	}
-	while (dict_next(view, &cursor, &key, &value))
-		try_(ref_add(reader, value, PY_REF_ATTRIBUTE, (struct py_name){.object = key}));
+	while (dict_next(reader->view, &cursor, &key, &value))
+		try_(ref_add(reader, value, kind, (struct py_name){.object = key}));
 	reader->damaged = reader->damaged || !dict_is_whole(&cursor);
+	return NULL;
+}
+
+struct error *ref_add_values(struct ref_reader *reader, raddr_t keys, raddr_t values,
+			     enum py_ref_kind kind)
+{
+	unsigned char buffer[SHARED_NAMES * sizeof(raddr_t)];
+	const unsigned char *words;
+	uint32_t i;
+
+	if (!read_values(reader, keys, values, buffer, &words))
+		return add_one_by_one(reader, keys, values, kind);
+	for (i = 0; i < reader->shared.count; i++) {
+		raddr_t key = reader->shared.names[i];
+
+		if (key)
+			try_(ref_add(reader, word_of(words, i * sizeof(raddr_t)), kind,
+				     (struct py_name){.object = key}));
+	}
+	return NULL;
+}
+
+/* The values at @values, by the keys of the type. */
+static struct error *add_values(struct ref_reader *reader, const struct sized_object *object,
+				raddr_t values)
+{
+	raddr_t keys;
+
+	if (view_word(reader->view, object->type->address, PY_HEAPTYPE_CACHED_KEYS, &keys) && keys)
+		return ref_add_values(reader, keys, values, PY_REF_ATTRIBUTE);
+	reader->damaged = true;
 	return NULL;
 }
 

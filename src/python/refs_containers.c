@@ -17,35 +17,29 @@ static bool are_embedded(struct py_view *view, raddr_t dict)
 	       view_field(view, values, PY_DICT_VALUES_EMBEDDED, &embedded) && embedded;
 }
 
-/* Values of a split table; its keys belong to all dicts that share it, and their type. */
-static struct error *add_split_values(struct ref_reader *reader, raddr_t dict,
-				      struct dict_cursor *cursor)
-{
-	bool borrowed = are_embedded(reader->view, dict);
-	raddr_t key, value;
-
-	while (dict_next(reader->view, cursor, &key, &value))
-		try_(ref_add(reader, value, borrowed ? PY_REF_WEAK : PY_REF_ATTRIBUTE,
-			     (struct py_name){.object = key}));
-	return NULL;
-}
-
 struct error *refs_dict(struct ref_reader *reader, const struct sized_object *object)
 {
+	struct py_view *view = reader->view;
 	struct dict_cursor cursor;
-	raddr_t key, value;
+	raddr_t keys, values, key, value;
 
-	if (!dict_open(reader->view, object->address, &cursor)) {
+	if (!view_word(view, object->address, PY_DICT_KEYS, &keys) ||
+	    !view_word(view, object->address, PY_DICT_VALUES, &values)) {
 		reader->damaged = true;
 		return NULL;
 	}
-	if (cursor.values) {
-		try_(add_split_values(reader, object->address, &cursor));
-	} else {
-		while (dict_next(reader->view, &cursor, &key, &value)) {
-			try_(ref_add(reader, key, PY_REF_KEY, (struct py_name){0}));
-			try_(ref_add(reader, value, PY_REF_VALUE, (struct py_name){0}));
-		}
+	/* The keys of a split table belong to all dicts that share it, and their type. */
+	if (values)
+		return ref_add_values(reader, keys, values,
+				      are_embedded(view, object->address) ? PY_REF_WEAK
+									  : PY_REF_ATTRIBUTE);
+	if (!dict_open_values(view, keys, 0, &cursor)) {
+		reader->damaged = true;
+		return NULL;
+	}
+	while (dict_next(view, &cursor, &key, &value)) {
+		try_(ref_add(reader, key, PY_REF_KEY, (struct py_name){0}));
+		try_(ref_add(reader, value, PY_REF_VALUE, (struct py_name){0}));
 	}
 	reader->damaged = reader->damaged || !dict_is_whole(&cursor);
 	return NULL;
