@@ -49,8 +49,8 @@ DEFINE_ARRAY(pagemap_slabs, struct pagemap_page *)
 struct pagemap {
 	/** Regions by the lowest bits of their number; of those that share them the first one. */
 	struct pagemap_near {
-		uint64_t number; /**< + 1; 0: there is none with these bits */
-		struct pagemap_region *region;
+		uint64_t number;
+		struct pagemap_region *region; /**< NULL: there is none with these bits */
 	} near[PAGEMAP_NEAR];
 	struct addrmap far;		/**< number + 1 of all others -> index in regions */
 	struct pagemap_regions regions; /**< owned, and so are they */
@@ -61,10 +61,10 @@ struct pagemap {
 
 void pagemap_deinit(struct pagemap *map);
 
-/** Number + 1 of its region. */
+/** Number of its region. */
 static inline uint64_t pagemap_number(uint64_t key)
 {
-	return (key >> PAGEMAP_REGION_BITS) + 1;
+	return key >> PAGEMAP_REGION_BITS;
 }
 
 /** The region of @key. NULL: nothing is known of it. */
@@ -76,7 +76,7 @@ static inline struct pagemap_region *pagemap_region(const struct pagemap *map, u
 
 	if (_likely_(near->number == number))
 		return near->region;
-	if (!near->number || !addrmap_get(&map->far, number, &index))
+	if (!near->region || !addrmap_get(&map->far, number + 1, &index))
 		return NULL;
 	return map->regions.items[index];
 }

@@ -29,8 +29,8 @@ static struct error *add_region(struct pagemap *map, uint64_t key)
 	if (!region)
 		return &error_no_memory;
 	try_(pagemap_regions_reserve(&map->regions, map->regions.count + 1));
-	if (near->number)
-		try_(addrmap_set(&map->far, pagemap_number(key), (uint32_t)map->regions.count));
+	if (near->region)
+		try_(addrmap_set(&map->far, pagemap_number(key) + 1, (uint32_t)map->regions.count));
 	else
 		*near = (struct pagemap_near){pagemap_number(key), region};
 	map->regions.items[map->regions.count++] = steal_ptr(region);

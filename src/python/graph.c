@@ -202,11 +202,6 @@ static bool needs_traversal(struct graph *graph, raddr_t address, const struct t
 		flags & TPFLAGS_HEAPTYPE);
 }
 
-static bool is_leaf(const struct graph *graph, uint32_t id)
-{
-	return graph->known.items[id].bits & KNOWN_LEAF;
-}
-
 static struct error *traverse(struct graph *graph, uint32_t first, uint32_t end,
 			      struct py_traversed *ret)
 {
@@ -217,11 +212,12 @@ static struct error *traverse(struct graph *graph, uint32_t first, uint32_t end,
 	graph->calls.count = 0;
 	for (id = first; traverser && id < end; id++) {
 		const struct type_info *type = graph_type_of(graph, id);
-		struct py_traverse_call call = {.function = type->traverse};
+		struct py_traverse_call call;
 
-		if (is_leaf(graph, id))
+		if (graph->known.items[id].bits & KNOWN_LEAF)
 			continue;
 		call.object = queue_at(&graph->queue, next++);
+		call.function = type->traverse;
 		if (needs_traversal(graph, call.object, type))
 			try_(traverse_call_array_append(&graph->calls, call));
 	}
@@ -264,6 +260,16 @@ static struct error *read_object(struct graph *graph, uint32_t id,
 	return graph_read_refs(graph, id, address, visited, count);
 }
 
+/* The first of [@id, @end) that is no leaf; @end: none. */
+static uint32_t pass_leaves(const struct graph *graph, uint32_t id, uint32_t end)
+{
+	const struct known *known = graph->known.items;
+
+	while (id < end && known[id].bits & KNOWN_LEAF)
+		id++;
+	return id;
+}
+
 static struct error *read_batch(struct graph *graph, uint32_t first, uint32_t end)
 {
 	struct py_traversed traversed = {0};
@@ -271,10 +277,8 @@ static struct error *read_batch(struct graph *graph, uint32_t first, uint32_t en
 	uint32_t id;
 
 	try_(traverse(graph, first, end, &traversed));
-	for (id = first; id < end; id++) {
-		if (!is_leaf(graph, id))
-			try_(read_object(graph, id, &traversed, &call));
-	}
+	for (id = pass_leaves(graph, first, end); id < end; id = pass_leaves(graph, id + 1, end))
+		try_(read_object(graph, id, &traversed, &call));
 	queue_forget(&graph->queue, graph->queue.next / QUEUE_BLOCK);
 	return graph_tell_all(graph, end);
 }

@@ -312,21 +312,20 @@ static void fetch_more(struct graph *graph)
 	graph->fetched += count;
 }
 
-/* It was not known when it was fetched, but others have been told since. */
-static struct error *find_target(struct graph *graph, raddr_t address, const uint32_t *slot,
-				 uint32_t *ret)
-{
-	if (slot && pagemap_get_at(&graph->ids, slot, address, ret))
-		return NULL;
-	return slot ? graph_find_new(graph, address, ret) : graph_find(graph, address, ret);
-}
-
-/* The target of row number @index of the group was no object yet when it was fetched. */
+/*
+ * The target of row number @index of the group was not known when it was fetched, but others have
+ * been told since. *@ret is PY_NONE where it is no object.
+ */
 static struct error *find_late(struct graph *graph, size_t index, uint32_t *ret)
 {
 	raddr_t address = graph->reader.found.items[index].found.target;
+	const uint32_t *slot = graph->slots[index % GROUP_REFS];
 
-	try_(find_target(graph, address, graph->slots[index % GROUP_REFS], ret));
+	if (!slot)
+		slot = pagemap_slot(&graph->ids, address);
+	if (pagemap_get_at(&graph->ids, slot, address, ret))
+		return NULL;
+	try_(graph_find_new(graph, address, ret));
 	if (_unlikely_(*ret == PY_NONE))
 		graph->walk.stats.damaged++;
 	return NULL;
@@ -387,12 +386,12 @@ static struct error *tell_object(struct graph *graph, const struct read_object *
 /* What comes before number @end is no more than leaves. */
 static struct error *tell_leaves(struct graph *graph, uint32_t end)
 {
-	struct py_refs_event event = {.reading = PY_READ_LEAF};
+	const struct py_sink *sink = graph->walk.sink;
+	struct py_refs_event event = {.object = graph->told, .reading = PY_READ_LEAF};
 
-	for (; graph->told < end; graph->told++) {
-		event.object = graph->told;
-		try_(graph->walk.sink->refs(graph->walk.sink->ctx, &event));
-	}
+	for (; event.object < end; event.object++)
+		try_(sink->refs(sink->ctx, &event));
+	graph->told = end;
 	return NULL;
 }
 
@@ -407,7 +406,8 @@ struct error *graph_tell_refs(struct graph *graph)
 	for (i = 0; i < graph->read.count; i++) {
 		const struct read_object *object = &graph->read.items[i];
 
-		try_(tell_leaves(graph, object->id));
+		if (graph->told < object->id)
+			try_(tell_leaves(graph, object->id));
 		try_(tell_object(graph, object, ref, title));
 		graph->told = object->id + 1;
 		ref = object->refs;

@@ -156,9 +156,10 @@ struct error *ref_add_items(struct ref_reader *reader, raddr_t address, uint64_t
 			reader->damaged = true;
 			return NULL;
 		}
+		try_(ref_row_array_reserve(&reader->found, reader->found.count + n));
 		for (i = 0; i < n; i++)
-			try_(ref_add(reader, word_of(words, i * sizeof(raddr_t)), PY_REF_ITEM,
-				     (struct py_name){0}));
+			ref_put(reader, word_of(words, i * sizeof(raddr_t)), PY_REF_ITEM,
+				(struct py_name){0});
 	}
 	return NULL;
 }

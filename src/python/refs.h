@@ -96,22 +96,26 @@ typedef bool ref_is_object_fn(void *ctx, raddr_t address);
 _must_check_ struct error *refs_guess(struct ref_reader *reader, const struct sized_object *object,
 				      ref_is_object_fn *is_object, void *ctx);
 
+/** As ref_add() where there is room for one more. */
+static inline void ref_put(struct ref_reader *reader, raddr_t target, enum py_ref_kind kind,
+			   struct py_name name)
+{
+	if (target)
+		reader->found.items[reader->found.count++].found = (struct found_ref){
+			.target = target,
+			.name = name.text ? (uint64_t)(uintptr_t)name.text : name.object,
+			.by_object = !name.text,
+			.kind = (uint8_t)kind,
+		};
+}
+
 /** Add one; 0 is no reference and is passed over. */
 _must_check_ static inline struct error *ref_add(struct ref_reader *reader, raddr_t target,
 						 enum py_ref_kind kind, struct py_name name)
 {
-	struct ref_row_array *found = &reader->found;
-
-	if (!target)
-		return NULL;
-	if (_unlikely_(found->count == found->capacity))
-		try_(ref_row_array_reserve(found, found->count + 1));
-	found->items[found->count++].found = (struct found_ref){
-		.target = target,
-		.name = name.text ? (uint64_t)(uintptr_t)name.text : name.object,
-		.by_object = !name.text,
-		.kind = (uint8_t)kind,
-	};
+	if (_unlikely_(reader->found.count == reader->found.capacity))
+		try_(ref_row_array_reserve(&reader->found, reader->found.count + 1));
+	ref_put(reader, target, kind, name);
 	return NULL;
 }
 
