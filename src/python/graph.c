@@ -1,7 +1,8 @@
 /*
  * All objects that can be reached, breadth first: the objects on the lists, the roots, then what
- * each object refers to. Objects have numbers in the order in which they are met; the numbers are
- * also the queue of the search, so nothing recurses and nothing else has to be remembered.
+ * each object refers to. Objects have numbers in the order in which they are met, and their
+ * references are told in that order. Those that can have any wait in a queue of addresses, so
+ * nothing recurses; of all others no address has to be remembered.
  */
 #include "graph_private.h"
 

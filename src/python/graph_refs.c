@@ -361,7 +361,8 @@ static struct error *resolve_rows(struct graph *graph, size_t first, size_t end,
 			try_(graph_count_found(graph, id));
 		if (rows[i].found.kind == PY_REF_KEY)
 			try_(tell_key(graph, &rows[i], rows + end, id));
-		tell_row(&told++->told, rows[i].found, id);
+		tell_row(&told->told, rows[i].found, id);
+		told++;
 	}
 	*ret_count = (size_t)(told - rows) - first;
 	return NULL;
