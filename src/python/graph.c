@@ -13,7 +13,6 @@
 enum {
 	BATCH = 65536,	     /* objects that are traversed at once */
 	FETCHED = 48,	     /* bytes of an object that are fetched: the head of most kinds */
-	AHEAD = 16,	     /* objects from the one that is read to the one that is fetched */
 	LONGEST_HEADER = 128 /* bytes; walk_init() has checked that the header fits */
 };
 
@@ -59,17 +58,26 @@ static raddr_t queue_at(const struct queue *queue, size_t index)
 	return queue->blocks.items[index / QUEUE_BLOCK]->items[index % QUEUE_BLOCK];
 }
 
+static void deinit_readings(struct graph *graph)
+{
+	size_t i;
+
+	for (i = 0; graph->readings && i < SLICES; i++)
+		graph_reading_deinit(&graph->readings[i]);
+	free(graph->readings);
+}
+
 static void graph_deinit(struct graph *graph)
 {
 	walk_deinit(&graph->walk);
-	ref_reader_deinit(&graph->reader);
+	deinit_readings(graph);
+	to_read_array_deinit(&graph->to_read);
 	pagemap_deinit(&graph->ids);
 	known_array_deinit(&graph->known);
 	addrmap_deinit(&graph->wide_types);
 	addrmap_deinit(&graph->more_found);
 	queue_deinit(&graph->queue);
 	u64_array_deinit(&graph->addresses);
-	read_object_array_deinit(&graph->read);
 	traverse_call_array_deinit(&graph->calls);
 	frame_words_array_deinit(&graph->frame_words);
 	u64_array_deinit(&graph->interned);
@@ -227,38 +235,42 @@ static struct error *traverse(struct graph *graph, uint32_t first, uint32_t end,
 	return traverser->traverse(traverser->ctx, graph->calls.items, graph->calls.count, ret);
 }
 
-void graph_fetch(const struct graph *graph, raddr_t address)
+void graph_fetch(const struct py_view *view, raddr_t address)
 {
-	image_fetch(graph->walk.view->image, address, FETCHED);
-}
-
-/* Objects lie about; what comes soon is fetched into the processor's cache meanwhile. */
-static void fetch_ahead(const struct graph *graph)
-{
-	size_t ahead = graph->queue.next + AHEAD;
-
-	if (ahead < graph->queue.count)
-		graph_fetch(graph, queue_at(&graph->queue, ahead));
+	image_fetch(view->image, address, FETCHED);
 }
 
 /* @call: the number of the next call that was made. */
-static struct error *read_object(struct graph *graph, uint32_t id,
-				 const struct py_traversed *traversed, size_t *call)
+static struct to_read next_to_read(struct graph *graph, uint32_t id,
+				   const struct py_traversed *traversed, size_t *call)
 {
-	raddr_t address = queue_at(&graph->queue, graph->queue.next);
-	const raddr_t *visited = NULL;
-	size_t count = 0;
+	struct to_read object = {
+		.id = id,
+		.address = queue_at(&graph->queue, graph->queue.next++),
+	};
 
-	if (*call < graph->calls.count && graph->calls.items[*call].object == address) {
+	if (*call < graph->calls.count && graph->calls.items[*call].object == object.address) {
 		size_t start = *call ? traversed->ends[*call - 1] : 0;
 
-		visited = traversed->ok[*call] ? traversed->visited + start : NULL;
-		count = traversed->ends[*call] - start;
+		if (traversed->ok[*call])
+			object.visited = traversed->visited + start;
+		object.count = traversed->ends[*call] - start;
 		++*call;
 	}
-	fetch_ahead(graph);
-	graph->queue.next++;
-	return graph_read_refs(graph, id, address, visited, count);
+	return object;
+}
+
+/* Guesses are made among the objects that are known, so what comes before is told. */
+static struct error *add_to_round(struct graph *graph, const struct to_read *object)
+{
+	bool guesses = graph_guesses(graph, object);
+
+	if (guesses)
+		try_(graph_do_round(graph));
+	try_(to_read_array_append(&graph->to_read, *object));
+	if (guesses || graph->to_read.count == SLICE * SLICES)
+		return graph_do_round(graph);
+	return NULL;
 }
 
 /* The first of [@id, @end) that is no leaf; @end: none. */
@@ -274,14 +286,18 @@ static uint32_t pass_leaves(const struct graph *graph, uint32_t id, uint32_t end
 static struct error *read_batch(struct graph *graph, uint32_t first, uint32_t end)
 {
 	struct py_traversed traversed = {0};
+	struct to_read object;
 	size_t call = 0;
 	uint32_t id;
 
 	try_(traverse(graph, first, end, &traversed));
-	for (id = pass_leaves(graph, first, end); id < end; id = pass_leaves(graph, id + 1, end))
-		try_(read_object(graph, id, &traversed, &call));
+	for (id = pass_leaves(graph, first, end); id < end; id = pass_leaves(graph, id + 1, end)) {
+		object = next_to_read(graph, id, &traversed, &call);
+		try_(add_to_round(graph, &object));
+	}
+	try_(graph_do_round(graph));
 	queue_forget(&graph->queue, graph->queue.next / QUEUE_BLOCK);
-	return graph_tell_all(graph, end);
+	return graph_tell_leaves(graph, end);
 }
 
 static struct error *read_all(struct graph *graph, uint32_t *next)
@@ -355,9 +371,7 @@ struct error *python_graph(struct py_view *view, const struct py_sink *sink,
 	try_(walk_init(&graph.walk, view, sink));
 	graph.walk.told = on_told;
 	graph.walk.told_ctx = &graph;
-	graph.reader.view = view;
-	graph.reader.frames.view = view;
-	graph.reader.members = &graph.walk.types.members;
+	try_(graph_make_readings(&graph));
 	try_(walk_graph(&graph));
 	*ret = graph.walk.stats;
 	return NULL;

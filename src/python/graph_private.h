@@ -30,6 +30,16 @@ struct read_object {
 
 DEFINE_ARRAY(read_object_array, struct read_object)
 
+/** An object that is to be read: no leaf. */
+struct to_read {
+	raddr_t address;
+	const raddr_t *visited; /**< what its type's traversal told; NULL: that was not run */
+	size_t count;		/**< of these */
+	uint32_t id;
+};
+
+DEFINE_ARRAY(to_read_array, struct to_read)
+
 /** What is known of an object by its number: of all objects, so no byte more than it takes. */
 struct known {
 	uint16_t type; /**< number of its type; KNOWN_WIDE: in wide_types */
@@ -66,23 +76,34 @@ struct queue {
 
 enum {
 	OBJECT_ALIGNMENT = 16, /* of what an allocator of CPython has given */
-	GROUP_REFS = 512,      /* are told together: their targets fit into the second cache */
+	GROUP_REFS = 512,      /* are looked up together: they fit into the second cache */
 	PLAIN_GRANULES = 512,
-	PLAIN_BITS = 16
+	PLAIN_BITS = 16,
+	SLICE = 128,	/* objects that one thread reads at a time */
+	SLICES = 32,	/* of a round */
+	MANY_SLICES = 4 /* for fewer it would take longer to wake others */
+};
+
+/** A slice of the objects of a round: read by any thread, told by one, over and over. */
+struct reading {
+	struct ref_reader reader;
+	struct read_object_array read; /**< not told yet */
+	size_t next, end;	       /**< of those that are to be read: its own */
+	size_t looked_up;	       /**< rows of the reader that were, ever */
+	/** Of the last GROUP_REFS of these, by row: number of the target, PY_NONE: none yet; where
+	 * it stands in ids. */
+	uint32_t targets[GROUP_REFS];
+	const uint32_t *slots[GROUP_REFS];
+	struct error *err; /**< why it was not read; owned */
 };
 
 struct graph {
 	struct walk walk;
 	const struct py_graph_options *options; /**< borrowed */
-	struct ref_reader reader;
-	struct read_object_array read; /**< not told yet: a group */
-	uint32_t told;		       /**< the references of so many objects */
-	size_t fetched;		       /**< of the group's references, so many are on their way */
-	/** Of those fetched last: number of the target, PY_NONE: none yet; where it stands in ids.
-	 */
-	uint32_t targets[GROUP_REFS];
-	const uint32_t *slots[GROUP_REFS];
-	struct pagemap ids; /**< address -> number */
+	struct to_read_array to_read;		/**< a round */
+	struct reading *readings;		/**< SLICES; owned */
+	uint32_t told;				/**< the references of so many objects */
+	struct pagemap ids;			/**< address -> number */
 	struct known_array known;
 	struct addrmap wide_types; /**< number + 1 -> number of its type */
 	struct addrmap more_found; /**< number + 1 -> references found, by FOUND_AT_ONCE */
@@ -118,22 +139,30 @@ _must_check_ static inline struct error *graph_count_found(struct graph *graph, 
 /** How many were found. */
 uint64_t graph_found(const struct graph *graph, uint32_t id);
 
-/**
- * Read what object number @id at @address, which is no leaf, refers to; it is told with others, at
- * the latest by graph_tell_refs(). Objects come in the order of their numbers. @visited: what its
- * type's traversal told, NULL where that was not run.
- */
-_must_check_ struct error *graph_read_refs(struct graph *graph, uint32_t id, raddr_t address,
-					   const raddr_t *visited, size_t count);
+_must_check_ struct error *graph_make_readings(struct graph *graph);
+void graph_reading_deinit(struct reading *reading);
 
-/** Tell the references of all objects that have been read, and of the leaves between them. */
-_must_check_ struct error *graph_tell_refs(struct graph *graph);
+/** Read objects of a slice, at least one, until there are many rows, and look these up. */
+_must_check_ struct error *graph_read_slice(struct graph *graph, struct reading *reading,
+					    struct py_view *view);
 
-/** The same of all objects before number @end, when all that are no leaves have been read. */
-_must_check_ struct error *graph_tell_all(struct graph *graph, uint32_t end);
+/** Look up the next GROUP_REFS rows. */
+void graph_look_up(const struct graph *graph, struct reading *reading);
+
+/** Forget what was read. */
+void graph_clear_reading(struct reading *reading);
+
+/** Whether words of @object are to be taken for references: all before it are told by then. */
+bool graph_guesses(const struct graph *graph, const struct to_read *object);
+
+/** Read and tell the references of the objects in graph->to_read, in the order of their numbers. */
+_must_check_ struct error *graph_do_round(struct graph *graph);
+
+/** Tell the references of objects before number @end: there are only leaves left. */
+_must_check_ struct error *graph_tell_leaves(struct graph *graph, uint32_t end);
 
 /** Have the processor fetch the head of what may be an object at @address. */
-void graph_fetch(const struct graph *graph, raddr_t address);
+void graph_fetch(const struct py_view *view, raddr_t address);
 
 /** The way of graph_header() for what is not at hand. */
 bool graph_read_header(const struct graph *graph, raddr_t address, struct object_header *ret);
