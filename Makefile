@@ -90,7 +90,7 @@ $(BUILD)/tests/unit/%.o: $(BUILD)/tests/unit/%.c
 		-Isrc -Itests/lib -MMD -MP -c -o $@ $<
 
 # Allocations go through the failing allocator of tests/lib/alloc.c.
-WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc
+WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc,--wrap=mmap64
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_LIB) $(BUILD)/libreftracker.a
 	@echo "  LD      $@"
 	$(Q)$(CC) $(LDFLAGS_ALL) $(WRAP) -o $@ $^ $(shell $(PKG_CONFIG) --libs check) $(LIBS)

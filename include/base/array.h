@@ -12,13 +12,12 @@
 #ifndef REFTRACKER_BASE_ARRAY_H
 #define REFTRACKER_BASE_ARRAY_H
 
+#include "base/block.h"
 #include "base/error.h"
 
-#include <stdlib.h>
-
 /**
- * Make room for at least one more item in a buffer of *@capacity items of @item_size bytes.
- * Returns the (moved) buffer, or NULL with the old buffer still valid.
+ * Make room for @needed items in a buffer of *@capacity items of @item_size bytes. Returns the
+ * (moved) buffer, or NULL with the old buffer still valid. Freed by block_free().
  */
 void *array_grow(void *items, size_t item_size, size_t needed, size_t *capacity);
 
@@ -46,9 +45,20 @@ void *array_grow(void *items, size_t item_size, size_t needed, size_t *capacity)
 		a->items[a->count++] = item;                                                       \
 		return NULL;                                                                       \
 	}                                                                                          \
+	/* The items, which the caller frees with free(); the array is empty then. */              \
+	_must_check_ _unused_ static inline struct error *name##_take(struct name *a, type **ret)  \
+	{                                                                                          \
+		size_t size = a->capacity * sizeof(type);                                          \
+		type *items = block_to_malloc(a->items, size, a->count * sizeof(type));            \
+		if (a->items && !items)                                                            \
+			return &error_no_memory;                                                   \
+		*a = (struct name){0};                                                             \
+		*ret = items;                                                                      \
+		return NULL;                                                                       \
+	}                                                                                          \
 	_unused_ static inline void name##_deinit(struct name *a)                                  \
 	{                                                                                          \
-		free(a->items);                                                                    \
+		block_free(a->items, a->capacity * sizeof(type));                                  \
 		*a = (struct name){0};                                                             \
 	}
 

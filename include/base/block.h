@@ -14,7 +14,19 @@ void block_init(void);
 /** malloc(): freed by free(), NULL where there is no memory. For what will be filled up. */
 void *block_alloc(size_t size);
 
-/** realloc() from @old_size to @size bytes: NULL where there is no memory, @old is as it was. */
-void *block_resize(void *old, size_t old_size, size_t size);
+/**
+ * A block that grows, from @old_size to @size bytes: NULL where there is no memory, @old is as it
+ * was. @old: NULL, or of this function. What is large moves without being copied or touched.
+ */
+void *block_grow(void *old, size_t old_size, size_t size);
+
+/** Free @block of @size bytes of block_grow(). */
+void block_free(void *block, size_t size);
+
+/**
+ * Of @block of block_grow(), of @size bytes, the first @used as of malloc(). NULL where there is no
+ * memory, @block is as it was.
+ */
+void *block_to_malloc(void *block, size_t size, size_t used);
 
 #endif

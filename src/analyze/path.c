@@ -176,8 +176,7 @@ struct error *path_text(const struct heap *heap, const struct path *path, bool g
 	_cleanup_(writer_deinit) struct writer writer = {.general = general};
 
 	try_(write_path(heap, path, &writer));
-	*ret = steal_ptr(writer.text.items);
-	return NULL;
+	return char_array_take(&writer.text, ret);
 }
 
 struct error *path_text_to(const struct reach *reach, uint32_t id, char **ret)

@@ -322,6 +322,5 @@ struct error *places_text(const struct places *places, uint32_t place, char **re
 		if (p->repeats)
 			try_(path_add_text(&text, "{*}"));
 	}
-	*ret = steal_ptr(text.items);
-	return NULL;
+	return char_array_take(&text, ret);
 }

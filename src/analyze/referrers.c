@@ -338,6 +338,5 @@ struct error *referrer_text(const struct heap *heap, const struct referrer_node 
 				   node->folded ? PATH_NAMESPACE : PATH_PLAIN, false, &text));
 	if (!text.count && node->ref != HEAP_NONE)
 		try_(path_add_text(&text, ".__dict__"));
-	*ret = steal_ptr(text.items);
-	return NULL;
+	return char_array_take(&text, ret);
 }

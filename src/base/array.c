@@ -18,7 +18,7 @@ void *array_grow(void *items, size_t item_size, size_t needed, size_t *capacity)
 	}
 	if (__builtin_mul_overflow(wanted, item_size, &bytes))
 		return NULL;
-	grown = block_resize(items, *capacity * item_size, bytes);
+	grown = block_grow(items, *capacity * item_size, bytes);
 	if (grown)
 		*capacity = wanted;
 	return grown;

@@ -26,11 +26,10 @@ struct error *file_read(const char *path, char **ret, size_t *ret_size)
 			return error_from_errno(errno, "cannot read %s", path);
 		text.count += (size_t)n;
 	}
-	text.items[text.count] = '\0';
 	if (ret_size)
 		*ret_size = text.count;
-	*ret = steal_ptr(text.items);
-	return NULL;
+	text.items[text.count++] = '\0';
+	return char_array_take(&text, ret);
 }
 
 bool file_number(const char *path, const char *key, uint64_t *ret)

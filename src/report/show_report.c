@@ -48,8 +48,7 @@ static struct error *step_text(const struct view *view, size_t ref, char **ret)
 	try_(path_add_step(view->heap, view->object, ref, PATH_PLAIN, false, &text));
 	if (!text.count)
 		try_(path_add_text(&text, ".__dict__"));
-	*ret = steal_ptr(text.items);
-	return NULL;
+	return char_array_take(&text, ret);
 }
 
 static struct error *counts_json(const struct view *view, json_t *document)

@@ -266,7 +266,7 @@ static void clone_image_destroy(struct image *image)
 
 	for (i = 0; i < clone->leaf_count; i++)
 		free(clone->leaves[i]);
-	free(clone->leaves);
+	block_free(clone->leaves, clone->leaf_capacity * sizeof(struct leaf *));
 	free(clone->slots);
 	proc_maps_deinit(&clone->maps);
 	if (clone->memory >= 0)

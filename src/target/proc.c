@@ -530,8 +530,7 @@ static struct error *list_numbers(DIR *dir, pid_t **ret, size_t *ret_count)
 	if (list.count)
 		qsort(list.items, list.count, sizeof(*list.items), compare_pids);
 	*ret_count = list.count;
-	*ret = steal_ptr(list.items);
-	return NULL;
+	return pid_array_take(&list, ret);
 }
 
 struct error *proc_threads(pid_t pid, pid_t **ret, size_t *ret_count)
