@@ -107,50 +107,79 @@ static struct error *reach_all(const struct heap *heap, struct flood *flood)
 	return NULL;
 }
 
+/* Of object 64 * @word and the 63 behind it, those that were not reached. */
+static uint64_t unreached_of(const struct flood *flood, size_t word)
+{
+	size_t left = flood->heap->count - word * 64;
+	uint64_t there = left < 64 ? (UINT64_C(1) << left) - 1 : UINT64_MAX;
+
+	return ~flood->reached[word] & there;
+}
+
+static void count_refs(const struct heap *heap, uint32_t source, uint32_t *found)
+{
+	size_t ref;
+
+	for (ref = heap_refs_begin(heap, source); ref < heap_refs_end(heap, source); ref++) {
+		if (heap_ref_strong(heap, ref))
+			count_one(&found[heap->ref_target[ref]]);
+	}
+}
+
 /*
- * The same as heap_count_found(), but of what was not reached, of which no root is the reason. That
- * is little: most of the memory for it stays untouched.
+ * The same as heap_count_found(), but of what was not reached. No root is the reason of that, and
+ * nothing that was reached. It is little: most of the memory for it stays untouched.
  */
 static struct error *count_unreached(const struct flood *flood, uint32_t **ret)
 {
 	const struct heap *heap = flood->heap;
 	uint32_t *found = calloc(heap->count + 1, sizeof(*found));
+	uint64_t left;
 	size_t i;
 
 	if (!found)
 		return &error_no_memory;
-	for (i = 0; i < heap->ref_count; i++) {
-		if (!is_reached(flood, heap->ref_target[i]) && heap_ref_strong(heap, i))
-			count_one(&found[heap->ref_target[i]]);
+	for (i = 0; i * 64 < heap->count; i++) {
+		for (left = unreached_of(flood, i); left; left &= left - 1)
+			count_refs(heap, (uint32_t)(i * 64 + (size_t)__builtin_ctzll(left)), found);
 	}
 	*ret = found;
 	return NULL;
+}
+
+static struct error *add_unexplained(const struct heap *heap, uint32_t id, uint32_t found,
+				     struct heap_root_array *ret)
+{
+	struct heap_root root = {
+		.kind = HEAP_ROOT_UNEXPLAINED,
+		.name = HEAP_NONE,
+		.target = id,
+		.thread = HEAP_NONE,
+		.frame = HEAP_NONE,
+	};
+
+	if (heap_immortal(heap, id))
+		root.kind = HEAP_ROOT_STATIC;
+	else if (heap_refcount(heap, id) <= found)
+		return NULL;
+	return heap_root_array_append(ret, root);
 }
 
 struct error *heap_find_unexplained(const struct heap *heap, struct heap_root_array *ret)
 {
 	_cleanup_(flood_deinit) struct flood flood = {0};
 	_cleanup_free_ uint32_t *found = NULL;
-	uint32_t id;
+	uint64_t left;
+	size_t i;
 
 	try_(reach_all(heap, &flood));
 	try_(count_unreached(&flood, &found));
-	for (id = 0; id < heap->count; id++) {
-		struct heap_root root = {
-			.kind = HEAP_ROOT_UNEXPLAINED,
-			.name = HEAP_NONE,
-			.target = id,
-			.thread = HEAP_NONE,
-			.frame = HEAP_NONE,
-		};
+	for (i = 0; i * 64 < heap->count; i++) {
+		for (left = unreached_of(&flood, i); left; left &= left - 1) {
+			uint32_t id = (uint32_t)(i * 64 + (size_t)__builtin_ctzll(left));
 
-		if (is_reached(&flood, id))
-			continue;
-		if (heap_immortal(heap, id))
-			root.kind = HEAP_ROOT_STATIC;
-		else if (heap_refcount(heap, id) <= found[id])
-			continue;
-		try_(heap_root_array_append(ret, root));
+			try_(add_unexplained(heap, id, found[id], ret));
+		}
 	}
 	return NULL;
 }
