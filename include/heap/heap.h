@@ -11,6 +11,7 @@
 #define REFTRACKER_HEAP_HEAP_H
 
 #include "base/array.h"
+#include "base/bits.h"
 
 #include <string.h>
 
@@ -413,9 +414,8 @@ static inline bool heap_tracked(const struct heap *heap, size_t id)
 /** The row of a tracked object in the columns that only these have. */
 static inline size_t heap_tracked_row(const struct heap *heap, size_t id)
 {
-	uint64_t before = heap->tracked[id / 64] & ((UINT64_C(1) << (id % 64)) - 1);
-
-	return heap->tracked_before[id / 64] + (size_t)__builtin_popcountll(before);
+	return (size_t)heap->tracked_before[id / 64] +
+	       bits_count_below(heap->tracked[id / 64], id % 64);
 }
 
 /** Of a tracked object: its place on all lists, one after the other. */

@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+	FIRST_ROOM = 64 /* objects */
+};
+
 static void tracked_deinit(struct tracked_columns *tracked)
 {
 	run_array_deinit(&tracked->runs);
@@ -65,7 +69,9 @@ void heap_builder_destroy(struct heap_builder *builder)
 		return;
 	strtab_deinit(&builder->texts);
 	addrmap_deinit(&builder->label_ids);
-	u64_array_deinit(&builder->address);
+	segment_array_deinit(&builder->highs);
+	u8_array_deinit(&builder->ref_counts);
+	big_array_deinit(&builder->big_ref_counts);
 	columns_deinit(&builder->columns);
 	free(builder);
 }
@@ -90,15 +96,13 @@ void heap_builder_clear(struct heap_builder *builder)
 {
 	struct columns *columns = &builder->columns;
 
-	builder->address.count = 0;
-	columns->type.count = 0;
-	columns->size_low.count = 0;
+	builder->count = 0;
+	builder->highs.count = 0;
+	builder->ref_counts.count = 0;
+	builder->big_ref_counts.count = 0;
 	columns->big_sizes.count = 0;
-	columns->refcount_low.count = 0;
 	columns->big_refcounts.count = 0;
-	columns->content.count = 0;
 	tracked_clear(&columns->tracked);
-	columns->ref_start.count = 0;
 	columns->ref_target.count = 0;
 	columns->ref_label.count = 0;
 	columns->big_labels.count = 0;
@@ -146,13 +150,13 @@ struct error *heap_builder_add_list(struct heap_builder *builder, const struct h
 }
 
 /* The part of a value that fits into a column; the whole goes to @big where it does not fit. */
-static struct error *pack(uint64_t value, uint64_t most, size_t row, struct big_array *big,
-			  uint64_t *ret)
+static inline struct error *pack(uint64_t value, uint32_t most, size_t row, struct big_array *big,
+				 uint32_t *ret)
 {
 	struct heap_big item = {.row = (uint32_t)row, .value = value};
 
-	*ret = value < most ? value : most;
-	return value < most ? NULL : big_array_append(big, item);
+	*ret = value < most ? (uint32_t)value : most;
+	return _likely_(value < most) ? NULL : big_array_append(big, item);
 }
 
 static struct error *add_tracked(struct heap_builder *builder, const struct heap_object *object)
@@ -161,7 +165,7 @@ static struct error *add_tracked(struct heap_builder *builder, const struct heap
 	struct tracked_run *last = runs->count ? &runs->items[runs->count - 1] : NULL;
 	struct tracked_run run = {
 		.list = object->list,
-		.row = (uint32_t)builder->address.count,
+		.row = (uint32_t)builder->count,
 		.place = builder->columns.lists.items[object->list].count,
 		.count = 1,
 	};
@@ -173,26 +177,60 @@ static struct error *add_tracked(struct heap_builder *builder, const struct heap
 	return u32_array_append(&builder->columns.tracked.body, object->body);
 }
 
+/* For twice as many objects as now. */
+static struct error *make_room(struct heap_builder *builder)
+{
+	struct columns *columns = &builder->columns;
+	size_t rows = builder->room ? builder->room * 2 : FIRST_ROOM;
+
+	if (builder->room == HEAP_NONE)
+		return error_create(ERROR_UNSUPPORTED, "more than 4294967295 objects");
+	try_(u32_array_reserve(&columns->address_low, rows));
+	try_(u32_array_reserve(&columns->type, rows));
+	try_(u16_array_reserve(&columns->size_low, rows));
+	try_(u16_array_reserve(&columns->refcount_low, rows));
+	try_(u16_array_reserve(&columns->content, rows));
+	builder->room = rows < HEAP_NONE ? rows : HEAP_NONE;
+	return NULL;
+}
+
+/* Of the next object. They seldom change. */
+static inline struct error *note_high(struct heap_builder *builder, uint64_t address)
+{
+	struct segment_array *highs = &builder->highs;
+	struct heap_segment segment = {
+		.first = (uint32_t)builder->count,
+		.high = (uint32_t)(address >> HEAP_ADDRESS_BITS),
+	};
+
+	if (_likely_(highs->count && highs->items[highs->count - 1].high == segment.high))
+		return NULL;
+	return segment_array_append(highs, segment);
+}
+
 static struct error *add_row(struct heap_builder *builder, const struct heap_object *object)
 {
 	struct columns *columns = &builder->columns;
-	size_t row = builder->address.count;
-	uint64_t size, refcount;
+	size_t row = builder->count;
+	uint32_t size, refcount;
 
-	if (row >= HEAP_NONE)
-		return error_create(ERROR_UNSUPPORTED, "more than 4294967295 objects");
-	if (object->address & ((1u << HEAP_ALIGN_BITS) - 1))
+	if (_unlikely_(row == builder->room))
+		try_(make_room(builder));
+	if (_unlikely_(object->address & ((1u << HEAP_ALIGN_BITS) - 1)))
 		return error_create(ERROR_BAD_DATA, "no object can be at 0x%jx",
 				    (uintmax_t)object->address);
 	if (object->list != HEAP_UNTRACKED)
 		try_(add_tracked(builder, object));
+	try_(note_high(builder, object->address));
 	try_(pack(object->size, UINT16_MAX, row, &columns->big_sizes, &size));
 	try_(pack(object->refcount, UINT16_MAX, row, &columns->big_refcounts, &refcount));
-	try_(u32_array_append(&columns->type, object->type));
-	try_(u16_array_append(&columns->size_low, (uint16_t)size));
-	try_(u16_array_append(&columns->refcount_low, (uint16_t)refcount));
-	try_(u16_array_append(&columns->content, object->content));
-	return u64_array_append(&builder->address, object->address);
+	columns->address_low.items[row] = (uint32_t)(object->address >> HEAP_ALIGN_BITS);
+	columns->type.items[row] = object->type;
+	columns->size_low.items[row] = (uint16_t)size;
+	columns->refcount_low.items[row] = (uint16_t)refcount;
+	columns->content.items[row] = object->content;
+	builder->count++;
+	return NULL;
 }
 
 struct error *heap_builder_add_object(struct heap_builder *builder,
@@ -234,6 +272,17 @@ struct error *heap_builder_add_label(struct heap_builder *builder, enum heap_kin
 	return label_array_append(&builder->columns.labels, label);
 }
 
+static struct error *add_ref_count(struct heap_builder *builder, size_t count)
+{
+	struct u8_array *counts = &builder->ref_counts;
+	uint32_t few;
+
+	try_(u8_array_reserve(counts, counts->count + 1));
+	try_(pack(count, UINT8_MAX, counts->count, &builder->big_ref_counts, &few));
+	counts->items[counts->count++] = (uint8_t)few;
+	return NULL;
+}
+
 struct error *heap_builder_add_refs(struct heap_builder *builder, const struct heap_ref *refs,
 				    size_t count)
 {
@@ -242,11 +291,11 @@ struct error *heap_builder_add_refs(struct heap_builder *builder, const struct h
 
 	if (first + count >= UINT32_MAX)
 		return error_create(ERROR_UNSUPPORTED, "more than 4294967294 references");
-	try_(u32_array_append(&columns->ref_start, (uint32_t)first));
+	try_(add_ref_count(builder, count));
 	try_(u32_array_reserve(&columns->ref_target, first + count));
 	try_(u16_array_reserve(&columns->ref_label, first + count));
 	for (i = 0; i < count; i++) {
-		uint64_t label;
+		uint32_t label;
 
 		try_(pack(refs[i].label, UINT16_MAX, first + i, &columns->big_labels, &label));
 		columns->ref_target.items[first + i] = refs[i].target;
@@ -379,6 +428,7 @@ struct error *heap_builder_finish(struct heap_builder *builder, struct heap **re
 	try_(pack_texts(builder));
 	*columns = builder->columns;
 	builder->columns = (struct columns){0};
+	builder->count = builder->room = 0;
 	addrmap_deinit(&builder->label_ids);
 	point_objects(heap, columns);
 	point_refs(heap, columns);

@@ -8,6 +8,7 @@
 #include "heap/builder.h"
 #include "heap/explain.h"
 
+DEFINE_ARRAY(u8_array, uint8_t)
 DEFINE_ARRAY(big_array, struct heap_big)
 DEFINE_ARRAY(segment_array, struct heap_segment)
 DEFINE_ARRAY(label_array, struct heap_label)
@@ -34,7 +35,10 @@ struct tracked_columns {
 	struct u32_array body;
 };
 
-/* The columns of a heap, owned. While a heap is built, rows stand in the order of adding. */
+/*
+ * The columns of a heap, owned. While a heap is built, rows stand in the order of adding, and those
+ * that each object has are no more than their items: the builder says how many there are.
+ */
 struct columns {
 	struct u32_array address_low;
 	struct segment_array segments;
@@ -68,7 +72,12 @@ struct heap_builder {
 	heap_text_t strings[HEAP_STRINGS];
 	struct strtab texts;
 	struct addrmap label_ids;
-	struct u64_array address;
+	size_t count;		    /* objects */
+	size_t room;		    /* for how many there is, in all columns of objects */
+	struct segment_array highs; /* upper bits of addresses in the order of adding */
+	/* How many references each object has, as far as they were told. */
+	struct u8_array ref_counts; /* UINT8_MAX: see big_ref_counts */
+	struct big_array big_ref_counts;
 	struct columns columns;
 };
 

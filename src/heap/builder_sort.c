@@ -1,11 +1,14 @@
 /*
- * Sorting the columns of a heap by address, one after the other, so that no more than one of them
- * is there twice at a time.
+ * Sorting the columns of a heap by address, each into a new one that takes its place. Columns do
+ * not depend on each other, so several threads do that.
  */
 #include "builder_private.h"
 
+#include "base/bits.h"
 #include "base/block.h"
+#include "base/radix.h"
 #include "base/ranks.h"
+#include "base/workers.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,29 +24,54 @@ static void order_deinit(struct order *order)
 	free(order->new_of);
 }
 
-static struct error *rank_addresses(const struct u64_array *addresses, struct ranks *ranks)
-{
-	bool new;
-	size_t i;
+/* What the columns are sorted by. */
+struct sorting {
+	struct heap_builder *builder; /**< borrowed */
+	struct columns *columns;      /**< of that */
+	struct order order;
+	struct u32_array ref_start; /**< of the new ids */
+};
 
-	for (i = 0; i < addresses->count; i++) {
-		try_(ranks_add(ranks, addresses->items[i], &new));
-		if (!new)
-			return error_create(ERROR_INCONSISTENT,
-					    "an object is on two lists at once");
+static void sorting_deinit(struct sorting *sorting)
+{
+	order_deinit(&sorting->order);
+	u32_array_deinit(&sorting->ref_start);
+}
+
+/* @ret: in which region each address is. */
+static struct error *rank_addresses(const struct heap_builder *builder, struct ranks *ranks,
+				    uint32_t *ret)
+{
+	const struct segment_array *highs = &builder->highs;
+	const uint32_t *low = builder->columns.address_low.items;
+	size_t run, end, i = 0;
+	bool new;
+
+	for (run = 0; run < highs->count; run++) {
+		raddr_t high = (raddr_t)highs->items[run].high << HEAP_ADDRESS_BITS;
+
+		end = run + 1 < highs->count ? highs->items[run + 1].first : builder->count;
+		for (; i < end; i++) {
+			raddr_t address = high | (raddr_t)low[i] << HEAP_ALIGN_BITS;
+
+			try_(ranks_add(ranks, address, &ret[i], &new));
+			if (_unlikely_(!new))
+				return error_create(ERROR_INCONSISTENT,
+						    "an object is on two lists at once");
+		}
 	}
 	return ranks_seal(ranks);
 }
 
-/* Where the upper halves of addresses change. */
+/* Where the upper bits of addresses change. */
 static struct error *place_segments(struct columns *columns, const struct ranks *ranks)
 {
 	struct heap_segment segment = {0};
 	size_t i;
 
 	columns->segments.count = 0;
-	for (i = 0; i < ranks->regions.count; i++) {
-		const struct ranks_region *region = ranks->regions.items[i];
+	for (i = 0; i < ranks->ascending.count; i++) {
+		const struct ranks_region *region = ranks->regions.items[ranks->ascending.items[i]];
 		uint32_t high = (uint32_t)(region->start >> HEAP_ADDRESS_BITS);
 
 		if (i && high == segment.high)
@@ -54,27 +82,31 @@ static struct error *place_segments(struct columns *columns, const struct ranks 
 	return NULL;
 }
 
-static struct error *sort_addresses(struct heap_builder *builder, struct order *order)
+/* To find its rank, where an address is in its region is enough. */
+static struct error *sort_addresses(struct sorting *sorting)
 {
-	struct u32_array *low = &builder->columns.address_low;
+	struct u32_array *low = &sorting->columns->address_low;
+	struct order *order = &sorting->order;
 	_cleanup_(ranks_deinit) struct ranks ranks = {0};
+	struct u32_array sorted = {0};
 	size_t i;
 
-	order->count = builder->address.count;
-	try_(rank_addresses(&builder->address, &ranks));
-	try_(place_segments(&builder->columns, &ranks));
+	order->count = sorting->builder->count;
 	order->new_of = block_alloc((order->count + 1) * sizeof(uint32_t));
 	if (!order->new_of)
 		return &error_no_memory;
-	try_(u32_array_reserve(low, order->count));
+	try_(rank_addresses(sorting->builder, &ranks, order->new_of));
+	try_(place_segments(sorting->columns, &ranks));
+	try_(u32_array_reserve(&sorted, order->count));
 	for (i = 0; i < order->count; i++) {
-		raddr_t address = builder->address.items[i];
+		raddr_t address = (raddr_t)low->items[i] << HEAP_ALIGN_BITS;
 
-		order->new_of[i] = ranks_get(&ranks, address);
-		low->items[order->new_of[i]] = (uint32_t)(address >> HEAP_ALIGN_BITS);
+		order->new_of[i] = ranks_get(&ranks, order->new_of[i], address);
+		sorted.items[order->new_of[i]] = low->items[i];
 	}
-	low->count = order->count;
-	u64_array_deinit(&builder->address);
+	sorted.count = order->count;
+	u32_array_deinit(low);
+	*low = sorted;
 	return NULL;
 }
 
@@ -106,21 +138,34 @@ static struct error *reorder_u16(struct u16_array *column, const struct order *o
 	return NULL;
 }
 
-static int compare_big(const void *left, const void *right)
+/* By row. */
+static struct error *sort_big(struct big_array *list)
 {
-	const struct heap_big *a = left, *b = right;
+	_cleanup_free_ struct radix_row *rows = block_alloc((2 * list->count + 1) * sizeof(*rows));
+	struct big_array sorted = {0};
+	size_t i;
 
-	return a->row < b->row ? -1 : a->row > b->row;
+	if (!rows)
+		return &error_no_memory;
+	for (i = 0; i < list->count; i++)
+		rows[i] = (struct radix_row){list->items[i].row, (uint32_t)i};
+	radix_sort(rows, list->count, rows + list->count);
+	try_(big_array_reserve(&sorted, list->count));
+	for (i = 0; i < list->count; i++)
+		sorted.items[i] = list->items[rows[i].value];
+	sorted.count = list->count;
+	big_array_deinit(list);
+	*list = sorted;
+	return NULL;
 }
 
-static void reorder_big(struct big_array *list, const struct order *order)
+static struct error *reorder_big(struct big_array *list, const struct order *order)
 {
 	size_t i;
 
 	for (i = 0; i < list->count; i++)
 		list->items[i].row = order->new_of[list->items[i].row];
-	if (list->count)
-		qsort(list->items, list->count, sizeof(*list->items), compare_big);
+	return sort_big(list);
 }
 
 static void mark_run(struct columns *columns, const struct tracked_run *run,
@@ -149,16 +194,15 @@ static struct error *mark_tracked(struct columns *columns, const struct order *o
 		mark_run(columns, &columns->tracked.runs.items[i], order);
 	for (i = 0; i < words; i++) {
 		try_(u32_array_append(&columns->tracked_before, before));
-		before += (uint32_t)__builtin_popcountll(columns->tracked_bits.items[i]);
+		before += bits_count(columns->tracked_bits.items[i]);
 	}
 	return NULL;
 }
 
-static size_t tracked_row(const struct columns *columns, uint32_t id)
+static uint32_t tracked_row(const struct columns *columns, uint32_t id)
 {
-	uint64_t before = columns->tracked_bits.items[id / 64] & ((UINT64_C(1) << (id % 64)) - 1);
-
-	return columns->tracked_before.items[id / 64] + (size_t)__builtin_popcountll(before);
+	return columns->tracked_before.items[id / 64] +
+	       bits_count_below(columns->tracked_bits.items[id / 64], id % 64);
 }
 
 /* From the places on each list to those on all of them, one after the other. */
@@ -183,7 +227,7 @@ static void place_run(struct columns *columns, const struct tracked_run *run,
 	uint32_t i;
 
 	for (i = 0; i < run->count; i++) {
-		ret[i] = (uint32_t)tracked_row(columns, order->new_of[run->row + i]);
+		ret[i] = tracked_row(columns, order->new_of[run->row + i]);
 		columns->tracked.place.items[ret[i]] = run->place + i;
 	}
 }
@@ -214,127 +258,123 @@ static struct error *bad_target(void)
 	return error_create(ERROR_BAD_DATA, "a reference to an object that is not there");
 }
 
-static uint32_t refs_of(const struct columns *columns, size_t i)
+/* How many references object number @i of adding has; its own are at @start when sorted. */
+static uint32_t refs_of(const struct sorting *sorting, size_t i)
 {
-	return columns->ref_start.items[i + 1] - columns->ref_start.items[i];
+	uint32_t few = sorting->builder->ref_counts.items[i];
+	const uint32_t *start;
+
+	/* Most have none, and of these nothing else is looked at. */
+	if (_likely_(few != UINT8_MAX))
+		return few;
+	start = &sorting->ref_start.items[sorting->order.new_of[i]];
+	return start[1] - start[0];
 }
 
-/* Where the references of each object begin after the sorting. */
-static struct error *new_starts(const struct columns *columns, const struct order *order,
-				struct u32_array *ret)
+/* Where the references of each object begin after the sorting. Those not told of are none. */
+static struct error *make_starts(struct sorting *sorting)
 {
-	uint32_t next = 0, count;
+	const struct heap_builder *builder = sorting->builder;
+	const struct order *order = &sorting->order;
+	uint32_t *starts, next = 0, count;
 	size_t i;
 
-	try_(u32_array_reserve(ret, order->count + 1));
-	for (i = 0; i < order->count; i++)
-		ret->items[order->new_of[i]] = refs_of(columns, i);
+	if (builder->ref_counts.count > order->count)
+		return bad_target();
+	try_(u32_array_reserve(&sorting->ref_start, order->count + 1));
+	starts = sorting->ref_start.items;
+	for (i = 0; i < builder->ref_counts.count; i++)
+		starts[order->new_of[i]] = builder->ref_counts.items[i];
+	for (; i < order->count; i++)
+		starts[order->new_of[i]] = 0;
+	for (i = 0; i < builder->big_ref_counts.count; i++) {
+		const struct heap_big *big = &builder->big_ref_counts.items[i];
+
+		starts[order->new_of[big->row]] = (uint32_t)big->value;
+	}
 	for (i = 0; i < order->count; i++) {
-		count = ret->items[i];
-		ret->items[i] = next;
+		count = starts[i];
+		starts[i] = next;
 		next += count;
 	}
-	ret->items[order->count] = next;
-	ret->count = order->count + 1;
+	starts[order->count] = next;
+	sorting->ref_start.count = order->count + 1;
 	return NULL;
 }
 
-static void reorder_big_labels(struct columns *columns, const struct order *order,
-			       const struct u32_array *starts)
+static struct error *reorder_big_labels(struct sorting *sorting)
 {
-	const struct u32_array *old = &columns->ref_start;
+	struct big_array *labels = &sorting->columns->big_labels;
 	size_t source = 0, i;
+	uint32_t first = 0;
 
-	for (i = 0; i < columns->big_labels.count; i++) {
-		uint32_t ref = columns->big_labels.items[i].row;
+	for (i = 0; i < labels->count; i++) {
+		uint32_t *ref = &labels->items[i].row;
 
-		while (old->items[source + 1] <= ref)
-			source++;
-		columns->big_labels.items[i].row = starts->items[order->new_of[source]] +
-						   (ref - old->items[source]);
+		while (first + refs_of(sorting, source) <= *ref)
+			first += refs_of(sorting, source++);
+		*ref += sorting->ref_start.items[sorting->order.new_of[source]] - first;
 	}
-	if (columns->big_labels.count)
-		qsort(columns->big_labels.items, columns->big_labels.count,
-		      sizeof(*columns->big_labels.items), compare_big);
+	return sort_big(labels);
 }
 
-static bool move_targets(const struct columns *columns, const struct order *order,
-			 const struct u32_array *starts, uint32_t *targets)
+static bool move_targets(const struct sorting *sorting, const uint32_t *from, uint32_t *ret)
 {
-	const uint32_t *from = columns->ref_target.items;
+	const struct order *order = &sorting->order;
 	size_t i;
-	uint32_t k;
 
-	for (i = 0; i < order->count; i++) {
-		uint32_t *to = targets + starts->items[order->new_of[i]];
-		uint32_t n = refs_of(columns, i);
+	for (i = 0; i < sorting->builder->ref_counts.count; i++) {
+		uint32_t n = refs_of(sorting, i), *to, *end;
 
-		for (k = 0; k < n; k++, from++) {
-			if (*from >= order->count)
+		if (!n)
+			continue;
+		to = ret + sorting->ref_start.items[order->new_of[i]];
+		for (end = to + n; to < end; to++, from++) {
+			if (_unlikely_(*from >= order->count))
 				return false;
-			to[k] = order->new_of[*from];
+			*to = order->new_of[*from];
 		}
 	}
 	return true;
 }
 
-static struct error *reorder_targets(struct columns *columns, const struct order *order,
-				     const struct u32_array *starts)
+static struct error *sort_targets(struct sorting *sorting)
 {
+	struct u32_array *column = &sorting->columns->ref_target;
 	_cleanup_(u32_array_deinit) struct u32_array targets = {0};
 
-	try_(u32_array_reserve(&targets, columns->ref_target.count));
-	if (!move_targets(columns, order, starts, targets.items))
+	try_(u32_array_reserve(&targets, column->count));
+	if (!move_targets(sorting, column->items, targets.items))
 		return bad_target();
-	targets.count = columns->ref_target.count;
-	u32_array_deinit(&columns->ref_target);
-	columns->ref_target = targets;
+	targets.count = column->count;
+	u32_array_deinit(column);
+	*column = targets;
 	targets = (struct u32_array){0};
 	return NULL;
 }
 
-static struct error *reorder_labels(struct columns *columns, const struct order *order,
-				    const struct u32_array *starts)
+static struct error *sort_labels(struct sorting *sorting)
 {
+	struct u16_array *column = &sorting->columns->ref_label;
+	const uint16_t *from = column->items;
 	struct u16_array labels = {0};
-	const uint16_t *from = columns->ref_label.items;
-	size_t i;
-	uint32_t k;
-
-	try_(u16_array_reserve(&labels, columns->ref_label.count));
-	for (i = 0; i < order->count; i++) {
-		uint16_t *to = labels.items + starts->items[order->new_of[i]];
-		uint32_t n = refs_of(columns, i);
-
-		for (k = 0; k < n; k++)
-			to[k] = *from++;
-	}
-	labels.count = columns->ref_label.count;
-	u16_array_deinit(&columns->ref_label);
-	columns->ref_label = labels;
-	return NULL;
-}
-
-static struct error *reorder_refs(struct columns *columns, const struct order *order)
-{
-	_cleanup_(u32_array_deinit) struct u32_array starts = {0};
 	size_t i;
 
-	/* Objects whose references were not told have none. */
-	if (columns->ref_start.count > order->count)
-		return bad_target();
-	for (i = columns->ref_start.count; i <= order->count; i++)
-		try_(u32_array_append(&columns->ref_start, (uint32_t)columns->ref_target.count));
-	try_(new_starts(columns, order, &starts));
-	reorder_big_labels(columns, order, &starts);
-	if (columns->ref_target.count) {
-		try_(reorder_targets(columns, order, &starts));
-		try_(reorder_labels(columns, order, &starts));
+	try_(u16_array_reserve(&labels, column->count));
+	for (i = 0; i < sorting->builder->ref_counts.count; i++) {
+		uint32_t n = refs_of(sorting, i);
+		uint16_t *to, *end;
+
+		if (!n)
+			continue;
+		to = labels.items + sorting->ref_start.items[sorting->order.new_of[i]];
+		for (end = to + n; to < end; to++)
+			*to = *from++;
 	}
-	u32_array_deinit(&columns->ref_start);
-	columns->ref_start = starts;
-	starts = (struct u32_array){0};
-	return NULL;
+	labels.count = column->count;
+	u16_array_deinit(column);
+	*column = labels;
+	return reorder_big_labels(sorting);
 }
 
 static struct error *renumber_roots(struct columns *columns, const struct order *order)
@@ -387,21 +427,102 @@ static struct error *reorder_texts(struct columns *columns, const struct order *
 	return NULL;
 }
 
+static struct error *sort_tracked(struct sorting *sorting)
+{
+	return reorder_tracked(sorting->columns, &sorting->order);
+}
+
+static struct error *sort_types(struct sorting *sorting)
+{
+	return reorder_u32(&sorting->columns->type, &sorting->order);
+}
+
+static struct error *sort_sizes(struct sorting *sorting)
+{
+	try_(reorder_u16(&sorting->columns->size_low, &sorting->order));
+	return reorder_big(&sorting->columns->big_sizes, &sorting->order);
+}
+
+static struct error *sort_refcounts(struct sorting *sorting)
+{
+	try_(reorder_u16(&sorting->columns->refcount_low, &sorting->order));
+	return reorder_big(&sorting->columns->big_refcounts, &sorting->order);
+}
+
+static struct error *sort_contents(struct sorting *sorting)
+{
+	return reorder_u16(&sorting->columns->content, &sorting->order);
+}
+
+/* What takes long comes first, so that all threads end at about the same time. */
+static struct error *(*const parts[])(struct sorting *sorting) = {
+	sort_targets, sort_tracked,   sort_labels,   sort_types,
+	sort_sizes,   sort_refcounts, sort_contents,
+};
+
+struct part_jobs {
+	struct sorting *sorting;
+	struct error *errors[ARRAY_SIZE(parts)];
+};
+
+static void sort_part(void *ctx, size_t index, unsigned int worker)
+{
+	struct part_jobs *jobs = ctx;
+
+	(void)worker;
+	jobs->errors[index] = parts[index](jobs->sorting);
+}
+
+/* The first of the errors, which is the same in whatever order the jobs were done. */
+static struct error *first_error(struct part_jobs *jobs)
+{
+	struct error *err = NULL;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(parts); i++) {
+		if (!err)
+			err = jobs->errors[i];
+		else
+			error_free(jobs->errors[i]);
+	}
+	return err;
+}
+
+enum {
+	SHARED_FROM = 1 << 16 /* objects; threads for fewer would cost more than they save */
+};
+
+static struct error *sort_parts(struct sorting *sorting)
+{
+	_cleanup_workers_ struct workers *workers = NULL;
+	struct part_jobs jobs = {.sorting = sorting};
+	size_t i;
+
+	if (sorting->order.count >= SHARED_FROM) {
+		try_(workers_create(&workers));
+		workers_run(workers, ARRAY_SIZE(parts), sort_part, &jobs);
+	} else {
+		for (i = 0; i < ARRAY_SIZE(parts); i++)
+			sort_part(&jobs, i, 0);
+	}
+	return first_error(&jobs);
+}
+
 struct error *builder_sort(struct heap_builder *builder)
 {
 	struct columns *columns = &builder->columns;
-	_cleanup_(order_deinit) struct order order = {0};
+	_cleanup_(sorting_deinit) struct sorting sorting = {.builder = builder, .columns = columns};
 
-	try_(sort_addresses(builder, &order));
-	try_(reorder_u32(&columns->type, &order));
-	try_(reorder_u16(&columns->size_low, &order));
-	try_(reorder_u16(&columns->refcount_low, &order));
-	try_(reorder_u16(&columns->content, &order));
-	reorder_big(&columns->big_sizes, &order);
-	reorder_big(&columns->big_refcounts, &order);
-	reorder_big(&columns->limits, &order);
-	try_(reorder_tracked(columns, &order));
-	try_(reorder_refs(columns, &order));
-	try_(renumber_roots(columns, &order));
-	return reorder_texts(columns, &order);
+	try_(sort_addresses(&sorting));
+	segment_array_deinit(&builder->highs);
+	try_(make_starts(&sorting));
+	try_(sort_parts(&sorting));
+	u8_array_deinit(&builder->ref_counts);
+	big_array_deinit(&builder->big_ref_counts);
+	u32_array_deinit(&columns->ref_start);
+	columns->ref_start = sorting.ref_start;
+	sorting.ref_start = (struct u32_array){0};
+	try_(reorder_big(&columns->limits, &sorting.order));
+	try_(renumber_roots(columns, &sorting.order));
+	return reorder_texts(columns, &sorting.order);
 }

@@ -253,7 +253,7 @@ static struct error *check_tracked_bits(const struct heap *heap)
 
 	for (i = 0; i < words; i++) {
 		good &= heap->tracked_before[i] == before;
-		before += (unsigned int)__builtin_popcountll(heap->tracked[i]);
+		before += bits_count(heap->tracked[i]);
 	}
 	/* The last word is not full. */
 	good &= !(heap->tracked[words - 1] >> heap->count % 64);
