@@ -45,6 +45,14 @@ _must_check_ struct error *python_arenas(struct py_view *view, raddr_t data_star
 					 struct py_arenas *ret);
 
 /** Bytes of the block that holds @address, or would: 0 where it is in no pool in use. */
-uint64_t py_arenas_block(const struct py_arenas *arenas, raddr_t address);
+static inline uint64_t py_arenas_block(const struct py_arenas *arenas, raddr_t address)
+{
+	uint32_t block;
+
+	if (!arenas->pool_size ||
+	    !addrmap_get(&arenas->blocks, address & ~(arenas->pool_size - 1), &block))
+		return 0;
+	return block;
+}
 
 #endif

@@ -20,22 +20,32 @@ enum taken {
 	TAKEN_GRAPH,   /* all objects and references */
 };
 
+/* A label found lately: the key of its name and its kind. */
+struct label_slot {
+	uint64_t name;
+	uint32_t kind; /**< enum py_ref_kind + 1; 0: free */
+	uint32_t label;
+};
+
+enum {
+	LABEL_SLOT_BITS = 9
+};
+
 struct taking {
 	struct heap_builder *builder; /**< borrowed */
 	enum taken what;
 	struct py_view *view; /**< of this attempt; borrowed */
 	bool names_only;
 	const struct tracee_thread_array *threads; /**< of the capture; borrowed */
-	struct addrmap names;	 /**< address of a name, in us or in the target -> its text */
-	struct u32_array labels; /**< PY_REF_KINDS labels for each text met as a name, 0: not yet */
-	struct heap_ref_array refs; /**< scratch */
-	struct memory *memory;	    /**< TAKEN_GRAPH: to be told of each object; borrowed */
+	struct addrmap names; /**< address of a name, in us or in the target -> its text */
+	struct label_slot labels[1 << LABEL_SLOT_BITS]; /**< most references have one of few */
+	struct heap_ref_array refs;			/**< scratch */
+	struct memory *memory; /**< TAKEN_GRAPH: to be told of each object; borrowed */
 };
 
 static void taking_deinit(struct taking *taking)
 {
 	addrmap_deinit(&taking->names);
-	u32_array_deinit(&taking->labels);
 	heap_ref_array_deinit(&taking->refs);
 }
 
@@ -94,10 +104,15 @@ static struct error *add_name(struct taking *taking, const struct py_name *name,
 	return heap_builder_add_text(taking->builder, text, ret);
 }
 
+static uint64_t key_of(const struct py_name *name)
+{
+	return name->text ? (uint64_t)(uintptr_t)name->text : name->object;
+}
+
 /* Of an attribute or variable. */
 static struct error *find_name(struct taking *taking, const struct py_name *name, heap_text_t *ret)
 {
-	uint64_t key = name->text ? (uint64_t)(uintptr_t)name->text : name->object;
+	uint64_t key = key_of(name);
 
 	*ret = HEAP_NONE;
 	if (!key || addrmap_get(&taking->names, key, ret))
@@ -126,20 +141,26 @@ static enum heap_kind kind_of(enum py_ref_kind kind)
 	return kinds[kind];
 }
 
-static struct error *find_label(struct taking *taking, const struct py_ref *ref, uint32_t *ret)
+static struct error *add_label(struct taking *taking, const struct py_ref *ref,
+			       struct label_slot *slot)
 {
 	heap_text_t name;
-	size_t at;
 
 	try_(find_name(taking, &ref->name, &name));
-	at = ((size_t)name + 1) % ((size_t)HEAP_NONE + 1) * PY_REF_KINDS + ref->kind;
-	while (taking->labels.count <= at)
-		try_(u32_array_append(&taking->labels, 0));
-	if (!taking->labels.items[at]) {
-		try_(heap_builder_add_label(taking->builder, kind_of(ref->kind), name, ret));
-		taking->labels.items[at] = *ret + 1;
-	}
-	*ret = taking->labels.items[at] - 1;
+	try_(heap_builder_add_label(taking->builder, kind_of(ref->kind), name, &slot->label));
+	slot->name = key_of(&ref->name);
+	slot->kind = ref->kind + 1;
+	return NULL;
+}
+
+static struct error *find_label(struct taking *taking, const struct py_ref *ref, uint32_t *ret)
+{
+	uint64_t name = key_of(&ref->name), hash = (name + ref->kind) * ADDRMAP_FACTOR;
+	struct label_slot *slot = &taking->labels[hash >> (64 - LABEL_SLOT_BITS)];
+
+	if (_unlikely_(slot->name != name || slot->kind != ref->kind + 1))
+		try_(add_label(taking, ref, slot));
+	*ret = slot->label;
 	return NULL;
 }
 
@@ -161,20 +182,20 @@ static struct error *on_refs(void *ctx, const struct py_refs_event *event)
 	struct taking *taking = ctx;
 	struct heap_tally *tally =
 		&heap_builder_facts(taking->builder)->readings[reading_of(event->reading)];
+	struct heap_ref *refs;
 	size_t i;
 
 	tally->objects++;
 	tally->bytes += heap_builder_object_size(taking->builder, event->object);
 	if (event->limit)
 		try_(heap_builder_set_limit(taking->builder, event->object, event->limit));
-	taking->refs.count = 0;
+	try_(heap_ref_array_reserve(&taking->refs, event->count));
+	refs = taking->refs.items;
 	for (i = 0; i < event->count; i++) {
-		struct heap_ref ref = {.target = event->refs[i].target};
-
-		try_(find_label(taking, &event->refs[i], &ref.label));
-		try_(heap_ref_array_append(&taking->refs, ref));
+		refs[i].target = event->refs[i].target;
+		try_(find_label(taking, &event->refs[i], &refs[i].label));
 	}
-	return heap_builder_add_refs(taking->builder, taking->refs.items, taking->refs.count);
+	return heap_builder_add_refs(taking->builder, refs, event->count);
 }
 
 static struct error *on_text(void *ctx, uint32_t object, const char *text)
@@ -267,6 +288,7 @@ static void forget(struct taking *taking)
 
 	heap_builder_clear(taking->builder);
 	addrmap_deinit(&taking->names);
+	memset(taking->labels, 0, sizeof(taking->labels));
 	memset(facts->readings, 0, sizeof(facts->readings));
 	facts->memory = (struct heap_memory){0};
 }

@@ -303,13 +303,3 @@ struct error *python_arenas(struct py_view *view, raddr_t data_start, raddr_t da
 	arenas = (struct py_arenas){0};
 	return NULL;
 }
-
-uint64_t py_arenas_block(const struct py_arenas *arenas, raddr_t address)
-{
-	uint32_t block;
-
-	if (!arenas->pool_size ||
-	    !addrmap_get(&arenas->blocks, address & ~(arenas->pool_size - 1), &block))
-		return 0;
-	return block;
-}
