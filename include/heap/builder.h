@@ -95,8 +95,9 @@ _must_check_ struct error *heap_builder_set_object_text(struct heap_builder *bui
 _must_check_ struct error *heap_builder_set_limit(struct heap_builder *builder, uint32_t object,
 						  uint64_t limit);
 
-/** The size of an object that was added, by the number of its adding. */
-uint64_t heap_builder_object_size(const struct heap_builder *builder, uint32_t object);
+/** Count in facts.readings how object number @object, which was added, was read. */
+void heap_builder_add_reading(struct heap_builder *builder, uint32_t object,
+			      enum heap_reading reading);
 
 /**
  * Sort and pack, and with facts.with_graph add the roots of heap_find_unexplained(). The builder is

@@ -23,7 +23,8 @@ DEFINE_ARRAY(heap_root_array, struct heap_root)
  * counted than found (HEAP_ROOT_UNEXPLAINED), and immortal ones (HEAP_ROOT_STATIC). What is left
  * then is reached by nothing and counted by nobody else: cycles that wait for the collector.
  * An object that only another unexplained one reaches is a root of its own where it, too, has
- * references that were not found. Appended to @ret. Linear; 8 bytes for each object.
+ * references that were not found. Appended to @ret. Linear; 4 bytes for each object that has
+ * references, and 4 for each where much is not reached.
  */
 _must_check_ struct error *heap_find_unexplained(const struct heap *heap,
 						 struct heap_root_array *ret);

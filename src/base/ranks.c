@@ -11,31 +11,50 @@ void ranks_deinit(struct ranks *ranks)
 	for (i = 0; i < ranks->regions.count; i++)
 		free(ranks->regions.items[i]);
 	ranks_regions_deinit(&ranks->regions);
+	for (i = 0; i < ranks->parts.count; i++)
+		free(ranks->parts.items[i]);
+	ranks_parts_deinit(&ranks->parts);
 	u32_array_deinit(&ranks->ascending);
 	addrmap_deinit(&ranks->numbers);
 	*ranks = (struct ranks){0};
 }
 
-static struct error *add_region(struct ranks *ranks, uint64_t address, uint32_t *ret)
+static struct error *add_part(struct ranks *ranks, uint64_t address, uint32_t *ret)
+{
+	_cleanup_free_ struct ranks_part *part = calloc(1, sizeof(*part));
+	size_t index = ranks->parts.count;
+
+	if (!part)
+		return &error_no_memory;
+	try_(ranks_parts_reserve(&ranks->parts, index + 1));
+	try_(addrmap_set(&ranks->numbers, ranks_key(address), (uint32_t)index));
+	*ret = (uint32_t)index;
+	ranks->parts.items[ranks->parts.count++] = steal_ptr(part);
+	return NULL;
+}
+
+struct error *ranks_find_part(struct ranks *ranks, uint64_t address)
+{
+	uint32_t index;
+
+	if (!addrmap_get(&ranks->numbers, ranks_key(address), &index))
+		try_(add_part(ranks, address, &index));
+	ranks->last_part = ranks->parts.items[index];
+	ranks->last = ranks_key(address);
+	return NULL;
+}
+
+struct error *ranks_add_region(struct ranks *ranks, uint64_t address, uint32_t *ret)
 {
 	_cleanup_free_ struct ranks_region *region = calloc(1, sizeof(*region));
-	size_t number = ranks->regions.count;
 
 	if (!region)
 		return &error_no_memory;
 	region->start = address >> RANKS_REGION_BITS << RANKS_REGION_BITS;
-	try_(ranks_regions_reserve(&ranks->regions, number + 1));
-	try_(addrmap_set(&ranks->numbers, ranks_key(address), (uint32_t)number));
-	*ret = (uint32_t)number;
-	ranks->regions.items[ranks->regions.count++] = steal_ptr(region);
+	try_(ranks_regions_append(&ranks->regions, region));
+	(void)steal_ptr(region);
+	*ret = (uint32_t)ranks->regions.count;
 	return NULL;
-}
-
-struct error *ranks_find_region(struct ranks *ranks, uint64_t address, uint32_t *ret)
-{
-	if (addrmap_get(&ranks->numbers, ranks_key(address), ret))
-		return NULL;
-	return add_region(ranks, address, ret);
 }
 
 static struct error *sort_regions(struct ranks *ranks)

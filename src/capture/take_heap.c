@@ -177,25 +177,33 @@ static enum heap_reading reading_of(enum py_reading reading)
 	return readings[reading];
 }
 
-static struct error *on_refs(void *ctx, const struct py_refs_event *event)
+/* In the scratch of @taking. */
+_noinline_ static struct error *find_labels(struct taking *taking,
+					    const struct py_refs_event *event)
 {
-	struct taking *taking = ctx;
-	struct heap_tally *tally =
-		&heap_builder_facts(taking->builder)->readings[reading_of(event->reading)];
 	struct heap_ref *refs;
 	size_t i;
 
-	tally->objects++;
-	tally->bytes += heap_builder_object_size(taking->builder, event->object);
-	if (event->limit)
-		try_(heap_builder_set_limit(taking->builder, event->object, event->limit));
 	try_(heap_ref_array_reserve(&taking->refs, event->count));
 	refs = taking->refs.items;
 	for (i = 0; i < event->count; i++) {
 		refs[i].target = event->refs[i].target;
 		try_(find_label(taking, &event->refs[i], &refs[i].label));
 	}
-	return heap_builder_add_refs(taking->builder, refs, event->count);
+	return NULL;
+}
+
+static struct error *on_refs(void *ctx, const struct py_refs_event *event)
+{
+	struct taking *taking = ctx;
+
+	heap_builder_add_reading(taking->builder, event->object, reading_of(event->reading));
+	if (event->limit)
+		try_(heap_builder_set_limit(taking->builder, event->object, event->limit));
+	/* Most have none. */
+	if (event->count)
+		try_(find_labels(taking, event));
+	return heap_builder_add_refs(taking->builder, taking->refs.items, event->count);
 }
 
 static struct error *on_text(void *ctx, uint32_t object, const char *text)

@@ -98,6 +98,7 @@ void heap_builder_clear(struct heap_builder *builder)
 
 	builder->count = 0;
 	builder->highs.count = 0;
+	builder->high = 0;
 	builder->ref_counts.count = 0;
 	builder->big_ref_counts.count = 0;
 	columns->big_sizes.count = 0;
@@ -149,14 +150,19 @@ struct error *heap_builder_add_list(struct heap_builder *builder, const struct h
 	return NULL;
 }
 
-/* The part of a value that fits into a column; the whole goes to @big where it does not fit. */
-static inline struct error *pack(uint64_t value, uint32_t most, size_t row, struct big_array *big,
-				 uint32_t *ret)
+/*
+ * What is rare is not inlined below: what is done for each object and each reference has no call in
+ * its way then, and nothing to save for one.
+ */
+
+/* The part of a value that fits into a column of 16 bits; the whole goes to @big else. */
+_noinline_ static struct error *pack(uint64_t value, size_t row, struct big_array *big,
+				     uint16_t *ret)
 {
 	struct heap_big item = {.row = (uint32_t)row, .value = value};
 
-	*ret = value < most ? (uint32_t)value : most;
-	return _likely_(value < most) ? NULL : big_array_append(big, item);
+	*ret = value < UINT16_MAX ? (uint16_t)value : UINT16_MAX;
+	return value < UINT16_MAX ? NULL : big_array_append(big, item);
 }
 
 static struct error *add_tracked(struct heap_builder *builder, const struct heap_object *object)
@@ -178,7 +184,7 @@ static struct error *add_tracked(struct heap_builder *builder, const struct heap
 }
 
 /* For twice as many objects as now. */
-static struct error *make_room(struct heap_builder *builder)
+_noinline_ static struct error *make_room(struct heap_builder *builder)
 {
 	struct columns *columns = &builder->columns;
 	size_t rows = builder->room ? builder->room * 2 : FIRST_ROOM;
@@ -194,67 +200,90 @@ static struct error *make_room(struct heap_builder *builder)
 	return NULL;
 }
 
-/* Of the next object. They seldom change. */
-static inline struct error *note_high(struct heap_builder *builder, uint64_t address)
+/* The upper bits of the next address, which hardly ever change. */
+_noinline_ static struct error *add_high(struct heap_builder *builder, uint32_t high)
 {
-	struct segment_array *highs = &builder->highs;
-	struct heap_segment segment = {
-		.first = (uint32_t)builder->count,
-		.high = (uint32_t)(address >> HEAP_ADDRESS_BITS),
-	};
+	struct heap_segment segment = {.first = (uint32_t)builder->count, .high = high};
 
-	if (_likely_(highs->count && highs->items[highs->count - 1].high == segment.high))
-		return NULL;
-	return segment_array_append(highs, segment);
+	builder->high = high + 1;
+	return segment_array_append(&builder->highs, segment);
 }
 
-static struct error *add_row(struct heap_builder *builder, const struct heap_object *object)
+_noinline_ static struct error *bad_address(raddr_t address)
+{
+	return error_create(ERROR_BAD_DATA, "no object can be at 0x%jx", (uintmax_t)address);
+}
+
+/* In the row behind the last one, where not both fit. */
+_noinline_ static struct error *add_big_row(struct heap_builder *builder,
+					    const struct heap_object *object)
 {
 	struct columns *columns = &builder->columns;
 	size_t row = builder->count;
-	uint32_t size, refcount;
+
+	try_(pack(object->size, row, &columns->big_sizes, &columns->size_low.items[row]));
+	return pack(object->refcount, row, &columns->big_refcounts,
+		    &columns->refcount_low.items[row]);
+}
+
+static inline struct error *add_row(struct heap_builder *builder, const struct heap_object *object)
+{
+	uint32_t high = (uint32_t)(object->address >> HEAP_ADDRESS_BITS);
+	struct columns *columns = &builder->columns;
+	size_t row = builder->count;
 
 	if (_unlikely_(row == builder->room))
 		try_(make_room(builder));
 	if (_unlikely_(object->address & ((1u << HEAP_ALIGN_BITS) - 1)))
-		return error_create(ERROR_BAD_DATA, "no object can be at 0x%jx",
-				    (uintmax_t)object->address);
+		return bad_address(object->address);
+	if (_unlikely_(builder->high != high + 1))
+		try_(add_high(builder, high));
 	if (object->list != HEAP_UNTRACKED)
 		try_(add_tracked(builder, object));
-	try_(note_high(builder, object->address));
-	try_(pack(object->size, UINT16_MAX, row, &columns->big_sizes, &size));
-	try_(pack(object->refcount, UINT16_MAX, row, &columns->big_refcounts, &refcount));
 	columns->address_low.items[row] = (uint32_t)(object->address >> HEAP_ALIGN_BITS);
 	columns->type.items[row] = object->type;
-	columns->size_low.items[row] = (uint16_t)size;
-	columns->refcount_low.items[row] = (uint16_t)refcount;
+	columns->size_low.items[row] = (uint16_t)object->size;
+	columns->refcount_low.items[row] = (uint16_t)object->refcount;
 	columns->content.items[row] = object->content;
-	builder->count++;
+	if (_unlikely_((object->size | object->refcount) >= UINT16_MAX))
+		try_(add_big_row(builder, object));
+	builder->count = row + 1;
 	return NULL;
 }
 
 struct error *heap_builder_add_object(struct heap_builder *builder,
 				      const struct heap_object *object)
 {
-	struct heap_type *type = &builder->columns.types.items[object->type];
+	struct heap_type *type;
 
 	if (!builder->totals_only)
 		try_(add_row(builder, object));
 	if (object->list != HEAP_UNTRACKED)
 		builder->columns.lists.items[object->list].count++;
+	type = &builder->columns.types.items[object->type];
 	type->count++;
 	type->size += object->size;
 	return NULL;
 }
 
-uint64_t heap_builder_object_size(const struct heap_builder *builder, uint32_t object)
+_noinline_ static uint64_t big_size(const struct heap_builder *builder, uint32_t object)
 {
-	const struct columns *columns = &builder->columns;
-	uint16_t low = columns->size_low.items[object];
+	const struct big_array *big = &builder->columns.big_sizes;
 
-	return low != UINT16_MAX
-		       ? low
-		       : heap_big_find(columns->big_sizes.items, columns->big_sizes.count, object);
+	return heap_big_find(big->items, big->count, object);
+}
+
+void heap_builder_add_reading(struct heap_builder *builder, uint32_t object,
+			      enum heap_reading reading)
+{
+	struct heap_tally *tally = &builder->facts.readings[reading];
+	uint16_t low = builder->columns.size_low.items[object];
+
+	tally->objects++;
+	if (_likely_(low != UINT16_MAX))
+		tally->bytes += low;
+	else
+		tally->bytes += big_size(builder, object);
 }
 
 struct error *heap_builder_add_label(struct heap_builder *builder, enum heap_kind kind,
@@ -272,36 +301,47 @@ struct error *heap_builder_add_label(struct heap_builder *builder, enum heap_kin
 	return label_array_append(&builder->columns.labels, label);
 }
 
-static struct error *add_ref_count(struct heap_builder *builder, size_t count)
+_noinline_ static struct error *add_ref_rows(struct columns *columns, const struct heap_ref *refs,
+					     size_t count)
+{
+	size_t row = columns->ref_target.count, end = row + count;
+
+	if (end >= UINT32_MAX)
+		return error_create(ERROR_UNSUPPORTED, "more than 4294967294 references");
+	try_(u32_array_reserve(&columns->ref_target, end));
+	try_(u16_array_reserve(&columns->ref_label, end));
+	for (; row < end; row++, refs++) {
+		columns->ref_target.items[row] = refs->target;
+		columns->ref_label.items[row] = (uint16_t)refs->label;
+		if (_unlikely_(refs->label >= UINT16_MAX))
+			try_(pack(refs->label, row, &columns->big_labels,
+				  &columns->ref_label.items[row]));
+	}
+	columns->ref_target.count = columns->ref_label.count = end;
+	return NULL;
+}
+
+_noinline_ static struct error *add_refs(struct heap_builder *builder, const struct heap_ref *refs,
+					 size_t count)
 {
 	struct u8_array *counts = &builder->ref_counts;
-	uint32_t few;
+	struct heap_big big = {.row = (uint32_t)counts->count, .value = count};
 
-	try_(u8_array_reserve(counts, counts->count + 1));
-	try_(pack(count, UINT8_MAX, counts->count, &builder->big_ref_counts, &few));
-	counts->items[counts->count++] = (uint8_t)few;
-	return NULL;
+	try_(add_ref_rows(&builder->columns, refs, count));
+	if (count >= UINT8_MAX)
+		try_(big_array_append(&builder->big_ref_counts, big));
+	return u8_array_append(counts, count < UINT8_MAX ? (uint8_t)count : UINT8_MAX);
 }
 
 struct error *heap_builder_add_refs(struct heap_builder *builder, const struct heap_ref *refs,
 				    size_t count)
 {
-	struct columns *columns = &builder->columns;
-	size_t first = columns->ref_target.count, i;
+	struct u8_array *counts = &builder->ref_counts;
 
-	if (first + count >= UINT32_MAX)
-		return error_create(ERROR_UNSUPPORTED, "more than 4294967294 references");
-	try_(add_ref_count(builder, count));
-	try_(u32_array_reserve(&columns->ref_target, first + count));
-	try_(u16_array_reserve(&columns->ref_label, first + count));
-	for (i = 0; i < count; i++) {
-		uint32_t label;
-
-		try_(pack(refs[i].label, UINT16_MAX, first + i, &columns->big_labels, &label));
-		columns->ref_target.items[first + i] = refs[i].target;
-		columns->ref_label.items[first + i] = (uint16_t)label;
-	}
-	columns->ref_target.count = columns->ref_label.count = first + count;
+	/* Most objects have none. */
+	if (count || counts->count == counts->capacity)
+		return add_refs(builder, refs, count);
+	counts->items[counts->count++] = 0;
 	return NULL;
 }
 
@@ -429,6 +469,7 @@ struct error *heap_builder_finish(struct heap_builder *builder, struct heap **re
 	*columns = builder->columns;
 	builder->columns = (struct columns){0};
 	builder->count = builder->room = 0;
+	builder->high = 0;
 	addrmap_deinit(&builder->label_ids);
 	point_objects(heap, columns);
 	point_refs(heap, columns);

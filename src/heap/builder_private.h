@@ -75,6 +75,7 @@ struct heap_builder {
 	size_t count;		    /* objects */
 	size_t room;		    /* for how many there is, in all columns of objects */
 	struct segment_array highs; /* upper bits of addresses in the order of adding */
+	uint32_t high;		    /* of the object added last, + 1; 0: there is none */
 	/* How many references each object has, as far as they were told. */
 	struct u8_array ref_counts; /* UINT8_MAX: see big_ref_counts */
 	struct big_array big_ref_counts;

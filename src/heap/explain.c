@@ -31,27 +31,28 @@ struct error *heap_count_found(const struct heap *heap, uint32_t **ret)
 struct flood {
 	const struct heap *heap;
 	uint64_t *reached; /* a bit for each object */
-	uint32_t *queue;   /* reached; from @next on their references are not followed yet */
+	uint64_t *holders; /* the same of those that have references at all */
+	uint32_t *queue;   /* holders reached; from @next on their references are not followed */
 	size_t count, next;
 };
 
 static void flood_deinit(struct flood *flood)
 {
 	free(flood->reached);
+	free(flood->holders);
 	free(flood->queue);
-}
-
-static bool is_reached(const struct flood *flood, uint32_t id)
-{
-	return flood->reached[id / 64] >> (id % 64) & 1;
 }
 
 static void reach(struct flood *flood, uint32_t id)
 {
-	if (is_reached(flood, id))
+	uint64_t bit = UINT64_C(1) << (id % 64), *word = &flood->reached[id / 64];
+
+	if (*word & bit)
 		return;
-	flood->reached[id / 64] |= UINT64_C(1) << (id % 64);
-	flood->queue[flood->count++] = id;
+	*word |= bit;
+	/* Most have none, and need not be looked at. */
+	if (flood->holders[id / 64] & bit)
+		flood->queue[flood->count++] = id;
 }
 
 enum {
@@ -92,14 +93,44 @@ static void follow(struct flood *flood)
 	}
 }
 
+/* Objects whose bits are in @word of a bit for each: from 64 * @word on, 64 but at the end. */
+static uint32_t objects_of(const struct heap *heap, size_t word)
+{
+	size_t left = heap->count - word * 64;
+
+	return left < 64 ? (uint32_t)left : 64;
+}
+
+/* How many there are. */
+static size_t mark_holders(const struct heap *heap, uint64_t *holders)
+{
+	const uint32_t *start = heap->ref_start;
+	size_t count = 0, word;
+	uint32_t i;
+
+	for (word = 0; word * 64 < heap->count; word++, start += 64) {
+		uint64_t bits = 0;
+
+		for (i = 0; i < objects_of(heap, word); i++)
+			bits |= (uint64_t)(start[i] != start[i + 1]) << i;
+		holders[word] = bits;
+		count += bits_count(bits);
+	}
+	return count;
+}
+
 static struct error *reach_all(const struct heap *heap, struct flood *flood)
 {
-	size_t i;
+	size_t holders, i;
 
 	flood->heap = heap;
 	flood->reached = calloc(heap->count / 64 + 1, sizeof(*flood->reached));
-	flood->queue = block_alloc((heap->count + 1) * sizeof(*flood->queue));
-	if (!flood->reached || !flood->queue)
+	flood->holders = calloc(heap->count / 64 + 1, sizeof(*flood->holders));
+	if (!flood->reached || !flood->holders)
+		return &error_no_memory;
+	holders = mark_holders(heap, flood->holders);
+	flood->queue = block_alloc((holders + 1) * sizeof(*flood->queue));
+	if (!flood->queue)
 		return &error_no_memory;
 	for (i = 0; i < heap->root_count; i++)
 		reach(flood, heap->roots[i].target);
@@ -107,13 +138,12 @@ static struct error *reach_all(const struct heap *heap, struct flood *flood)
 	return NULL;
 }
 
-/* Of object 64 * @word and the 63 behind it, those that were not reached. */
+/* Of the objects of @word, those that were not reached. */
 static uint64_t unreached_of(const struct flood *flood, size_t word)
 {
-	size_t left = flood->heap->count - word * 64;
-	uint64_t there = left < 64 ? (UINT64_C(1) << left) - 1 : UINT64_MAX;
+	uint32_t count = objects_of(flood->heap, word);
 
-	return ~flood->reached[word] & there;
+	return ~flood->reached[word] & UINT64_MAX >> (64 - count);
 }
 
 static void count_refs(const struct heap *heap, uint32_t source, uint32_t *found)
