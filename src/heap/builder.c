@@ -70,6 +70,8 @@ void heap_builder_destroy(struct heap_builder *builder)
 	strtab_deinit(&builder->texts);
 	addrmap_deinit(&builder->label_ids);
 	segment_array_deinit(&builder->highs);
+	u16_array_deinit(&builder->types);
+	big_array_deinit(&builder->big_types);
 	u8_array_deinit(&builder->ref_counts);
 	big_array_deinit(&builder->big_ref_counts);
 	columns_deinit(&builder->columns);
@@ -99,6 +101,7 @@ void heap_builder_clear(struct heap_builder *builder)
 	builder->count = 0;
 	builder->highs.count = 0;
 	builder->high = 0;
+	builder->big_types.count = 0;
 	builder->ref_counts.count = 0;
 	builder->big_ref_counts.count = 0;
 	columns->big_sizes.count = 0;
@@ -192,7 +195,7 @@ _noinline_ static struct error *make_room(struct heap_builder *builder)
 	if (builder->room == HEAP_NONE)
 		return error_create(ERROR_UNSUPPORTED, "more than 4294967295 objects");
 	try_(u32_array_reserve(&columns->address_low, rows));
-	try_(u32_array_reserve(&columns->type, rows));
+	try_(u16_array_reserve(&builder->types, rows));
 	try_(u16_array_reserve(&columns->size_low, rows));
 	try_(u16_array_reserve(&columns->refcount_low, rows));
 	try_(u16_array_reserve(&columns->content, rows));
@@ -214,13 +217,14 @@ _noinline_ static struct error *bad_address(raddr_t address)
 	return error_create(ERROR_BAD_DATA, "no object can be at 0x%jx", (uintmax_t)address);
 }
 
-/* In the row behind the last one, where not both fit. */
+/* In the row behind the last one, where not all fits. */
 _noinline_ static struct error *add_big_row(struct heap_builder *builder,
 					    const struct heap_object *object)
 {
 	struct columns *columns = &builder->columns;
 	size_t row = builder->count;
 
+	try_(pack(object->type, row, &builder->big_types, &builder->types.items[row]));
 	try_(pack(object->size, row, &columns->big_sizes, &columns->size_low.items[row]));
 	return pack(object->refcount, row, &columns->big_refcounts,
 		    &columns->refcount_low.items[row]);
@@ -241,11 +245,11 @@ static inline struct error *add_row(struct heap_builder *builder, const struct h
 	if (object->list != HEAP_UNTRACKED)
 		try_(add_tracked(builder, object));
 	columns->address_low.items[row] = (uint32_t)(object->address >> HEAP_ALIGN_BITS);
-	columns->type.items[row] = object->type;
+	builder->types.items[row] = (uint16_t)object->type;
 	columns->size_low.items[row] = (uint16_t)object->size;
 	columns->refcount_low.items[row] = (uint16_t)object->refcount;
 	columns->content.items[row] = object->content;
-	if (_unlikely_((object->size | object->refcount) >= UINT16_MAX))
+	if (_unlikely_((object->type | object->size | object->refcount) >= UINT16_MAX))
 		try_(add_big_row(builder, object));
 	builder->count = row + 1;
 	return NULL;

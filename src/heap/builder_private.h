@@ -76,6 +76,8 @@ struct heap_builder {
 	size_t room;		    /* for how many there is, in all columns of objects */
 	struct segment_array highs; /* upper bits of addresses in the order of adding */
 	uint32_t high;		    /* of the object added last, + 1; 0: there is none */
+	struct u16_array types;	    /* of the objects; UINT16_MAX: see big_types */
+	struct big_array big_types;
 	/* How many references each object has, as far as they were told. */
 	struct u8_array ref_counts; /* UINT8_MAX: see big_ref_counts */
 	struct big_array big_ref_counts;

@@ -110,20 +110,6 @@ static struct error *sort_addresses(struct sorting *sorting)
 	return NULL;
 }
 
-static struct error *reorder_u32(struct u32_array *column, const struct order *order)
-{
-	struct u32_array sorted = {0};
-	size_t i;
-
-	try_(u32_array_reserve(&sorted, order->count));
-	for (i = 0; i < order->count; i++)
-		sorted.items[order->new_of[i]] = column->items[i];
-	sorted.count = order->count;
-	u32_array_deinit(column);
-	*column = sorted;
-	return NULL;
-}
-
 static struct error *reorder_u16(struct u16_array *column, const struct order *order)
 {
 	struct u16_array sorted = {0};
@@ -232,6 +218,20 @@ static void place_run(struct columns *columns, const struct tracked_run *run,
 	}
 }
 
+static struct error *reorder_bodies(struct u32_array *column, const struct order *order)
+{
+	struct u32_array sorted = {0};
+	size_t i;
+
+	try_(u32_array_reserve(&sorted, order->count));
+	for (i = 0; i < order->count; i++)
+		sorted.items[order->new_of[i]] = column->items[i];
+	sorted.count = order->count;
+	u32_array_deinit(column);
+	*column = sorted;
+	return NULL;
+}
+
 static struct error *reorder_tracked(struct columns *columns, const struct order *order)
 {
 	struct tracked_columns *tracked = &columns->tracked;
@@ -250,7 +250,7 @@ static struct error *reorder_tracked(struct columns *columns, const struct order
 	}
 	tracked->place.count = rows.count;
 	run_array_deinit(&tracked->runs);
-	return reorder_u32(&tracked->body, &rows);
+	return reorder_bodies(&tracked->body, &rows);
 }
 
 static struct error *bad_target(void)
@@ -434,7 +434,23 @@ static struct error *sort_tracked(struct sorting *sorting)
 
 static struct error *sort_types(struct sorting *sorting)
 {
-	return reorder_u32(&sorting->columns->type, &sorting->order);
+	struct heap_builder *builder = sorting->builder;
+	struct u32_array *types = &sorting->columns->type;
+	const struct order *order = &sorting->order;
+	size_t i;
+
+	try_(u32_array_reserve(types, order->count));
+	for (i = 0; i < order->count; i++)
+		types->items[order->new_of[i]] = builder->types.items[i];
+	for (i = 0; i < builder->big_types.count; i++) {
+		const struct heap_big *big = &builder->big_types.items[i];
+
+		types->items[order->new_of[big->row]] = (uint32_t)big->value;
+	}
+	types->count = order->count;
+	u16_array_deinit(&builder->types);
+	big_array_deinit(&builder->big_types);
+	return NULL;
 }
 
 static struct error *sort_sizes(struct sorting *sorting)
