@@ -29,7 +29,7 @@ struct sorting {
 	struct heap_builder *builder; /**< borrowed */
 	struct columns *columns;      /**< of that */
 	struct order order;
-	struct u32_array ref_start; /**< of the new ids */
+	struct u32_array ref_start; /**< of the new ids; its memory was that of the addresses */
 };
 
 static void sorting_deinit(struct sorting *sorting)
@@ -105,22 +105,8 @@ static struct error *sort_addresses(struct sorting *sorting)
 		sorted.items[order->new_of[i]] = low->items[i];
 	}
 	sorted.count = order->count;
-	u32_array_deinit(low);
+	sorting->ref_start = *low;
 	*low = sorted;
-	return NULL;
-}
-
-static struct error *reorder_u16(struct u16_array *column, const struct order *order)
-{
-	struct u16_array sorted = {0};
-	size_t i;
-
-	try_(u16_array_reserve(&sorted, order->count));
-	for (i = 0; i < order->count; i++)
-		sorted.items[order->new_of[i]] = column->items[i];
-	sorted.count = order->count;
-	u16_array_deinit(column);
-	*column = sorted;
 	return NULL;
 }
 
@@ -434,7 +420,7 @@ static struct error *sort_tracked(struct sorting *sorting)
 
 static struct error *sort_types(struct sorting *sorting)
 {
-	struct heap_builder *builder = sorting->builder;
+	const struct heap_builder *builder = sorting->builder;
 	struct u32_array *types = &sorting->columns->type;
 	const struct order *order = &sorting->order;
 	size_t i;
@@ -448,32 +434,46 @@ static struct error *sort_types(struct sorting *sorting)
 		types->items[order->new_of[big->row]] = (uint32_t)big->value;
 	}
 	types->count = order->count;
-	u16_array_deinit(&builder->types);
-	big_array_deinit(&builder->big_types);
 	return NULL;
 }
 
-static struct error *sort_sizes(struct sorting *sorting)
+/* Into the memory of @spare, which gets the column's own. */
+static void sort_low_parts(const struct order *order, struct u16_array *column,
+			   struct u16_array *spare)
 {
-	try_(reorder_u16(&sorting->columns->size_low, &sorting->order));
-	return reorder_big(&sorting->columns->big_sizes, &sorting->order);
+	struct u16_array sorted = *spare;
+	size_t i;
+
+	for (i = 0; i < order->count; i++)
+		sorted.items[order->new_of[i]] = column->items[i];
+	sorted.count = order->count;
+	*spare = *column;
+	*column = sorted;
 }
 
-static struct error *sort_refcounts(struct sorting *sorting)
+/* Each into the memory of the one before: the kernel need not clear any. */
+static struct error *sort_rows(struct sorting *sorting)
 {
-	try_(reorder_u16(&sorting->columns->refcount_low, &sorting->order));
-	return reorder_big(&sorting->columns->big_refcounts, &sorting->order);
-}
+	struct columns *columns = sorting->columns;
+	const struct order *order = &sorting->order;
+	struct u16_array *spare = &sorting->builder->types;
 
-static struct error *sort_contents(struct sorting *sorting)
-{
-	return reorder_u16(&sorting->columns->content, &sorting->order);
+	try_(sort_types(sorting));
+	sort_low_parts(order, &columns->size_low, spare);
+	sort_low_parts(order, &columns->refcount_low, spare);
+	sort_low_parts(order, &columns->content, spare);
+	u16_array_deinit(spare);
+	big_array_deinit(&sorting->builder->big_types);
+	try_(reorder_big(&columns->big_sizes, order));
+	return reorder_big(&columns->big_refcounts, order);
 }
 
 /* What takes long comes first, so that all threads end at about the same time. */
 static struct error *(*const parts[])(struct sorting *sorting) = {
-	sort_targets, sort_tracked,   sort_labels,   sort_types,
-	sort_sizes,   sort_refcounts, sort_contents,
+	sort_targets,
+	sort_rows,
+	sort_labels,
+	sort_tracked,
 };
 
 struct part_jobs {
@@ -535,7 +535,6 @@ struct error *builder_sort(struct heap_builder *builder)
 	try_(sort_parts(&sorting));
 	u8_array_deinit(&builder->ref_counts);
 	big_array_deinit(&builder->big_ref_counts);
-	u32_array_deinit(&columns->ref_start);
 	columns->ref_start = sorting.ref_start;
 	sorting.ref_start = (struct u32_array){0};
 	try_(reorder_big(&columns->limits, &sorting.order));
