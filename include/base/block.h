@@ -8,7 +8,10 @@
 
 #include <stddef.h>
 
-/** Once, first of all: large pieces get mappings of their own, and these go when they are freed. */
+/**
+ * Once, first of all: large pieces get mappings of their own, and these go when they are freed.
+ * Where this is not called each piece is malloc()'s, and so is seen by what checks the use of that.
+ */
 void block_init(void);
 
 /** malloc(): freed by free(), NULL where there is no memory. For what will be filled up. */

@@ -8,12 +8,15 @@
 
 enum {
 	HUGE_PAGE = 1 << 21, /* bytes, on most processors */
-	LARGE = HUGE_PAGE,   /* from here on; most of one would be wasted by a smaller piece */
 	MAPPED = 1 << 19,    /* from here on a mapping of its own: no hole where it was */
 };
 
+/* From here on; most of a huge page would be wasted by a smaller piece. */
+static size_t large = SIZE_MAX;
+
 void block_init(void)
 {
+	large = HUGE_PAGE;
 	(void)mallopt(M_MMAP_THRESHOLD, MAPPED);
 }
 
@@ -29,7 +32,7 @@ void *block_alloc(size_t size)
 {
 	void *block;
 
-	if (size < LARGE)
+	if (size < large)
 		return malloc(size);
 	size = whole_pages(size);
 	if (!size)
@@ -74,13 +77,13 @@ void *block_grow(void *old, size_t old_size, size_t size)
 {
 	void *place;
 
-	if (size < LARGE)
+	if (size < large)
 		return realloc(old, size);
 	size = whole_pages(size);
 	place = size ? map_place(size) : NULL;
 	if (!place)
 		return NULL;
-	if (old_size >= LARGE)
+	if (old_size >= large)
 		return move_pages_to(place, old, whole_pages(old_size), size);
 	if (old)
 		memcpy(place, old, old_size);
@@ -90,7 +93,7 @@ void *block_grow(void *old, size_t old_size, size_t size)
 
 void block_free(void *block, size_t size)
 {
-	if (size < LARGE)
+	if (size < large)
 		free(block);
 	else
 		(void)munmap(block, whole_pages(size));
@@ -100,7 +103,7 @@ void *block_to_malloc(void *block, size_t size, size_t used)
 {
 	void *copy;
 
-	if (size < LARGE)
+	if (size < large)
 		return block;
 	copy = block_alloc(used);
 	if (!copy)

@@ -472,7 +472,7 @@ struct error *heap_builder_finish(struct heap_builder *builder, struct heap **re
 	try_(pack_texts(builder));
 	*columns = builder->columns;
 	builder->columns = (struct columns){0};
-	builder->count = builder->room = 0;
+	builder->count = 0;
 	builder->high = 0;
 	addrmap_deinit(&builder->label_ids);
 	point_objects(heap, columns);

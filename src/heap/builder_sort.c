@@ -244,17 +244,17 @@ static struct error *bad_target(void)
 	return error_create(ERROR_BAD_DATA, "a reference to an object that is not there");
 }
 
-/* How many references object number @i of adding has; its own are at @start when sorted. */
+/* How many references object number @i of adding has. */
 static uint32_t refs_of(const struct sorting *sorting, size_t i)
 {
-	uint32_t few = sorting->builder->ref_counts.items[i];
-	const uint32_t *start;
+	const uint32_t *starts = sorting->ref_start.items;
+	uint32_t few = sorting->builder->ref_counts.items[i], id;
 
 	/* Most have none, and of these nothing else is looked at. */
 	if (_likely_(few != UINT8_MAX))
 		return few;
-	start = &sorting->ref_start.items[sorting->order.new_of[i]];
-	return start[1] - start[0];
+	id = sorting->order.new_of[i];
+	return starts[id + 1] - starts[id];
 }
 
 /* Where the references of each object begin after the sorting. Those not told of are none. */
@@ -529,6 +529,8 @@ struct error *builder_sort(struct heap_builder *builder)
 	struct columns *columns = &builder->columns;
 	_cleanup_(sorting_deinit) struct sorting sorting = {.builder = builder, .columns = columns};
 
+	/* From now on columns have room for what they hold and no more. */
+	builder->room = 0;
 	try_(sort_addresses(&sorting));
 	segment_array_deinit(&builder->highs);
 	try_(make_starts(&sorting));
