@@ -135,8 +135,8 @@ _must_check_ struct error *image_live_create(pid_t pid, struct image **ret);
 
 /**
  * The memory of @pid, which stands still for as long as the image lives: a clone (clone.h).
- * Blocks of 64 KiB are read when they are first needed and kept in a cache that grows where it
- * proves too small, up to @most bytes. Where @pid has ended, reads fail.
+ * It is read by 64 KiB when it is first needed, and kept in a cache that grows where it proves too
+ * small, up to @most bytes. Where @pid has ended, reads fail.
  */
 _must_check_ struct error *image_clone_create(pid_t pid, uint64_t most, struct image **ret);
 

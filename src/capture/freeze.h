@@ -33,8 +33,9 @@ _must_check_ struct error *freeze_prepare(pid_t pid, enum capture_way way, uint6
 _must_check_ struct error *freeze_take(struct freeze *freeze, struct tracee *tracee,
 				       uint64_t deadline);
 
-/** With the target running again: make freeze->image readable. @resident: bytes of the target. */
-_must_check_ struct error *freeze_settle(struct freeze *freeze, uint64_t resident);
+/** With the target running again: make freeze->image readable. @cache: the bytes of a clone that
+ * are kept at most. */
+_must_check_ struct error *freeze_settle(struct freeze *freeze, uint64_t cache);
 
 /**
  * Let nothing pass for zeros that is none in the target: what a clone has been given empty, and

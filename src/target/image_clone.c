@@ -2,8 +2,9 @@
  * The memory of a clone, which does not change: read by blocks, on demand, into a cache.
  *
  * A walk follows lists that are mostly in the order of allocation, so a cache of a small part of
- * the memory serves most of them. Where blocks that were thrown out come back often, the cache
- * grows: then the memory it saves would cost more than it is worth.
+ * the memory serves most of them, and what is read for the first time is read as a whole granule.
+ * Where blocks that were thrown out come back often, the cache grows as far as it may. What comes
+ * back is asked for out of order: of it only the block is read, several of which share a frame.
  *
  * Read through /proc/PID/mem: process_vm_readv() pins pages, and before the kernel pins one that is
  * shared with the target it makes a copy of it for the clone (gup_must_unshare(), mm/internal.h),
@@ -20,17 +21,21 @@
 
 enum {
 	PAGE = 4096,
-	BLOCK = 1 << IMAGE_GRANULE_BITS,
+	BLOCK_BITS = 13,
+	BLOCK = 1 << BLOCK_BITS,
 	BLOCK_PAGES = BLOCK / PAGE,
-	FIRST_BLOCKS = 256,  /* 16 MiB */
-	RETURNS_TO_GROW = 32 /* grow after one return for each 32 blocks of the cache */
+	FRAME = 1 << IMAGE_GRANULE_BITS,
+	FRAME_BLOCKS = FRAME / BLOCK,
+	FIRST_FRAMES = 256, /* 16 MiB */
+	SPARES = 64,	    /* 4 MiB: what may be read while the cache is held */
+	RETURNS_TO_GROW = 4 /* grow after one return for each 4 frames of the cache */
 };
 
-/* Addresses whose upper bits agree share a leaf: 512 blocks, 32 MiB. */
+/* Addresses whose upper bits agree share a leaf: 4096 blocks, 32 MiB. */
 enum {
-	LEAF_BITS = 9,
+	LEAF_BITS = 12,
 	LEAF_BLOCKS = 1 << LEAF_BITS,
-	LEAF_SHIFT = IMAGE_GRANULE_BITS + LEAF_BITS,
+	LEAF_SHIFT = BLOCK_BITS + LEAF_BITS,
 };
 
 enum {
@@ -46,9 +51,14 @@ struct leaf {
 /* A block in the cache: one part of the clone's memory, as far as it could be read. */
 struct slot {
 	raddr_t start;
-	uint32_t *place;   /**< in its leaf; NULL: the slot is free */
-	uint16_t readable; /**< one bit for each page */
-	bool used;	   /**< since the hand passed last */
+	uint32_t *place;  /**< in its leaf */
+	uint8_t readable; /**< one bit for each page */
+};
+
+/* Slots that are thrown out together: of one granule, or of any blocks that came back. */
+struct frame {
+	uint8_t count; /**< of its slots, from the first one on */
+	bool used;     /**< since the hand passed last */
 };
 
 struct image_clone {
@@ -58,11 +68,15 @@ struct image_clone {
 	struct leaf **leaves;  /**< sorted by key; owned, and so are they */
 	size_t leaf_count, leaf_capacity;
 	struct leaf *last;
-	struct slot *slots;   /**< owned */
-	unsigned char *bytes; /**< most * BLOCK bytes of address space, touched as slots are used */
-	size_t limit;	      /**< slots that may be used now */
-	size_t most;	      /**< slots that may ever be used */
+	struct frame *frames; /**< owned */
+	struct slot *slots;   /**< FRAME_BLOCKS for each frame; owned */
+	unsigned char *bytes; /**< most * FRAME of address space, touched as frames are used */
+	size_t limit;	      /**< frames that may be used now */
+	size_t most;	      /**< frames that may ever be used */
 	size_t used, hand;
+	size_t spares[SPARES]; /**< frames that are empty, thrown out ahead */
+	size_t spare_count;
+	size_t open;	/**< the frame to which blocks go that come back; SIZE_MAX: none */
 	bool held;	/**< nothing is thrown out */
 	size_t returns; /**< blocks read again since the cache grew last */
 	uint64_t read;	/**< bytes read from the clone */
@@ -120,99 +134,155 @@ static uint32_t *find_place(struct image_clone *clone, raddr_t addr)
 	}
 	if (!clone->last)
 		return NULL;
-	return &clone->last->slots[(size_t)(addr >> IMAGE_GRANULE_BITS) % LEAF_BLOCKS];
+	return &clone->last->slots[(size_t)(addr >> BLOCK_BITS) % LEAF_BLOCKS];
 }
 
-/* Second chance: the hand takes the first slot that was not used since it came by. */
+/* What of the cache was found lately is found anew, so that its next use is seen. */
+static void forget_frame(struct image_clone *clone, size_t frame)
+{
+	const struct slot *slots = &clone->slots[frame * FRAME_BLOCKS];
+	unsigned int i;
+
+	for (i = 0; i < clone->frames[frame].count; i++)
+		clone->image.recent[image_slot(slots[i].start)].end = 0;
+}
+
+/* Second chance: the hand takes the first frame that was not used since it came by. */
 static size_t throw_out(struct image_clone *clone)
 {
-	struct slot *slot;
+	struct frame *frame;
+	size_t index;
+	unsigned int i;
 
 	for (;;) {
-		slot = &clone->slots[clone->hand];
-		if (!slot->used)
-			break;
-		slot->used = false;
-		/* A hit in the recent ones does not come by here: forget, to see the next. */
-		clone->image.recent[image_slot(slot->start)].end = 0;
+		index = clone->hand;
+		frame = &clone->frames[index];
 		clone->hand = (clone->hand + 1) % clone->used;
+		forget_frame(clone, index);
+		if (!frame->used && frame->count)
+			break;
+		frame->used = false;
 	}
-	*slot->place = THROWN_OUT;
-	clone->image.recent[image_slot(slot->start)].end = 0;
+	for (i = 0; i < frame->count; i++)
+		*clone->slots[index * FRAME_BLOCKS + i].place = THROWN_OUT;
+	frame->count = 0;
+	if (clone->open == index)
+		clone->open = SIZE_MAX;
 	clone->image.thrown_out++;
-	return (size_t)(slot - clone->slots);
+	return index;
 }
 
-static size_t take_slot(struct image_clone *clone, bool returned)
+static size_t take_frame(struct image_clone *clone)
 {
-	clone->returns += returned;
-	if (clone->returns > clone->limit / RETURNS_TO_GROW) {
-		clone->returns = 0;
-		clone->limit = clone->limit > clone->most / 2 ? clone->most : clone->limit * 2;
-	}
+	if (clone->spare_count)
+		return clone->spares[--clone->spare_count];
 	return clone->used < clone->limit ? clone->used++ : throw_out(clone);
 }
 
-/* Which pages could be read, a bit for each. */
-static uint16_t read_block(const struct image_clone *clone, raddr_t start, unsigned char *to)
+static void count_return(struct image_clone *clone)
 {
-	uint16_t readable = 0;
+	if (++clone->returns <= clone->limit / RETURNS_TO_GROW)
+		return;
+	clone->returns = 0;
+	clone->limit = clone->limit > clone->most / 2 ? clone->most : clone->limit * 2;
+}
+
+/* Which pages of a block could be read, a bit for each. */
+static uint8_t read_block(const struct image_clone *clone, raddr_t start, unsigned char *to)
+{
+	uint8_t readable = 0;
 	unsigned int i;
 
-	if (memory_read(clone->memory, start, to, BLOCK))
-		return UINT16_MAX;
 	for (i = 0; i < BLOCK_PAGES; i++) {
 		if (memory_read(clone->memory, start + i * PAGE, to + (size_t)i * PAGE, PAGE))
-			readable |= (uint16_t)(1u << i);
+			readable |= (uint8_t)(1u << i);
 	}
 	return readable;
 }
 
-static struct slot *load(struct image_clone *clone, raddr_t start, uint32_t *place)
+/* Fill the next @count slots of a frame from @start on. */
+static void load(struct image_clone *clone, size_t frame, raddr_t start, unsigned int count)
 {
-	size_t index = take_slot(clone, *place == THROWN_OUT);
-	struct slot *slot = &clone->slots[index];
+	size_t first = frame * FRAME_BLOCKS + clone->frames[frame].count, i;
+	unsigned char *to = clone->bytes + first * BLOCK;
+	bool whole = memory_read(clone->memory, start, to, (size_t)count * BLOCK);
+	uint32_t *place = find_place(clone, start);
 
-	slot->start = start;
-	slot->place = place;
-	slot->readable = read_block(clone, start, clone->bytes + index * BLOCK);
-	clone->read += (uint64_t)__builtin_popcount(slot->readable) * PAGE;
-	*place = (uint32_t)index + 1;
-	return slot;
+	for (i = 0; i < count; i++) {
+		struct slot *slot = &clone->slots[first + i];
+
+		slot->start = start + i * BLOCK;
+		slot->place = place + i;
+		slot->readable = whole ? (1u << BLOCK_PAGES) - 1
+				       : read_block(clone, slot->start, to + i * BLOCK);
+		clone->read += (uint64_t)__builtin_popcount(slot->readable) * PAGE;
+		*slot->place = (uint32_t)(first + i) + 1;
+	}
+	clone->frames[frame].count += (uint8_t)count;
+}
+
+/* A granule of which nothing was read yet as a whole, else the block of @addr alone. */
+static void load_new(struct image_clone *clone, raddr_t addr, const uint32_t *place)
+{
+	if (*place == NOT_READ) {
+		load(clone, take_frame(clone), addr & ~(raddr_t)(FRAME - 1), FRAME_BLOCKS);
+		return;
+	}
+	count_return(clone);
+	if (clone->open == SIZE_MAX || clone->frames[clone->open].count == FRAME_BLOCKS)
+		clone->open = take_frame(clone);
+	load(clone, clone->open, addr & ~(raddr_t)(BLOCK - 1), 1);
+}
+
+/* Whether the page @page of a frame could be read and is that of @addr. */
+static bool has_page(const struct image_clone *clone, size_t frame, unsigned int page, raddr_t addr)
+{
+	const struct slot *slot = &clone->slots[frame * FRAME_BLOCKS + page / BLOCK_PAGES];
+	unsigned int i = page % BLOCK_PAGES;
+
+	return page / BLOCK_PAGES < clone->frames[frame].count &&
+	       slot->start + (raddr_t)i * PAGE == addr && slot->readable >> i & 1;
 }
 
 /*
- * The pages around @addr that could be read and belong to @mapping, which is nearly always the
- * whole block. /proc/PID/mem also reads what the process itself may not.
+ * The pages around @addr in its frame that could be read and belong to @mapping, which is nearly
+ * always the whole granule. /proc/PID/mem also reads what the process itself may not.
  */
-static bool readable_range(const struct image_clone *clone, const struct slot *slot,
+static bool readable_range(const struct image_clone *clone, size_t index,
 			   const struct mapping *mapping, raddr_t addr, struct image_region *ret)
 {
-	unsigned int page = (unsigned int)((addr - slot->start) / PAGE), first = page, end = page;
+	const size_t frame = index / FRAME_BLOCKS;
+	const raddr_t at = addr & ~(raddr_t)(PAGE - 1), granule = addr & ~(raddr_t)(FRAME - 1);
+	unsigned int page = (unsigned int)(index % FRAME_BLOCKS * BLOCK_PAGES +
+					   (at - clone->slots[index].start) / PAGE);
+	raddr_t start = at, end = at + PAGE;
 
-	if (!(slot->readable >> page & 1))
+	if (!has_page(clone, frame, page, at))
 		return false;
-	while (first && slot->readable >> (first - 1) & 1)
-		first--;
-	while (end < BLOCK_PAGES && slot->readable >> end & 1)
-		end++;
-	ret->start = slot->start + (raddr_t)first * PAGE;
-	ret->end = slot->start + (raddr_t)end * PAGE;
-	if (ret->start < mapping->start)
-		ret->start = mapping->start;
-	if (ret->end > mapping->end)
-		ret->end = mapping->end;
-	ret->bytes = clone->bytes + (size_t)(slot - clone->slots) * BLOCK +
-		     (size_t)(ret->start - slot->start);
+	while (start > granule && start > mapping->start &&
+	       has_page(clone, frame, page - (unsigned int)((at - start) / PAGE) - 1, start - PAGE))
+		start -= PAGE;
+	while (end < granule + FRAME && end < mapping->end &&
+	       has_page(clone, frame, page + (unsigned int)((end - at) / PAGE), end))
+		end += PAGE;
+	*ret = (struct image_region){
+		.start = start,
+		.end = end,
+		.bytes = clone->bytes + frame * FRAME + (size_t)page * PAGE - (at - start),
+	};
 	return true;
+}
+
+/* Whether a frame can be had for which nothing is thrown out. */
+static bool has_room(const struct image_clone *clone)
+{
+	return clone->spare_count || clone->used < clone->limit;
 }
 
 static bool clone_find(struct image *image, raddr_t addr, struct image_region *ret)
 {
 	struct image_clone *clone = (struct image_clone *)image;
 	const struct mapping *mapping = proc_maps_find(&clone->maps, addr);
-	raddr_t start = addr & ~(raddr_t)(BLOCK - 1);
-	struct slot *slot;
 	uint32_t *place;
 
 	/* Bad pointers end here, and cost no leaf. */
@@ -222,14 +292,12 @@ static bool clone_find(struct image *image, raddr_t addr, struct image_region *r
 	if (!place)
 		return false;
 	if (*place == NOT_READ || *place == THROWN_OUT) {
-		if (clone->held && clone->used == clone->limit)
+		if (clone->held && !has_room(clone))
 			return false;
-		slot = load(clone, start, place);
-	} else {
-		slot = &clone->slots[*place - 1];
+		load_new(clone, addr, place);
 	}
-	slot->used = true;
-	return readable_range(clone, slot, mapping, addr, ret);
+	clone->frames[(*place - 1) / FRAME_BLOCKS].used = true;
+	return readable_range(clone, *place - 1, mapping, addr, ret);
 }
 
 /* What is not in the cache while that is held. */
@@ -256,7 +324,11 @@ static bool clone_read(struct image *image, raddr_t addr, void *buffer, size_t s
 
 static void clone_hold(struct image *image, bool hold)
 {
-	((struct image_clone *)image)->held = hold;
+	struct image_clone *clone = (struct image_clone *)image;
+
+	while (hold && clone->used == clone->limit && clone->spare_count < SPARES)
+		clone->spares[clone->spare_count++] = throw_out(clone);
+	clone->held = hold;
 }
 
 static void clone_image_destroy(struct image *image)
@@ -268,11 +340,12 @@ static void clone_image_destroy(struct image *image)
 		free(clone->leaves[i]);
 	block_free(clone->leaves, clone->leaf_capacity * sizeof(struct leaf *));
 	free(clone->slots);
+	free(clone->frames);
 	proc_maps_deinit(&clone->maps);
 	if (clone->memory >= 0)
 		(void)close(clone->memory);
 	if (clone->bytes)
-		(void)munmap(clone->bytes, clone->most * BLOCK);
+		(void)munmap(clone->bytes, clone->most * FRAME);
 	free(clone);
 }
 
@@ -296,16 +369,18 @@ struct error *image_clone_create(pid_t pid, uint64_t most, struct image **ret)
 	clone->memory = memory_open(pid, O_RDONLY);
 	memory_errno = clone->memory < 0 ? errno : 0;
 	clone->image.ops = &clone_ops;
-	clone->most = (size_t)(most / BLOCK) > FIRST_BLOCKS ? (size_t)(most / BLOCK) : FIRST_BLOCKS;
-	clone->limit = FIRST_BLOCKS;
-	clone->slots = calloc(clone->most, sizeof(*clone->slots));
-	bytes = mmap(NULL, clone->most * BLOCK, PROT_READ | PROT_WRITE,
+	clone->most = (size_t)(most / FRAME) > FIRST_FRAMES ? (size_t)(most / FRAME) : FIRST_FRAMES;
+	clone->limit = FIRST_FRAMES;
+	clone->open = SIZE_MAX;
+	clone->frames = calloc(clone->most, sizeof(*clone->frames));
+	clone->slots = calloc(clone->most * FRAME_BLOCKS, sizeof(*clone->slots));
+	bytes = mmap(NULL, clone->most * FRAME, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	clone->bytes = bytes == MAP_FAILED ? NULL : bytes;
-	if (!clone->slots || !clone->bytes)
+	if (!clone->frames || !clone->slots || !clone->bytes)
 		return &error_no_memory;
-	/* Slots come into use one after the other: huge pages waste nothing here. */
-	(void)madvise(clone->bytes, clone->most * BLOCK, MADV_HUGEPAGE);
+	/* Frames come into use one after the other: huge pages waste nothing here. */
+	(void)madvise(clone->bytes, clone->most * FRAME, MADV_HUGEPAGE);
 	if (memory_errno)
 		return error_from_errno(memory_errno, "cannot open /proc/%d/mem", (int)pid);
 	try_(proc_maps_read(pid, &clone->maps));
