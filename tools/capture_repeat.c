@@ -67,7 +67,7 @@ static struct error *by_clone(struct run *run, struct pauses *ret)
 	if (!err)
 		err = clone_settle(clone);
 	if (!err)
-		err = image_clone_create(clone_pid(clone), 1 << 24, &image);
+		err = image_clone_create(clone_pid(clone), 1 << 24, 1 << 24, &image);
 	if (!err)
 		err = look(run, image);
 	end_err = clone_end(clone, run->tracee, &ret->reap);

@@ -29,7 +29,7 @@ struct image_region {
 
 enum {
 	IMAGE_GRANULE_BITS = 16, /**< 64 KiB */
-	IMAGE_RECENT = 2048
+	IMAGE_RECENT = 32768 /**< 2 GiB; more of memory shares their places */
 };
 
 /** Private to the image_*.c files and to the inline functions below. */
@@ -136,9 +136,11 @@ _must_check_ struct error *image_live_create(pid_t pid, struct image **ret);
 /**
  * The memory of @pid, which stands still for as long as the image lives: a clone (clone.h).
  * It is read by 64 KiB when it is first needed, and kept in a cache that grows where it proves too
- * small, up to @most bytes. Where @pid has ended, reads fail.
+ * small, up to @most bytes; to @sparing bytes where this machine, or the control groups of this
+ * process, have less than twice @most left. Where @pid has ended, reads fail.
  */
-_must_check_ struct error *image_clone_create(pid_t pid, uint64_t most, struct image **ret);
+_must_check_ struct error *image_clone_create(pid_t pid, uint64_t most, uint64_t sparing,
+					      struct image **ret);
 
 /** Let nothing be read any more of the mappings that [@start, @end) touches. */
 void image_clone_hide(struct image *image, raddr_t start, raddr_t end);

@@ -231,11 +231,11 @@ static struct error *check_handlers(const struct smaps *smaps)
 }
 
 /*
- * Bytes of a clone that are kept at most. Beside a whole graph it is the cache that makes the peak,
- * and from a share of this size on what it saves in reading it costs in memory to clear. Tracked
- * objects alone are read once, as fast as their memory comes.
+ * Bytes of a clone that are kept where memory is short. Beside a whole graph it is the cache that
+ * makes the peak; a smaller one costs time, a third of it here. Tracked objects alone would be read
+ * several times.
  */
-static uint64_t cache_size(const struct capture_job *job, uint64_t resident)
+static uint64_t sparing_cache(const struct capture_job *job, uint64_t resident)
 {
 	enum {
 		GRAPH_PERCENT = 60
@@ -256,7 +256,7 @@ static struct error *freeze_and_build(struct capture *capture, struct freeze *fr
 		try_(check_handlers(&capture->smaps));
 	try_(freeze(capture, frozen, job));
 	job->facts->resident = status.rss;
-	try_(freeze_settle(frozen, cache_size(job, status.rss)));
+	try_(freeze_settle(frozen, status.rss, sparing_cache(job, status.rss)));
 	try_(freeze_hide(frozen, &capture->smaps));
 	return job->build(job->ctx, capture, frozen);
 }

@@ -30,21 +30,21 @@ struct error *freeze_take(struct freeze *freeze, struct tracee *tracee, uint64_t
 
 /* The process whose memory it is may end, by its own timer too: that is not the end of the target.
  */
-static struct error *open_clone(struct freeze *freeze, uint64_t cache)
+static struct error *open_clone(struct freeze *freeze, uint64_t cache, uint64_t sparing)
 {
 	pid_t pid = clone_pid(freeze->clone);
-	struct error *err = image_clone_create(pid, cache, &freeze->image);
+	struct error *err = image_clone_create(pid, cache, sparing, &freeze->image);
 
 	if (error_catch(&err, ERROR_GONE))
 		return error_create(ERROR_INCONSISTENT, "the clone %d has ended", (int)pid);
 	return err;
 }
 
-struct error *freeze_settle(struct freeze *freeze, uint64_t cache)
+struct error *freeze_settle(struct freeze *freeze, uint64_t cache, uint64_t sparing)
 {
 	if (freeze->way == CAPTURE_CLONE) {
 		try_(clone_settle(freeze->clone));
-		return open_clone(freeze, cache);
+		return open_clone(freeze, cache, sparing);
 	}
 	freeze->image = image_copy_image(freeze->copy);
 	return NULL;

@@ -34,8 +34,8 @@ _must_check_ struct error *freeze_take(struct freeze *freeze, struct tracee *tra
 				       uint64_t deadline);
 
 /** With the target running again: make freeze->image readable. @cache: the bytes of a clone that
- * are kept at most. */
-_must_check_ struct error *freeze_settle(struct freeze *freeze, uint64_t cache);
+ * are kept at most, @sparing: where memory is short. */
+_must_check_ struct error *freeze_settle(struct freeze *freeze, uint64_t cache, uint64_t sparing);
 
 /**
  * Let nothing pass for zeros that is none in the target: what a clone has been given empty, and

@@ -163,6 +163,7 @@ struct error *walk_init(struct walk *walk, struct py_view *view, const struct py
 	if (!walk->pending)
 		return &error_no_memory;
 	try_(crew_init(&walk->crew, view));
+	walk->pending_most = walk->crew.workers ? WALK_PENDING : WALK_PENDING_ALONE;
 	return sink->identity ? walk_make_values(walk) : NULL;
 }
 

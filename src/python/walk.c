@@ -165,7 +165,7 @@ struct error *walk_tell(struct walk *walk, raddr_t address, const struct object_
 		return error_create(ERROR_INCONSISTENT,
 				    "an object at 0x%jx of a type that cannot be on a list",
 				    (uintmax_t)address);
-	if (walk->pending_count == WALK_PENDING)
+	if (walk->pending_count == walk->pending_most)
 		try_(walk_flush(walk));
 	walk->pending[walk->pending_count++] = (struct walk_pending){
 		.value = WALK_NO_VALUE,

@@ -8,7 +8,8 @@
 #include "types.h"
 
 enum {
-	WALK_PENDING = 4096, /* objects that are told together */
+	WALK_PENDING = 4096,	 /* objects that are told together */
+	WALK_PENDING_ALONE = 32, /* by one thread: while they are in the processor's cache */
 	WALK_NO_VALUE = UINT32_MAX
 };
 
@@ -34,8 +35,8 @@ struct walk {
 	/* Where there is no GIL: of the count's other half, and of the collector's bits; else 0. */
 	uint32_t shared_at, bits_at;
 	struct crew crew;
-	struct walk_pending *pending; /**< WALK_PENDING; owned */
-	uint32_t pending_count;
+	struct walk_pending *pending; /**< room for WALK_PENDING; owned */
+	uint32_t pending_count, pending_most;
 	uint64_t *values; /**< a bit for the hash of each value told; owned, NULL: not wanted */
 };
 

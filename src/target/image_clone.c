@@ -27,7 +27,6 @@ enum {
 	FRAME = 1 << IMAGE_GRANULE_BITS,
 	FRAME_BLOCKS = FRAME / BLOCK,
 	FIRST_FRAMES = 256, /* 16 MiB */
-	SPARES = 64,	    /* 4 MiB: what may be read while the cache is held */
 	RETURNS_TO_GROW = 4 /* grow after one return for each 4 frames of the cache */
 };
 
@@ -74,8 +73,6 @@ struct image_clone {
 	size_t limit;	      /**< frames that may be used now */
 	size_t most;	      /**< frames that may ever be used */
 	size_t used, hand;
-	size_t spares[SPARES]; /**< frames that are empty, thrown out ahead */
-	size_t spare_count;
 	size_t open;	/**< the frame to which blocks go that come back; SIZE_MAX: none */
 	bool held;	/**< nothing is thrown out */
 	size_t returns; /**< blocks read again since the cache grew last */
@@ -159,7 +156,7 @@ static size_t throw_out(struct image_clone *clone)
 		frame = &clone->frames[index];
 		clone->hand = (clone->hand + 1) % clone->used;
 		forget_frame(clone, index);
-		if (!frame->used && frame->count)
+		if (!frame->used)
 			break;
 		frame->used = false;
 	}
@@ -174,8 +171,6 @@ static size_t throw_out(struct image_clone *clone)
 
 static size_t take_frame(struct image_clone *clone)
 {
-	if (clone->spare_count)
-		return clone->spares[--clone->spare_count];
 	return clone->used < clone->limit ? clone->used++ : throw_out(clone);
 }
 
@@ -273,12 +268,6 @@ static bool readable_range(const struct image_clone *clone, size_t index,
 	return true;
 }
 
-/* Whether a frame can be had for which nothing is thrown out. */
-static bool has_room(const struct image_clone *clone)
-{
-	return clone->spare_count || clone->used < clone->limit;
-}
-
 static bool clone_find(struct image *image, raddr_t addr, struct image_region *ret)
 {
 	struct image_clone *clone = (struct image_clone *)image;
@@ -292,7 +281,7 @@ static bool clone_find(struct image *image, raddr_t addr, struct image_region *r
 	if (!place)
 		return false;
 	if (*place == NOT_READ || *place == THROWN_OUT) {
-		if (clone->held && !has_room(clone))
+		if (clone->held && clone->used == clone->limit)
 			return false;
 		load_new(clone, addr, place);
 	}
@@ -324,11 +313,7 @@ static bool clone_read(struct image *image, raddr_t addr, void *buffer, size_t s
 
 static void clone_hold(struct image *image, bool hold)
 {
-	struct image_clone *clone = (struct image_clone *)image;
-
-	while (hold && clone->used == clone->limit && clone->spare_count < SPARES)
-		clone->spares[clone->spare_count++] = throw_out(clone);
-	clone->held = hold;
+	((struct image_clone *)image)->held = hold;
 }
 
 static void clone_image_destroy(struct image *image)
@@ -357,7 +342,26 @@ static const struct image_ops clone_ops = {
 	.destroy = clone_image_destroy,
 };
 
-struct error *image_clone_create(pid_t pid, uint64_t most, struct image **ret)
+/* Of what is thrown out all the time several threads would read the same over and over. */
+static const struct image_ops sparing_ops = {
+	.name = "clone",
+	.find = clone_find,
+	.destroy = clone_image_destroy,
+};
+
+static bool is_ample(uint64_t size)
+{
+	uint64_t twice;
+	struct error *err;
+
+	if (__builtin_mul_overflow(size, UINT64_C(2), &twice))
+		return false;
+	err = memory_check(getpid(), twice, "a cache");
+	error_free(err);
+	return !err;
+}
+
+struct error *image_clone_create(pid_t pid, uint64_t most, uint64_t sparing, struct image **ret)
 {
 	struct image_clone *clone = calloc(1, sizeof(*clone));
 	_cleanup_image_ struct image *image = (struct image *)clone;
@@ -369,6 +373,10 @@ struct error *image_clone_create(pid_t pid, uint64_t most, struct image **ret)
 	clone->memory = memory_open(pid, O_RDONLY);
 	memory_errno = clone->memory < 0 ? errno : 0;
 	clone->image.ops = &clone_ops;
+	if (sparing < most && !is_ample(most)) {
+		clone->image.ops = &sparing_ops;
+		most = sparing;
+	}
 	clone->most = (size_t)(most / FRAME) > FIRST_FRAMES ? (size_t)(most / FRAME) : FIRST_FRAMES;
 	clone->limit = FIRST_FRAMES;
 	clone->open = SIZE_MAX;
