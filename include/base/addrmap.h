@@ -47,17 +47,17 @@ static inline size_t addrmap_first(const struct addrmap *map, uint64_t key)
 /** Look @key up. Returns false and leaves *@ret alone where it is not there. */
 static inline bool addrmap_get(const struct addrmap *map, uint64_t key, uint32_t *ret)
 {
+	const struct addrmap_slot *slots = map->slots;
 	size_t i;
 
-	if (!map->slots || !key)
+	if (!slots || !key)
 		return false;
-	for (i = addrmap_first(map, key); map->slots[i].key; i = (i + 1) & map->mask) {
-		if (map->slots[i].key == key) {
-			*ret = map->slots[i].value;
-			return true;
-		}
+	for (i = addrmap_first(map, key); slots[i].key != key; i = (i + 1) & map->mask) {
+		if (!slots[i].key)
+			return false;
 	}
-	return false;
+	*ret = slots[i].value;
+	return true;
 }
 
 #endif
