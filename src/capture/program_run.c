@@ -45,7 +45,7 @@ uint64_t program_run_mark(const struct capture *capture)
 
 	if (!capture->key_at)
 		return 0;
-	mark = siphash(&capture->key, NULL, 0);
+	mark = siphash_end(siphash_begin(&capture->key), 0);
 	return mark ? mark : 1;
 }
 

@@ -164,7 +164,10 @@ struct error *walk_init(struct walk *walk, struct py_view *view, const struct py
 		return &error_no_memory;
 	try_(crew_init(&walk->crew, view));
 	walk->pending_most = walk->crew.workers ? WALK_PENDING : WALK_PENDING_ALONE;
-	return sink->identity ? walk_make_values(walk) : NULL;
+	if (!sink->identity)
+		return NULL;
+	walk->identity = siphash_begin(sink->identity);
+	return walk_make_values(walk);
 }
 
 static uint64_t word_at(const struct node *node, uint32_t at)

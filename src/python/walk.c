@@ -45,21 +45,26 @@ struct error *walk_make_values(struct walk *walk)
 	return NULL;
 }
 
-static uint16_t content_of(const struct walk *walk, struct py_view *view,
-			   const struct sized_object *object, uint32_t *ret_value)
+static void tell_content(const struct walk *walk, const struct sized_object *object,
+			 uint64_t content, struct walk_pending *pending)
 {
-	const struct content *content = object->type->content;
-	uint64_t words[2] = {object->address};
-	uint16_t hash;
+	struct siphash hash = walk->identity;
+	uint16_t told;
 
-	if (!content || !content->hash(view, object, &words[1]))
-		return 0;
-	hash = (uint16_t)siphash(walk->sink->identity, words, ARRAY_SIZE(words)) & ~1u;
-	if (!hash)
-		hash = 2;
-	if (content->value)
-		*ret_value = (uint32_t)value_bit(words[1]);
-	return hash;
+	siphash_add(&hash, object->address);
+	siphash_add(&hash, content);
+	told = (uint16_t)siphash_end(hash, 2) & ~1u;
+	pending->event.content = told ? told : 2;
+	if (object->type->content->value)
+		pending->value = (uint32_t)value_bit(content);
+}
+
+static void tell_body(const struct walk *walk, uint64_t body, struct py_object_event *event)
+{
+	struct siphash hash = walk->identity;
+
+	siphash_add(&hash, body);
+	event->body = (uint32_t)siphash_end(hash, 1) | 1;
 }
 
 /* Done by several threads at once: nothing of the walk is changed. */
@@ -68,18 +73,18 @@ static void measure(const struct walk *walk, struct py_view *view, struct walk_p
 	struct py_object_event *event = &pending->event;
 	const struct type_info *type = &walk->types.list.items[event->type];
 	struct sized_object object = {event->address, pending->var_size, type};
-	const struct siphash_key *key = walk->sink->identity;
-	uint64_t body;
+	uint64_t hash;
 
 	if (type->sizer(view, &object, &event->size))
 		event->size += type->preheader;
 	else
 		pending->unsized = true;
-	if (!key)
+	if (!walk->sink->identity)
 		return;
-	event->content = content_of(walk, view, &object, &pending->value);
-	if (event->list != PY_UNTRACKED && body_hash(view, &object, &body))
-		event->body = (uint32_t)siphash(key, &body, 1) | 1;
+	if (type->content && type->content->hash(view, &object, &hash))
+		tell_content(walk, &object, hash, pending);
+	if (event->list != PY_UNTRACKED && body_hash(view, &object, &hash))
+		tell_body(walk, hash, event);
 }
 
 enum {

@@ -37,6 +37,7 @@ struct walk {
 	struct crew crew;
 	struct walk_pending *pending; /**< room for WALK_PENDING; owned */
 	uint32_t pending_count, pending_most;
+	struct siphash identity; /**< begun under the sink's key, where it has one */
 	uint64_t *values; /**< a bit for the hash of each value told; owned, NULL: not wanted */
 };
 
