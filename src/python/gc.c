@@ -121,9 +121,10 @@ enum {
 	NODE_BYTES = 64 /* of a fixed size, so that reading one is no call */
 };
 
-/* One node with the object behind it, read at once. */
+/* A node of a list, with the header of the object behind it. */
 struct node {
-	unsigned char bytes[NODE_BYTES];
+	raddr_t next, previous;
+	struct object_header object;
 };
 
 void walk_deinit(struct walk *walk)
@@ -154,7 +155,7 @@ struct error *walk_init(struct walk *walk, struct py_view *view, const struct py
 		walk->shared_at = py_at(layout, PY_OBJECT_REF_SHARED);
 		walk->bits_at = py_at(layout, PY_OBJECT_GC_BITS);
 	}
-	if (walk->head_size + walk->var_at + sizeof(uint64_t) > sizeof(struct node) ||
+	if (walk->head_size + walk->var_at + sizeof(uint64_t) > NODE_BYTES ||
 	    walk->type_at > walk->var_at || walk->refcnt_at > walk->var_at ||
 	    (walk->refcnt_size != sizeof(uint64_t) && walk->refcnt_size != sizeof(uint32_t)) ||
 	    walk->shared_at > walk->var_at || walk->bits_at > walk->var_at)
@@ -170,43 +171,51 @@ struct error *walk_init(struct walk *walk, struct py_view *view, const struct py
 	return walk_make_values(walk);
 }
 
-static uint64_t word_at(const struct node *node, uint32_t at)
+static raddr_t pointer_at(const unsigned char *bytes)
 {
 	uint64_t word;
 
-	memcpy(&word, node->bytes + at, sizeof(word));
-	return word;
+	memcpy(&word, bytes, sizeof(word));
+	return word & GC_POINTER_MASK;
 }
 
-static bool read_node(const struct walk *walk, raddr_t address, struct node *node)
+static void take_node(const struct walk *walk, const unsigned char *bytes, struct node *ret)
+{
+	ret->next = pointer_at(bytes + walk->next_at);
+	ret->previous = pointer_at(bytes + walk->prev_at);
+	walk_header(walk, bytes + walk->head_size, &ret->object);
+}
+
+/* One that is not at hand as a whole. */
+static _noinline_ bool read_odd_node(const struct walk *walk, raddr_t address, struct node *ret)
 {
 	uint32_t size = walk->head_size + walk->var_at + (uint32_t)sizeof(uint64_t);
-	const unsigned char *at = image_at(walk->view->image, address, NODE_BYTES);
+	unsigned char bytes[NODE_BYTES] = {0};
 
-	if (_likely_(at)) {
-		memcpy(node->bytes, at, NODE_BYTES);
-		return true;
+	if (!image_read(walk->view->image, address, bytes, size)) {
+		/* An object without ob_size may end where the memory ends. */
+		memset(bytes, 0, size);
+		if (!image_read(walk->view->image, address, bytes, walk->head_size + walk->var_at))
+			return false;
 	}
-	if (image_read(walk->view->image, address, node->bytes, size))
-		return true;
-	/* An object without ob_size may end where the memory ends. */
-	memset(node->bytes, 0, size);
-	return image_read(walk->view->image, address, node->bytes, walk->head_size + walk->var_at);
+	take_node(walk, bytes, ret);
+	return true;
+}
+
+static bool read_node(const struct walk *walk, raddr_t address, struct node *ret)
+{
+	const unsigned char *bytes = image_at(walk->view->image, address, NODE_BYTES);
+
+	if (_unlikely_(!bytes))
+		return read_odd_node(walk, address, ret);
+	take_node(walk, bytes, ret);
+	return true;
 }
 
 static struct error *torn(const struct py_list_event *list, raddr_t address)
 {
 	return error_create(ERROR_INCONSISTENT, "the list of generation %u is torn at 0x%jx",
 			    list->generation, (uintmax_t)address);
-}
-
-/* What stands behind the collector's head: the object's own header. */
-static struct error *tell_node(struct walk *walk, raddr_t address, const struct node *node)
-{
-	struct object_header header;
-
-	walk_header(walk, node->bytes + walk->head_size, &header);
-	return walk_tell(walk, address, &header, walk->lists - 1);
 }
 
 /*
@@ -221,15 +230,12 @@ static struct error *walk_list(struct walk *walk, raddr_t head, const struct py_
 
 	if (!image_read_u64(walk->view->image, head + walk->next_at, &word))
 		return torn(list, head);
-	for (address = word & GC_POINTER_MASK; address != head;
-	     address = word_at(&node, walk->next_at) & GC_POINTER_MASK) {
-		if (!address || !read_node(walk, address, &node) ||
-		    (word_at(&node, walk->prev_at) & GC_POINTER_MASK) != previous)
+	for (address = word & GC_POINTER_MASK; address != head; address = node.next) {
+		if (!address || !read_node(walk, address, &node) || node.previous != previous)
 			return torn(list, address);
 		/* The next node comes into the processor's cache while this one is told. */
-		image_fetch(walk->view->image, word_at(&node, walk->next_at) & GC_POINTER_MASK,
-			    NODE_BYTES);
-		try_(tell_node(walk, address + walk->head_size, &node));
+		image_fetch(walk->view->image, node.next, NODE_BYTES);
+		try_(walk_tell(walk, address + walk->head_size, &node.object, walk->lists - 1));
 		previous = address;
 	}
 	if (!image_read_u64(walk->view->image, head + walk->prev_at, &word) ||

@@ -139,24 +139,13 @@ static uint64_t without_deferred(uint64_t refcount)
 	return refcount && refcount < UINT32_MAX ? refcount - 1 : refcount;
 }
 
-void walk_header(const struct walk *walk, const unsigned char *bytes, struct object_header *ret)
+uint64_t walk_divided_refcount(const struct walk *walk, const unsigned char *bytes, uint64_t local)
 {
-	uint64_t shared;
+	uint64_t shared, refcount;
 
-	*ret = (struct object_header){0};
-	memcpy(&ret->type, bytes + walk->type_at, sizeof(ret->type));
-	memcpy(&ret->var_size, bytes + walk->var_at, sizeof(ret->var_size));
-	/* walk_init() knows no third size; one that is no constant would be a call. */
-	if (walk->refcnt_size == sizeof(uint64_t))
-		memcpy(&ret->refcount, bytes + walk->refcnt_at, sizeof(uint64_t));
-	else
-		memcpy(&ret->refcount, bytes + walk->refcnt_at, sizeof(uint32_t));
-	if (!walk->shared_at)
-		return;
 	memcpy(&shared, bytes + walk->shared_at, sizeof(shared));
-	ret->refcount = whole_refcount(ret->refcount, shared);
-	if (bytes[walk->bits_at] & GC_BIT_DEFERRED)
-		ret->refcount = without_deferred(ret->refcount);
+	refcount = whole_refcount(local, shared);
+	return bytes[walk->bits_at] & GC_BIT_DEFERRED ? without_deferred(refcount) : refcount;
 }
 
 struct error *walk_tell(struct walk *walk, raddr_t address, const struct object_header *header,

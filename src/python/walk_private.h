@@ -7,6 +7,8 @@
 #include "crew.h"
 #include "types.h"
 
+#include <string.h>
+
 enum {
 	WALK_PENDING = 4096,	 /* objects that are told together */
 	WALK_PENDING_ALONE = 32, /* by one thread: while they are in the processor's cache */
@@ -55,8 +57,27 @@ void walk_deinit(struct walk *walk);
 /** The memory of walk.values, without which no content can be told. */
 _must_check_ struct error *walk_make_values(struct walk *walk);
 
+/** The count of an object whose two halves are in its first bytes, without deferred counting. */
+uint64_t walk_divided_refcount(const struct walk *walk, const unsigned char *bytes, uint64_t local);
+
 /** Take the header out of the first bytes of an object, at least up to and with ob_size. */
-void walk_header(const struct walk *walk, const unsigned char *bytes, struct object_header *ret);
+static inline void walk_header(const struct walk *walk, const unsigned char *bytes,
+			       struct object_header *ret)
+{
+	uint32_t narrow;
+
+	memcpy(&ret->type, bytes + walk->type_at, sizeof(ret->type));
+	memcpy(&ret->var_size, bytes + walk->var_at, sizeof(ret->var_size));
+	/* walk_init() knows no third size; one that is no constant would be a call. */
+	if (walk->refcnt_size == sizeof(ret->refcount)) {
+		memcpy(&ret->refcount, bytes + walk->refcnt_at, sizeof(ret->refcount));
+	} else {
+		memcpy(&narrow, bytes + walk->refcnt_at, sizeof(narrow));
+		ret->refcount = narrow;
+	}
+	if (_unlikely_(walk->shared_at))
+		ret->refcount = walk_divided_refcount(walk, bytes, ret->refcount);
+}
 
 /** Tell the sink of all lists and their objects. */
 _must_check_ struct error *walk_lists(struct walk *walk);
