@@ -76,6 +76,20 @@ static inline bool view_word(struct py_view *view, raddr_t base, enum py_field f
 }
 
 /**
+ * The @size bytes at @address where they lie, good until the next read; where they are not at hand
+ * in one piece, a copy of them in @buffer. NULL where they cannot be read.
+ */
+static inline const unsigned char *view_bytes(struct py_view *view, raddr_t address, size_t size,
+					      void *buffer)
+{
+	const unsigned char *at = image_at(view->image, address, size);
+
+	if (_likely_(at))
+		return at;
+	return image_read_slow(view->image, address, buffer, size) ? buffer : NULL;
+}
+
+/**
  * Check on the live data that the layout is right: types of types, back pointers, list heads,
  * and sys.hexversion, which also gives the exact version. ERROR_UNSUPPORTED where it is not.
  */
@@ -160,15 +174,18 @@ static inline bool dict_is_whole(const struct dict_cursor *cursor)
 
 /** What a str says of the form it has. */
 struct text_state {
+	uint64_t length;   /**< characters; not checked */
+	unsigned int kind; /**< bytes of each: 1, 2 or 4; 0 where they are not ready (to 3.11) */
 	bool interned;	   /**< there is no other with this text among those that are */
-	unsigned int kind; /**< bytes of each character: 1, 2 or 4; 0 where they are not ready
-			      (to 3.11) */
 	bool compact;	   /**< the characters stand behind the head */
 	bool ascii;	   /**< and if so, behind the shorter one */
 };
 
 /** False where it cannot be read. */
 bool text_state(struct py_view *view, raddr_t object, struct text_state *ret);
+
+/** Where its characters are. False where that cannot be read. */
+bool text_data(struct py_view *view, raddr_t object, const struct text_state *state, raddr_t *ret);
 
 /** Where the characters of a str are. */
 struct text_place {

@@ -156,43 +156,47 @@ static bool size_int(struct py_view *view, const struct sized_object *object, ui
 	       !__builtin_add_overflow(digits, (uint64_t)py_at(view->layout, PY_LONG_DIGIT), ret);
 }
 
-/* Bytes of the characters of a str and of what precedes them. */
-static bool size_characters(struct py_view *view, raddr_t address, const struct text_state *state,
+/* The head of a str and its characters, with the NUL behind them. */
+static bool size_characters(const struct py_layout *layout, const struct text_state *state,
 			    uint64_t *ret)
 {
-	const struct py_layout *layout = view->layout;
-	uint64_t length, kind = state->kind;
-	uint64_t head = py_size(layout, PY_UNICODE);
+	uint64_t head = py_size(layout, PY_UNICODE), bytes;
 
 	if (state->compact)
 		head = py_size(layout, state->ascii ? PY_ASCII : PY_COMPACT);
-	if (!view_word(view, address, PY_ASCII_LENGTH, &length) ||
-	    __builtin_add_overflow(length, UINT64_C(1), &length) ||
-	    __builtin_mul_overflow(length, kind, &length))
+	return !__builtin_add_overflow(state->length, UINT64_C(1), &bytes) &&
+	       !__builtin_mul_overflow(bytes, (uint64_t)state->kind, &bytes) &&
+	       !__builtin_add_overflow(head, bytes, ret);
+}
+
+/* _PyUnicode_HAS_UTF8_MEMORY(): the characters in UTF-8, where these are a copy. */
+static bool add_utf8_copy(struct py_view *view, raddr_t address, raddr_t data, uint64_t *ret)
+{
+	raddr_t utf8;
+	uint64_t length;
+
+	if (!view_word(view, address, PY_COMPACT_UTF8, &utf8) ||
+	    !view_word(view, address, PY_COMPACT_UTF8_LENGTH, &length))
 		return false;
-	return !__builtin_add_overflow(head, length, ret);
+	if (utf8 && utf8 != data)
+		*ret += length + 1;
+	return true;
 }
 
 /* _PyUnicode_HAS_WSTR_MEMORY(), to 3.11: a copy in wchar_t, made for C code that asked for it. */
-static bool add_wide_copy(struct py_view *view, raddr_t address, const struct text_state *state,
+static bool add_wide_copy(struct py_view *view, raddr_t address, raddr_t data, bool ascii,
 			  uint64_t *ret)
 {
-	bool ascii = state->compact && state->ascii;
-	raddr_t wide, data = address + py_size(view->layout, ascii ? PY_ASCII : PY_COMPACT);
+	raddr_t wide;
 	uint64_t length;
 
-	if (!py_has(view->layout, PY_ASCII_WSTR))
-		return true;
 	if (!view_word(view, address, PY_ASCII_WSTR, &wide))
 		return false;
-	if (!wide)
+	if (!wide || wide == data)
 		return true;
-	if (!view_word(view, address, ascii ? PY_ASCII_LENGTH : PY_COMPACT_WSTR_LENGTH, &length) ||
-	    (!state->compact && !view_word(view, address, PY_UNICODE_DATA, &data)))
-		return false;
-	if (wide == data)
-		return true;
-	return !__builtin_add_overflow(length, UINT64_C(1), &length) &&
+	return view_word(view, address, ascii ? PY_ASCII_LENGTH : PY_COMPACT_WSTR_LENGTH,
+			 &length) &&
+	       !__builtin_add_overflow(length, UINT64_C(1), &length) &&
 	       !__builtin_mul_overflow(length, (uint64_t)sizeof(uint32_t), &length) &&
 	       !__builtin_add_overflow(*ret, length, ret);
 }
@@ -200,20 +204,19 @@ static bool add_wide_copy(struct py_view *view, raddr_t address, const struct te
 /* Objects/unicodeobject.c: unicode_sizeof(). Instances of str subclasses: never compact ASCII. */
 static bool size_str(struct py_view *view, const struct sized_object *object, uint64_t *ret)
 {
-	raddr_t address = object->address, utf8, data = 0;
+	raddr_t address = object->address, data;
 	struct text_state state;
-	uint64_t utf8_length;
+	bool ascii, wide = py_has(view->layout, PY_ASCII_WSTR);
 
-	if (!text_state(view, address, &state) || !size_characters(view, address, &state, ret) ||
-	    !view_word(view, address, PY_COMPACT_UTF8, &utf8) ||
-	    !view_word(view, address, PY_COMPACT_UTF8_LENGTH, &utf8_length))
+	if (!text_state(view, address, &state) || !size_characters(view->layout, &state, ret))
 		return false;
-	if (!state.compact && !view_word(view, address, PY_UNICODE_DATA, &data))
-		return false;
-	/* An UTF-8 copy of its own; an ASCII str shares its characters. */
-	if (utf8 && utf8 != data && !(state.compact && state.ascii))
-		*ret += utf8_length + 1;
-	return add_wide_copy(view, address, &state, ret);
+	/* That shares its characters with who asks for UTF-8. */
+	ascii = state.compact && state.ascii;
+	if (ascii && !wide)
+		return true;
+	return text_data(view, address, &state, &data) &&
+	       (ascii || add_utf8_copy(view, address, data, ret)) &&
+	       (!wide || add_wide_copy(view, address, data, ascii, ret));
 }
 
 /* Objects/typeobject.c: type___sizeof___impl(). */

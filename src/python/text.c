@@ -9,21 +9,38 @@
  * PyASCIIObject.state: interned, then kind 3 bits, compact 1, ascii 1. The first has two bits;
  * without the GIL, from 3.14 on, a byte of its own, so that it can be changed at once.
  */
+enum {
+	KIND_BITS = 7 << 0,
+	COMPACT_BIT = 1 << 3,
+	ASCII_BIT = 1 << 4,
+};
+
+enum {
+	LARGEST_HEAD = 128 /* bytes of a PyASCIIObject, which has 40 or 48; more is damage */
+};
+
 bool text_state(struct py_view *view, raddr_t object, struct text_state *ret)
 {
 	const struct py_layout *layout = view->layout;
-	uint32_t state, interned;
+	uint32_t size = py_size(layout, PY_ASCII), state;
+	uint32_t length_at = py_at(layout, PY_ASCII_LENGTH);
+	uint32_t state_at = py_at(layout, PY_ASCII_STATE);
+	unsigned char buffer[LARGEST_HEAD];
+	const unsigned char *head;
 
-	if (!image_read_u32(view->image, object + py_at(layout, PY_ASCII_STATE), &state))
+	if (size > sizeof(buffer) || length_at + sizeof(ret->length) > size ||
+	    state_at + sizeof(state) > size)
 		return false;
-	interned = state & ((1u << view->traits.interned_bits) - 1);
+	head = view_bytes(view, object, size, buffer);
+	if (!head)
+		return false;
+	memcpy(&ret->length, head + length_at, sizeof(ret->length));
+	memcpy(&state, head + state_at, sizeof(state));
+	ret->interned = state & ((1u << view->traits.interned_bits) - 1);
 	state >>= view->traits.interned_bits;
-	*ret = (struct text_state){
-		.interned = interned,
-		.kind = state & 7,
-		.compact = state >> 3 & 1,
-		.ascii = state >> 4 & 1,
-	};
+	ret->kind = state & KIND_BITS;
+	ret->compact = state & COMPACT_BIT;
+	ret->ascii = state & ASCII_BIT;
 	return true;
 }
 
@@ -36,9 +53,7 @@ static bool is_text(struct py_view *view, raddr_t object)
 	       (flags & TPFLAGS_UNICODE_SUBCLASS);
 }
 
-/* Where the characters are. */
-static bool find_data(struct py_view *view, raddr_t object, const struct text_state *state,
-		      raddr_t *ret)
+bool text_data(struct py_view *view, raddr_t object, const struct text_state *state, raddr_t *ret)
 {
 	if (!state->compact)
 		return view_word(view, object, PY_UNICODE_DATA, ret);
@@ -98,12 +113,12 @@ bool text_find(struct py_view *view, raddr_t object, struct text_place *ret)
 {
 	struct text_state state;
 
-	if (!view_word(view, object, PY_ASCII_LENGTH, &ret->length) || ret->length >> 48 ||
-	    !text_state(view, object, &state))
+	if (!text_state(view, object, &state) || state.length >> 48)
 		return false;
+	ret->length = state.length;
 	ret->kind = state.kind;
 	return (ret->kind == 1 || ret->kind == 2 || ret->kind == 4) &&
-	       find_data(view, object, &state, &ret->data);
+	       text_data(view, object, &state, &ret->data);
 }
 
 /* *@ret_whole: not a character is missing. */
