@@ -8,12 +8,21 @@
 #include "base/array.h"
 #include "python/runtime.h"
 
+/** How to tell texts as most are: ASCII behind a head, and no copy of it elsewhere. */
+struct py_plain_text {
+	uint32_t head;		      /**< its bytes; what the offsets here say lies within */
+	uint32_t length_at, state_at; /**< of a word and half a word */
+	uint32_t mask, state;	      /**< the state under the mask is this */
+	uint32_t wide_at;	      /**< of a pointer that is NULL; 0: there is none */
+};
+
 /** Borrows all that it points to. Used by one thread at a time, like the image. */
 struct py_view {
 	const struct py_runtime *runtime;
 	const struct py_layout *layout;
 	struct py_traits traits;
 	struct image *image;
+	struct py_plain_text plain_text; /**< out of the layout, for most objects are such */
 };
 
 void view_init(struct py_view *view, const struct py_runtime *runtime, struct image *image);

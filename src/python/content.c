@@ -15,10 +15,63 @@ enum {
 	HASHED_ITEMS = 64
 };
 
+/* With which the hash of each kind begins. */
+enum {
+	SEED_TUPLE = 1,
+	SEED_FUNCTION,
+	SEED_METHOD,
+	SEED_BUILTIN,
+	SEED_STR,
+	SEED_BYTES,
+	SEED_INT,
+	SEED_FLOAT,
+};
+
 static uint64_t mix(uint64_t hash, uint64_t word)
 {
 	hash = (hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
 	return hash ^ hash >> 29;
+}
+
+static uint64_t word_at(const unsigned char *bytes)
+{
+	uint64_t word;
+
+	memcpy(&word, bytes, sizeof(word));
+	return word;
+}
+
+/* Fewer than 8 bytes, as the lowest of a word. */
+static uint64_t part_word(const unsigned char *bytes, size_t size)
+{
+	const unsigned char *end = bytes + size;
+	uint64_t word = 0;
+	uint32_t four;
+	uint16_t two;
+
+	if (size & 1)
+		word = *--end;
+	if (size & 2) {
+		end -= sizeof(two);
+		memcpy(&two, end, sizeof(two));
+		word = word << 16 | two;
+	}
+	if (size & 4) {
+		memcpy(&four, bytes, sizeof(four));
+		word = word << 32 | four;
+	}
+	return word;
+}
+
+/* The last word is filled up with zeros. */
+static inline uint64_t mix_words(uint64_t hash, const unsigned char *bytes, size_t size)
+{
+	const unsigned char *end = bytes + size / sizeof(uint64_t) * sizeof(uint64_t);
+
+	for (; bytes < end; bytes += sizeof(uint64_t))
+		hash = mix(hash, word_at(bytes));
+	size %= sizeof(uint64_t);
+	return size ? mix(hash, part_word(bytes, size)) : hash;
 }
 
 static bool mix_word(struct py_view *view, raddr_t base, enum py_field field, uint64_t *hash)
@@ -33,58 +86,67 @@ static bool mix_word(struct py_view *view, raddr_t base, enum py_field field, ui
 
 static bool content_tuple(struct py_view *view, const struct sized_object *object, uint64_t *ret)
 {
-	uint64_t items[HASHED_ITEMS];
+	unsigned char buffer[HASHED_ITEMS * sizeof(raddr_t)];
 	uint64_t count = object->var_size < HASHED_ITEMS ? object->var_size : HASHED_ITEMS;
-	uint64_t i;
+	const unsigned char *items =
+		view_bytes(view, object->address + py_at(view->layout, PY_TUPLE_ITEM),
+			   count * sizeof(raddr_t), buffer);
 
-	if (!image_read(view->image, object->address + py_at(view->layout, PY_TUPLE_ITEM), items,
-			count * sizeof(*items)))
+	if (!items)
 		return false;
-	*ret = mix(1, object->var_size);
-	for (i = 0; i < count; i++)
-		*ret = mix(*ret, items[i]);
+	*ret = mix_words(mix(SEED_TUPLE, object->var_size), items, count * sizeof(raddr_t));
 	return true;
 }
 
 static bool content_function(struct py_view *view, const struct sized_object *object, uint64_t *ret)
 {
-	*ret = 2;
+	*ret = SEED_FUNCTION;
 	return mix_word(view, object->address, PY_FUNCTION_GLOBALS, ret) &&
 	       mix_word(view, object->address, PY_FUNCTION_CLOSURE, ret);
 }
 
 static bool content_method(struct py_view *view, const struct sized_object *object, uint64_t *ret)
 {
-	*ret = 3;
+	*ret = SEED_METHOD;
 	return mix_word(view, object->address, PY_METHOD_FUNC, ret) &&
 	       mix_word(view, object->address, PY_METHOD_SELF, ret);
 }
 
 static bool content_builtin(struct py_view *view, const struct sized_object *object, uint64_t *ret)
 {
-	*ret = 4;
+	*ret = SEED_BUILTIN;
 	return mix_word(view, object->address, PY_CFUNCTION_DEF, ret) &&
 	       mix_word(view, object->address, PY_CFUNCTION_SELF, ret);
 }
 
 /* Of long contents the beginning and the end. */
 enum {
-	HASHED_BYTES = 64
+	END_BYTES = 64,
+	HASHED_BYTES = 2 * END_BYTES
 };
+
+static bool mix_ends(struct py_view *view, raddr_t address, uint64_t size, uint64_t *hash)
+{
+	unsigned char ends[HASHED_BYTES];
+
+	if (!image_read(view->image, address, ends, END_BYTES) ||
+	    !image_read(view->image, address + size - END_BYTES, ends + END_BYTES, END_BYTES))
+		return false;
+	*hash = mix_words(*hash, ends, sizeof(ends));
+	return true;
+}
 
 static bool mix_bytes(struct py_view *view, raddr_t address, uint64_t size, uint64_t *hash)
 {
-	uint64_t words[2 * HASHED_BYTES / sizeof(uint64_t)] = {0};
-	uint64_t first = size < HASHED_BYTES ? size : HASHED_BYTES;
-	uint64_t last = size - first < HASHED_BYTES ? size - first : HASHED_BYTES;
-	size_t i, used = (size_t)(first + last + sizeof(*words) - 1) / sizeof(*words);
+	unsigned char buffer[HASHED_BYTES];
+	const unsigned char *bytes;
 
-	if (!image_read(view->image, address, words, (size_t)first) ||
-	    (last &&
-	     !image_read(view->image, address + size - last, (char *)words + first, (size_t)last)))
+	if (size > sizeof(buffer))
+		return mix_ends(view, address, size, hash);
+	bytes = view_bytes(view, address, (size_t)size, buffer);
+	if (!bytes)
 		return false;
-	for (i = 0; i < used; i++)
-		*hash = mix(*hash, words[i]);
+	*hash = mix_words(*hash, bytes, (size_t)size);
 	return true;
 }
 
@@ -95,13 +157,35 @@ static bool content_str(struct py_view *view, const struct sized_object *object,
 
 	if (!text_find(view, object->address, &place))
 		return false;
-	*ret = mix(5, place.length);
+	*ret = mix(SEED_STR, place.length);
 	return mix_bytes(view, place.data, place.length * place.kind, ret);
+}
+
+/* HASHED_BYTES can be looked at behind the longest head, however long the text is. */
+static bool plain_str(struct py_view *view, const struct sized_object *object, uint64_t *ret_size,
+		      uint64_t *ret_hash)
+{
+	const struct py_plain_text *plain = &view->plain_text;
+	const unsigned char *bytes = image_at(view->image, object->address,
+					      PLAIN_TEXT_HEAD + HASHED_BYTES);
+	uint32_t state;
+	uint64_t length;
+
+	if (!bytes)
+		return false;
+	memcpy(&state, bytes + plain->state_at, sizeof(state));
+	length = word_at(bytes + plain->length_at);
+	if ((state & plain->mask) != plain->state || length > HASHED_BYTES ||
+	    (plain->wide_at && word_at(bytes + plain->wide_at)))
+		return false;
+	*ret_size = plain->head + length + 1;
+	*ret_hash = mix_words(mix(SEED_STR, length), bytes + plain->head, (size_t)length);
+	return true;
 }
 
 static bool content_bytes(struct py_view *view, const struct sized_object *object, uint64_t *ret)
 {
-	*ret = mix(6, object->var_size);
+	*ret = mix(SEED_BYTES, object->var_size);
 	return mix_bytes(view, object->address + py_at(view->layout, PY_BYTES_SVAL),
 			 object->var_size, ret);
 }
@@ -109,63 +193,149 @@ static bool content_bytes(struct py_view *view, const struct sized_object *objec
 /* The word with sign and number of digits, then the digits. */
 static bool content_int(struct py_view *view, const struct sized_object *object, uint64_t *ret)
 {
+	uint32_t head = py_at(view->layout, PY_VAR_SIZE);
 	uint64_t size;
 
-	if (!object->type->sizer(view, object, &size) || size < py_at(view->layout, PY_VAR_SIZE))
+	if (!object->type->sizer(view, object, &size) || size < head)
 		return false;
-	*ret = 7;
-	return mix_bytes(view, object->address + py_at(view->layout, PY_VAR_SIZE),
-			 size - py_at(view->layout, PY_VAR_SIZE), ret);
+	*ret = SEED_INT;
+	return mix_bytes(view, object->address + head, size - head, ret);
 }
 
 static bool content_float(struct py_view *view, const struct sized_object *object, uint64_t *ret)
 {
-	*ret = 8;
+	*ret = SEED_FLOAT;
 	return mix_bytes(view, object->address + py_at(view->layout, PY_VAR_SIZE), sizeof(uint64_t),
 			 ret);
 }
 
-/* Words behind reference count and type that go into the hash of the body. */
+static bool plain_int(struct py_view *view, const struct sized_object *object, uint64_t *ret_size,
+		      uint64_t *ret_hash)
+{
+	uint32_t head = py_at(view->layout, PY_VAR_SIZE);
+	const unsigned char *bytes;
+	uint64_t size;
+
+	if (!int_size(view, object, &size) || size - head > HASHED_BYTES)
+		return false;
+	bytes = image_at(view->image, object->address + head, size - head);
+	if (!bytes)
+		return false;
+	*ret_size = size;
+	*ret_hash = mix_words(SEED_INT, bytes, size - head);
+	return true;
+}
+
+static bool plain_float(struct py_view *view, const struct sized_object *object, uint64_t *ret_size,
+			uint64_t *ret_hash)
+{
+	raddr_t value = object->address + py_at(view->layout, PY_VAR_SIZE);
+	const unsigned char *bytes = image_at(view->image, value, sizeof(uint64_t));
+
+	if (!bytes)
+		return false;
+	*ret_size = object->type->basicsize;
+	*ret_hash = mix(SEED_FLOAT, word_at(bytes));
+	return true;
+}
+
+/*
+ * Of bodies, too, the beginning, and what precedes the collector's head. What is not there counts
+ * as zeros.
+ */
 enum {
-	BODY_WORDS = 8,
-	MANAGED_WORDS = 2
+	BODY_BYTES = 64, /* behind reference count and type */
+	MANAGED_BYTES = 16
 };
+
+struct body {
+	raddr_t start;
+	uint64_t size;
+	uint64_t hash, any; /* any: the bits that are set in some word */
+};
+
+static inline void mix_body_word(struct body *body, uint64_t word)
+{
+	uint64_t within = word - body->start;
+
+	/* A pointer into the object itself would make every body look like no other. */
+	word = within < body->size ? within : word;
+	body->any |= word;
+	body->hash = mix(body->hash, word);
+}
+
+static inline void mix_body(struct body *body, const unsigned char *bytes, size_t size, size_t most)
+{
+	size_t at, left;
+
+	for (at = 0; at + sizeof(uint64_t) <= size; at += sizeof(uint64_t))
+		mix_body_word(body, word_at(bytes + at));
+	if (_unlikely_(at < size)) {
+		mix_body_word(body, part_word(bytes + at, size - at));
+		at += sizeof(uint64_t);
+	}
+	for (left = (most - at) / sizeof(uint64_t); left; left--)
+		body->hash = mix(body->hash, 0);
+}
+
+/* @managed: of what precedes the collector's head; NULL: there is nothing. */
+static inline bool hash_body(const struct sized_object *object, const unsigned char *bytes,
+			     const unsigned char *managed, uint64_t *ret)
+{
+	const struct type_info *type = object->type;
+	struct body body = {.start = object->address, .size = type->basicsize, .hash = 1};
+
+	mix_body(&body, bytes, type->body_size, BODY_BYTES);
+	mix_body(&body, managed, managed ? MANAGED_BYTES : 0, MANAGED_BYTES);
+	*ret = body.hash;
+	return body.any != 0;
+}
+
+uint32_t body_size(const struct py_view *view, uint64_t basicsize)
+{
+	uint32_t head = py_at(view->layout, PY_VAR_SIZE);
+
+	if (basicsize <= head)
+		return 0;
+	return basicsize - head < BODY_BYTES ? (uint32_t)basicsize - head : BODY_BYTES;
+}
+
+/* The same where not all is at hand in one piece. */
+static _noinline_ bool read_body(struct py_view *view, const struct sized_object *object,
+				 uint64_t *ret)
+{
+	const struct type_info *type = object->type;
+	unsigned char bytes[BODY_BYTES], managed[MANAGED_BYTES];
+	raddr_t start = object->address + py_at(view->layout, PY_VAR_SIZE);
+
+	if (!image_read(view->image, start, bytes, type->body_size) ||
+	    (type->managed &&
+	     !image_read(view->image, object->address - type->preheader, managed, sizeof(managed))))
+		return false;
+	return hash_body(object, bytes, type->managed ? managed : NULL, ret);
+}
 
 bool body_hash(struct py_view *view, const struct sized_object *object, uint64_t *ret)
 {
-	uint64_t words[BODY_WORDS + MANAGED_WORDS] = {0}, any = 0;
-	uint32_t head = py_at(view->layout, PY_VAR_SIZE);
-	uint64_t size = object->type->basicsize > head ? object->type->basicsize - head : 0;
-	raddr_t managed = object->address - object->type->preheader;
-	size_t i;
+	const struct type_info *type = object->type;
+	uint64_t before = type->preheader + py_at(view->layout, PY_VAR_SIZE);
+	const unsigned char *bytes = image_at(view->image, object->address - type->preheader,
+					      before + type->body_size);
 
-	*ret = 1;
-	if (size > BODY_WORDS * sizeof(*words))
-		size = BODY_WORDS * sizeof(*words);
-	if (!image_read(view->image, object->address + head, words, size))
-		return false;
-	if (object->type->preheader > view->traits.gc_head_size &&
-	    !image_read(view->image, managed, words + BODY_WORDS, MANAGED_WORDS * sizeof(*words)))
-		return false;
-	for (i = 0; i < ARRAY_SIZE(words); i++) {
-		/* A pointer into the object itself would make every body look like no other. */
-		if (words[i] - object->address < object->type->basicsize)
-			words[i] -= object->address;
-		any |= words[i];
-		*ret = mix(*ret, words[i]);
-	}
-	return any != 0;
+	if (_unlikely_(!bytes))
+		return read_body(view, object, ret);
+	return hash_body(object, bytes + before, type->managed ? bytes : NULL, ret);
 }
 
 static const struct content contents[] = {
-	{"builtins.tuple", content_tuple, false},
-	{"builtins.str", content_str, true},
-	{"builtins.bytes", content_bytes, true},
-	{"builtins.int", content_int, true},
-	{"builtins.float", content_float, true},
-	{"builtins.function", content_function, false},
-	{"builtins.method", content_method, false},
-	{"builtins.builtin_function_or_method", content_builtin, false},
+	{"builtins.tuple", content_tuple, NULL, false},
+	{"builtins.str", content_str, plain_str, true},
+	{"builtins.bytes", content_bytes, NULL, true},
+	{"builtins.int", content_int, plain_int, true},
+	{"builtins.float", content_float, plain_float, true},
+	{"builtins.function", content_function, NULL, false},
+	{"builtins.method", content_method, NULL, false},
+	{"builtins.builtin_function_or_method", content_builtin, NULL, false},
 };
 
 const struct content *content_find(const char *name)

@@ -158,7 +158,8 @@ struct error *walk_init(struct walk *walk, struct py_view *view, const struct py
 	if (walk->head_size + walk->var_at + sizeof(uint64_t) > NODE_BYTES ||
 	    walk->type_at > walk->var_at || walk->refcnt_at > walk->var_at ||
 	    (walk->refcnt_size != sizeof(uint64_t) && walk->refcnt_size != sizeof(uint32_t)) ||
-	    walk->shared_at > walk->var_at || walk->bits_at > walk->var_at)
+	    walk->shared_at > walk->var_at || walk->bits_at > walk->var_at ||
+	    (view->traits.int_tagged && py_at(layout, PY_LONG_TAG) != walk->var_at))
 		return error_create(ERROR_UNSUPPORTED, "object headers of an unknown shape");
 	walk->pending = malloc(WALK_PENDING * sizeof(*walk->pending));
 	if (!walk->pending)

@@ -187,6 +187,13 @@ bool text_state(struct py_view *view, raddr_t object, struct text_state *ret);
 /** Where its characters are. False where that cannot be read. */
 bool text_data(struct py_view *view, raddr_t object, const struct text_state *state, raddr_t *ret);
 
+enum {
+	PLAIN_TEXT_HEAD = 64 /* bytes at most: struct py_plain_text */
+};
+
+/** How most texts look in this layout; where that cannot be told, none looks so. */
+struct py_plain_text text_plain(const struct py_layout *layout, const struct py_traits *traits);
+
 /** Where the characters of a str are. */
 struct text_place {
 	raddr_t data;

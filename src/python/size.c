@@ -136,24 +136,9 @@ static bool size_bytearray(struct py_view *view, const struct sized_object *obje
 	return size_with_buffer(object, alloc, 1, ret);
 }
 
-/* Objects/longobject.c: int___sizeof___impl(). 30-bit digits of 4 bytes. */
 static bool size_int(struct py_view *view, const struct sized_object *object, uint64_t *ret)
 {
-	uint64_t digits = object->var_size;
-
-	if (view->traits.int_tagged) {
-		if (!view_word(view, object->address, PY_LONG_TAG, &digits))
-			return false;
-		digits >>= 3;
-	} else if ((int64_t)digits < 0) {
-		digits = -digits;
-	}
-	if (!digits && view->traits.int_has_a_digit)
-		digits = 1;
-	if (view->traits.int_tagged)
-		return size_with_buffer(object, digits, 4, ret);
-	return !__builtin_mul_overflow(digits, UINT64_C(4), &digits) &&
-	       !__builtin_add_overflow(digits, (uint64_t)py_at(view->layout, PY_LONG_DIGIT), ret);
+	return int_size(view, object, ret);
 }
 
 /* The head of a str and its characters, with the NUL behind them. */

@@ -11,6 +11,7 @@
  */
 enum {
 	KIND_BITS = 7 << 0,
+	KIND_ONE_BYTE = 1 << 0,
 	COMPACT_BIT = 1 << 3,
 	ASCII_BIT = 1 << 4,
 };
@@ -42,6 +43,25 @@ bool text_state(struct py_view *view, raddr_t object, struct text_state *ret)
 	ret->compact = state & COMPACT_BIT;
 	ret->ascii = state & ASCII_BIT;
 	return true;
+}
+
+struct py_plain_text text_plain(const struct py_layout *layout, const struct py_traits *traits)
+{
+	unsigned int shift = traits->interned_bits;
+	struct py_plain_text plain = {
+		.head = py_size(layout, PY_ASCII),
+		.length_at = py_at(layout, PY_ASCII_LENGTH),
+		.state_at = py_at(layout, PY_ASCII_STATE),
+		.wide_at = py_has(layout, PY_ASCII_WSTR) ? py_at(layout, PY_ASCII_WSTR) : 0,
+		.mask = (uint32_t)(KIND_BITS | COMPACT_BIT | ASCII_BIT) << shift,
+		.state = (uint32_t)(KIND_ONE_BYTE | COMPACT_BIT | ASCII_BIT) << shift,
+	};
+
+	if (plain.head > PLAIN_TEXT_HEAD || plain.length_at + sizeof(uint64_t) > plain.head ||
+	    plain.state_at + sizeof(uint32_t) > plain.head ||
+	    plain.wide_at + sizeof(raddr_t) > plain.head)
+		plain = (struct py_plain_text){.state = 1}; /* no text is like that */
+	return plain;
 }
 
 static bool is_text(struct py_view *view, raddr_t object)

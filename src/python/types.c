@@ -188,8 +188,10 @@ static bool read_type(struct py_view *view, raddr_t address, struct type_info *r
 		info.preheader = view->traits.gc_head_size;
 	else
 		info.traverse = 0;
-	if (flags & view->traits.preheader_flags)
+	info.managed = flags & view->traits.preheader_flags;
+	if (info.managed)
 		info.preheader += 2 * sizeof(raddr_t);
+	info.body_size = body_size(view, info.basicsize);
 	*ret = info;
 	return true;
 }
@@ -253,7 +255,8 @@ struct error *type_table_add(struct type_table *table, raddr_t address,
 		return error_create(ERROR_INCONSISTENT, "there is no type object at 0x%jx",
 				    (uintmax_t)address);
 	info.id = (uint32_t)table->list.count;
-	info.content = content_find(name);
+	info.content = table->sink->identity ? content_find(name) : NULL;
+	info.plain = info.content ? info.content->plain : NULL;
 	info.decoder = ref_decoder_choose(table->view, address);
 	info.exact = info.decoder && !strcmp(info.decoder->type, name);
 	choose_sizer(table->view, &info);

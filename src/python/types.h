@@ -29,33 +29,45 @@ typedef bool sizer_fn(struct py_view *view, const struct sized_object *object, u
  */
 typedef bool content_fn(struct py_view *view, const struct sized_object *object, uint64_t *ret);
 
+/**
+ * Size and hash at once, with fewer reads than one after the other, of an instance as most are.
+ * False where this one is not: nothing is said of it then.
+ */
+typedef bool plain_fn(struct py_view *view, const struct sized_object *object, uint64_t *ret_size,
+		      uint64_t *ret_hash);
+
 /** How to hash what cannot change in instances of a type. */
 struct content {
 	const char *type;
 	content_fn *hash;
-	bool value; /**< all that an instance is: what no other has tells it from all others */
+	plain_fn *plain; /**< NULL: there is no such way */
+	bool value;	 /**< all that an instance is: what no other has tells it from all others */
 };
 
+/** First stands what telling an instance takes, so that it lies in one line of the cache or two. */
 struct type_info {
-	raddr_t address;
+	sizer_fn *sizer;	       /**< never NULL */
+	const struct content *content; /**< static; NULL: nothing known, or not wanted */
+	plain_fn *plain;	       /**< that of the content, or NULL */
+	uint64_t basicsize, itemsize;  /**< bytes */
+	uint64_t preheader;	       /**< bytes before the object that sys.getsizeof() adds */
+	uint64_t flags;		       /**< tp_flags */
 	uint32_t id;
-	uint64_t basicsize, itemsize;	   /**< bytes */
-	uint64_t preheader;		   /**< bytes before the object that sys.getsizeof() adds */
-	sizer_fn *sizer;		   /**< never NULL */
-	const struct content *content;	   /**< static; NULL: nothing known */
-	uint64_t flags;			   /**< tp_flags */
-	int64_t dictoffset;		   /**< tp_dictoffset */
-	int64_t weaklistoffset;		   /**< tp_weaklistoffset */
-	raddr_t traverse;		   /**< tp_traverse, 0: none */
-	const struct ref_decoder *decoder; /**< of references; NULL: nothing known */
-	uint32_t first_member, member_count; /**< in the table's members */
+	uint32_t body_size; /**< bytes of instances that body_hash() takes */
+	bool managed;	    /**< two words precede the collector's head */
+	bool own_size;	    /**< a Python-level __sizeof__ would say something else */
+	bool leaf;	    /**< instances hold no references, whatever is in them */
 	/** Members, dict and weak references are all that an instance has: so it is for classes
 	 * written in Python whose bases are. */
 	bool accounted;
-	bool leaf;     /**< instances hold no references, whatever is in them */
-	bool opaque;   /**< nobody tells all that instances own */
-	bool exact;    /**< it is the very type that the decoder is for */
-	bool own_size; /**< a Python-level __sizeof__ would say something else */
+	bool opaque;			     /**< nobody tells all that instances own */
+	bool exact;			     /**< it is the very type that the decoder is for */
+	const struct ref_decoder *decoder;   /**< of references; NULL: nothing known */
+	uint32_t first_member, member_count; /**< in the table's members */
+	int64_t dictoffset;		     /**< tp_dictoffset */
+	int64_t weaklistoffset;		     /**< tp_weaklistoffset */
+	raddr_t address;
+	raddr_t traverse; /**< tp_traverse, 0: none */
 };
 
 DEFINE_ARRAY(type_info_array, struct type_info)
@@ -116,8 +128,30 @@ raddr_t ctype_info(const struct py_layout *layout, raddr_t type);
 /** refs_numpy.c */
 sizer_fn sizer_ndarray, sizer_numpy_scalar, sizer_numpy_void;
 
+/**
+ * The size of an int: Objects/longobject.c, int___sizeof___impl(). Digits of 30 bits take 4 bytes.
+ * From 3.12 on lv_tag is where ob_size was, as walk_init() checks.
+ */
+static inline bool int_size(const struct py_view *view, const struct sized_object *object,
+			    uint64_t *ret)
+{
+	uint64_t digits = object->var_size;
+
+	if (view->traits.int_tagged)
+		digits >>= 3;
+	else if ((int64_t)digits < 0)
+		digits = -digits;
+	if (!digits && view->traits.int_has_a_digit)
+		digits = 1;
+	return !__builtin_mul_overflow(digits, UINT64_C(4), &digits) &&
+	       !__builtin_add_overflow(digits, (uint64_t)py_at(view->layout, PY_LONG_DIGIT), ret);
+}
+
 /** What identifies instances of a class called @name, or NULL. Static. content.c. */
 const struct content *content_find(const char *name);
+
+/** What body_hash() takes of an instance of @basicsize bytes. */
+uint32_t body_size(const struct py_view *view, uint64_t basicsize);
 
 /**
  * A hash of the first words of an object as they are now, with the managed words before its

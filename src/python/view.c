@@ -10,6 +10,7 @@ void view_init(struct py_view *view, const struct py_runtime *runtime, struct im
 		.layout = &runtime->layout,
 		.traits = runtime->traits,
 		.image = image,
+		.plain_text = text_plain(&runtime->layout, &runtime->traits),
 	};
 }
 

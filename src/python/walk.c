@@ -74,16 +74,15 @@ static void measure(const struct walk *walk, struct py_view *view, struct walk_p
 	const struct type_info *type = &walk->types.list.items[event->type];
 	struct sized_object object = {event->address, pending->var_size, type};
 	uint64_t hash;
+	bool both = type->plain && type->plain(view, &object, &event->size, &hash);
 
-	if (type->sizer(view, &object, &event->size))
+	if (both || type->sizer(view, &object, &event->size))
 		event->size += type->preheader;
 	else
 		pending->unsized = true;
-	if (!walk->sink->identity)
-		return;
-	if (type->content && type->content->hash(view, &object, &hash))
+	if (both || (type->content && type->content->hash(view, &object, &hash)))
 		tell_content(walk, &object, hash, pending);
-	if (event->list != PY_UNTRACKED && body_hash(view, &object, &hash))
+	if (event->list != PY_UNTRACKED && walk->sink->identity && body_hash(view, &object, &hash))
 		tell_body(walk, hash, event);
 }
 
