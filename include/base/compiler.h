@@ -12,7 +12,7 @@
 #define _unused_       __attribute__((unused))
 #define _returns_ptr_  __attribute__((returns_nonnull))
 #define _printf_(f, a) __attribute__((format(printf, f, a)))
-/** Of a way that is seldom taken: then the usual one has no registers to save for it. */
+/** Above all of a way that is seldom taken: then the usual one has no registers to save for it. */
 #define _noinline_    __attribute__((noinline))
 #define _likely_(x)   __builtin_expect(!!(x), 1)
 #define _unlikely_(x) __builtin_expect(!!(x), 0)

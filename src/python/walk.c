@@ -91,28 +91,34 @@ enum {
 	FEW = 512	/* to wake others would take longer than these do */
 };
 
+/* Not in its callers, so that measure() is in it. */
+static _noinline_ void measure_range(const struct walk *walk, struct py_view *view, size_t first,
+				     size_t end)
+{
+	size_t i;
+
+	for (i = first; i < end; i++)
+		measure(walk, view, &walk->pending[i]);
+}
+
 static void measure_some(void *ctx, size_t index, unsigned int worker)
 {
 	struct walk *walk = ctx;
-	struct py_view *view = crew_view(&walk->crew, worker);
-	size_t i, end = (index + 1) * MEASURED;
+	size_t first = index * MEASURED, left = walk->pending_count - first;
 
-	if (end > walk->pending_count)
-		end = walk->pending_count;
-	for (i = index * MEASURED; i < end; i++)
-		measure(walk, view, &walk->pending[i]);
+	measure_range(walk, crew_view(&walk->crew, worker), first,
+		      first + (left < MEASURED ? left : MEASURED));
 }
 
 static void measure_all(struct walk *walk)
 {
-	uint32_t count = walk->pending_count, i;
+	uint32_t count = walk->pending_count;
 
 	if (walk->crew.workers && count >= FEW) {
 		crew_run(&walk->crew, (count + MEASURED - 1) / MEASURED, measure_some, walk);
 		return;
 	}
-	for (i = 0; i < count; i++)
-		measure(walk, walk->view, &walk->pending[i]);
+	measure_range(walk, walk->view, 0, count);
 }
 
 /*
