@@ -2,12 +2,12 @@
 #include "target/clone.h"
 
 #include <errno.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum {
+	PAGE = 4096,
 	TRIAL_BYTES = 16 << 20,
 	TRIALS = 5,
 	/* What a fork() costs at the least for 4 KiB pages, should the trials be lost in noise. */
@@ -59,8 +59,9 @@ static uint64_t memory_time(uint64_t trial, uint64_t bytes)
 struct error *clone_estimate(uint64_t bytes, unsigned int threads, uint64_t *ret_pause_ns)
 {
 	uint64_t before, with, more;
+	unsigned char *memory;
 	struct error *err;
-	void *memory;
+	size_t i;
 
 	try_(time_forks(&before));
 	memory = mmap(NULL, TRIAL_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
@@ -68,7 +69,8 @@ struct error *clone_estimate(uint64_t bytes, unsigned int threads, uint64_t *ret
 	if (memory == MAP_FAILED)
 		return &error_no_memory;
 	(void)madvise(memory, TRIAL_BYTES, MADV_NOHUGEPAGE);
-	memset(memory, 1, TRIAL_BYTES);
+	for (i = 0; i < TRIAL_BYTES; i += PAGE)
+		memory[i] = 1;
 	err = time_forks(&with);
 	(void)munmap(memory, TRIAL_BYTES);
 	try_(err);

@@ -585,8 +585,8 @@ static struct error *measure_rate(struct workers *workers, double *ret)
 
 	if (!from || !to)
 		return &error_no_memory;
-	memset(from, 1, TRIAL);
-	memset(to, 2, TRIAL);
+	touch(from, TRIAL);
+	touch(to, TRIAL);
 	local = (struct iovec){to, TRIAL};
 	remote = (struct iovec){from, TRIAL};
 	start = clock_now();
