@@ -29,7 +29,7 @@ struct image_region {
 
 enum {
 	IMAGE_GRANULE_BITS = 16, /**< 64 KiB */
-	IMAGE_RECENT = 32768 /**< 2 GiB; more of memory shares their places */
+	IMAGE_RECENT = 32768	 /**< 2 GiB; more of memory shares their places */
 };
 
 /** Private to the image_*.c files and to the inline functions below. */

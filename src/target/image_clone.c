@@ -1,10 +1,11 @@
 /*
  * The memory of a clone, which does not change: read by blocks, on demand, into a cache.
  *
- * A walk follows lists that are mostly in the order of allocation, so a cache of a small part of
- * the memory serves most of them, and what is read for the first time is read as a whole granule.
- * Where blocks that were thrown out come back often, the cache grows as far as it may. What comes
- * back is asked for out of order: of it only the block is read, several of which share a frame.
+ * What is read for the first time is read as a whole granule. Where memory is short, something is
+ * thrown out for it: a walk follows lists that are mostly in the order of allocation, so a cache of
+ * a small part of the memory serves most of them, and where blocks that were thrown out come back
+ * often, the cache grows as far as it may. What comes back is asked for out of order: of it only
+ * the block is read, several of which share a frame.
  *
  * Read through /proc/PID/mem: process_vm_readv() pins pages, and before the kernel pins one that is
  * shared with the target it makes a copy of it for the clone (gup_must_unshare(), mm/internal.h),
@@ -378,7 +379,7 @@ struct error *image_clone_create(pid_t pid, uint64_t most, uint64_t sparing, str
 		most = sparing;
 	}
 	clone->most = (size_t)(most / FRAME) > FIRST_FRAMES ? (size_t)(most / FRAME) : FIRST_FRAMES;
-	clone->limit = FIRST_FRAMES;
+	clone->limit = clone->image.ops->hold ? clone->most : FIRST_FRAMES;
 	clone->open = SIZE_MAX;
 	clone->frames = calloc(clone->most, sizeof(*clone->frames));
 	clone->slots = calloc(clone->most * FRAME_BLOCKS, sizeof(*clone->slots));
