@@ -48,7 +48,10 @@ def diff_tells_what_the_program_did(build):
                 check(LEAK not in deleted, what + f"deleted {deleted}")
                 check(persistent[LEAK] == 20, what + f"persistent {persistent}")
                 check(persistent[TEMP] == 1, what + f"persistent {persistent}")
-                check(created[CHURN] == deleted[CHURN], what + f"{created} {deleted}")
+                check(created.get(CHURN, 0) == deleted.get(CHURN, 0), what + f"{created} {deleted}")
+                # Without the GIL there is no order of age: who takes all the places of others of
+                # its like may be taken for them.
+                check(CHURN in created or interpreter.version.endswith("t"), what + f"{created}")
                 grown = {group["type"]: group for group in document["grown"]}
                 check(grown[LEAK]["growth"] == [10, 30, 60] and grown[LEAK]["count"] == 50,
                       what + f"grown {grown}")
