@@ -1,8 +1,7 @@
 #include "base/workers.h"
 
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
+#include "base/thread.h"
+
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -78,36 +77,23 @@ static bool start_helper(struct workers *workers)
 	struct helper *self = &workers->helpers[workers->started];
 
 	*self = (struct helper){workers, workers->started + 1};
-	return !pthread_create(&workers->threads[workers->started], NULL, help, self);
-}
-
-/* One where it cannot be known: a machine with more than fit into the set. */
-static unsigned int count_processors(void)
-{
-	cpu_set_t set;
-
-	return sched_getaffinity(0, sizeof(set), &set) ? 1 : (unsigned int)CPU_COUNT(&set);
+	return thread_start(&workers->threads[workers->started], help, self);
 }
 
 struct error *workers_create(struct workers **ret)
 {
 	struct workers *workers = calloc(1, sizeof(*workers));
-	unsigned int processors = count_processors();
-	sigset_t all, before;
+	unsigned int processors = thread_processors();
 
 	if (!workers)
 		return &error_no_memory;
 	(void)pthread_mutex_init(&workers->lock, NULL);
 	(void)pthread_cond_init(&workers->wake, NULL);
 	(void)pthread_cond_init(&workers->done, NULL);
-	/* Threads inherit the mask: signals are for the main thread. */
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
 	/* A thread that cannot be had is one helper less. */
 	while (workers->started + 1 < processors && workers->started + 1 < MOST_THREADS &&
 	       start_helper(workers))
 		workers->started++;
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	*ret = workers;
 	return NULL;
 }

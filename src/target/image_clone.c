@@ -14,6 +14,7 @@
 #include "image_private.h"
 
 #include "base/file.h"
+#include "base/prefault.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -68,11 +69,12 @@ struct image_clone {
 	struct leaf **leaves;  /**< sorted by key; owned, and so are they */
 	size_t leaf_count, leaf_capacity;
 	struct leaf *last;
-	struct frame *frames; /**< owned */
-	struct slot *slots;   /**< FRAME_BLOCKS for each frame; owned */
-	unsigned char *bytes; /**< most * FRAME of address space, touched as frames are used */
-	size_t limit;	      /**< frames that may be used now */
-	size_t most;	      /**< frames that may ever be used */
+	struct frame *frames;	   /**< owned */
+	struct slot *slots;	   /**< FRAME_BLOCKS for each frame; owned */
+	unsigned char *bytes;	   /**< most * FRAME of address space, touched as frames are used */
+	struct prefault *prefault; /**< of the bytes; owned */
+	size_t limit;		   /**< frames that may be used now */
+	size_t most;		   /**< frames that may ever be used */
 	size_t used, hand;
 	size_t open;	/**< the frame to which blocks go that come back; SIZE_MAX: none */
 	bool held;	/**< nothing is thrown out */
@@ -172,7 +174,10 @@ static size_t throw_out(struct image_clone *clone)
 
 static size_t take_frame(struct image_clone *clone)
 {
-	return clone->used < clone->limit ? clone->used++ : throw_out(clone);
+	if (clone->used == clone->limit)
+		return throw_out(clone);
+	prefault_use(clone->prefault, (clone->used + 1) * FRAME);
+	return clone->used++;
 }
 
 static void count_return(struct image_clone *clone)
@@ -330,6 +335,7 @@ static void clone_image_destroy(struct image *image)
 	proc_maps_deinit(&clone->maps);
 	if (clone->memory >= 0)
 		(void)close(clone->memory);
+	prefault_destroy(clone->prefault);
 	if (clone->bytes)
 		(void)munmap(clone->bytes, clone->most * FRAME);
 	free(clone);
@@ -390,6 +396,7 @@ struct error *image_clone_create(pid_t pid, uint64_t most, uint64_t sparing, str
 		return &error_no_memory;
 	/* Frames come into use one after the other: huge pages waste nothing here. */
 	(void)madvise(clone->bytes, clone->most * FRAME, MADV_HUGEPAGE);
+	try_(prefault_create(clone->bytes, clone->most * FRAME, &clone->prefault));
 	if (memory_errno)
 		return error_from_errno(memory_errno, "cannot open /proc/%d/mem", (int)pid);
 	try_(proc_maps_read(pid, &clone->maps));
