@@ -35,7 +35,7 @@ static struct error *add_part(struct ranks *ranks, uint64_t address, uint32_t *r
 
 struct error *ranks_find_part(struct ranks *ranks, uint64_t address)
 {
-	uint32_t index;
+	uint32_t index = 0;
 
 	if (!addrmap_get(&ranks->numbers, ranks_key(address), &index))
 		try_(add_part(ranks, address, &index));

@@ -271,3 +271,21 @@ def every_report_says_how_complete_its_graph_is(build):
         check("\nread         exact" in build.ok("info", files[0]), "info does not say it")
     check(len(counts) == 1, f"{counts} objects")
     return 1
+
+
+@test
+def more_classes_than_two_bytes_can_number(build):
+    """Each instance is of its own class, which it refers to twice: as its type and by its slot."""
+    with Target(first_python(), "classes.py") as target:
+        file = f"{target.work}/file"
+        build.ok("snapshot", target.pid, "-o", file)
+        rows = json.loads(build.ok("query", file, """
+            SELECT o.type, count(DISTINCT o.address) AS objects, count(DISTINCT r.target) AS classes,
+                   group_concat(DISTINCT r.kind) AS kinds, count(*) AS count
+            FROM objects o JOIN refs r ON r.source = o.address
+            WHERE o.type LIKE '\\_\\_main\\_\\_.Kind%' ESCAPE '\\' GROUP BY o.type""", "-j"))["rows"]
+    check(len({row[0] for row in rows}) == len(rows) == 70000, f"{len(rows)} classes")
+    wrong = [row for row in rows if row[1:3] != [1, 1] or row[4] != 2
+             or sorted(row[3].split(",")) != ["slot", "type"]]
+    check(not wrong, f"{len(wrong)} are wrong: {wrong[:3]}")
+    return 1
