@@ -33,14 +33,6 @@ static uint64_t mix(uint64_t hash, uint64_t word)
 	return hash ^ hash >> 29;
 }
 
-static uint64_t word_at(const unsigned char *bytes)
-{
-	uint64_t word;
-
-	memcpy(&word, bytes, sizeof(word));
-	return word;
-}
-
 /* Fewer than 8 bytes, as the lowest of a word. */
 static uint64_t part_word(const unsigned char *bytes, size_t size)
 {
@@ -69,7 +61,7 @@ static inline uint64_t mix_words(uint64_t hash, const unsigned char *bytes, size
 	const unsigned char *end = bytes + size / sizeof(uint64_t) * sizeof(uint64_t);
 
 	for (; bytes < end; bytes += sizeof(uint64_t))
-		hash = mix(hash, word_at(bytes));
+		hash = mix(hash, word_of(bytes, 0));
 	size %= sizeof(uint64_t);
 	return size ? mix(hash, part_word(bytes, size)) : hash;
 }
@@ -89,7 +81,7 @@ static bool content_tuple(struct py_view *view, const struct sized_object *objec
 	unsigned char buffer[HASHED_ITEMS * sizeof(raddr_t)];
 	uint64_t count = object->var_size < HASHED_ITEMS ? object->var_size : HASHED_ITEMS;
 	const unsigned char *items =
-		view_bytes(view, object->address + py_at(view->layout, PY_TUPLE_ITEM),
+		read_block(view->image, object->address + py_at(view->layout, PY_TUPLE_ITEM),
 			   count * sizeof(raddr_t), buffer);
 
 	if (!items)
@@ -143,7 +135,7 @@ static bool mix_bytes(struct py_view *view, raddr_t address, uint64_t size, uint
 
 	if (size > sizeof(buffer))
 		return mix_ends(view, address, size, hash);
-	bytes = view_bytes(view, address, (size_t)size, buffer);
+	bytes = read_block(view->image, address, (size_t)size, buffer);
 	if (!bytes)
 		return false;
 	*hash = mix_words(*hash, bytes, (size_t)size);
@@ -174,9 +166,9 @@ static bool plain_str(struct py_view *view, const struct sized_object *object, u
 	if (!bytes)
 		return false;
 	memcpy(&state, bytes + plain->state_at, sizeof(state));
-	length = word_at(bytes + plain->length_at);
+	length = word_of(bytes, plain->length_at);
 	if ((state & plain->mask) != plain->state || length > HASHED_BYTES ||
-	    (plain->wide_at && word_at(bytes + plain->wide_at)))
+	    (plain->wide_at && word_of(bytes, plain->wide_at)))
 		return false;
 	*ret_size = plain->head + length + 1;
 	*ret_hash = mix_words(mix(SEED_STR, length), bytes + plain->head, (size_t)length);
@@ -235,7 +227,7 @@ static bool plain_float(struct py_view *view, const struct sized_object *object,
 	if (!bytes)
 		return false;
 	*ret_size = object->type->basicsize;
-	*ret_hash = mix(SEED_FLOAT, word_at(bytes));
+	*ret_hash = mix(SEED_FLOAT, word_of(bytes, 0));
 	return true;
 }
 
@@ -269,7 +261,7 @@ static inline void mix_body(struct body *body, const unsigned char *bytes, size_
 	size_t at, left;
 
 	for (at = 0; at + sizeof(uint64_t) <= size; at += sizeof(uint64_t))
-		mix_body_word(body, word_at(bytes + at));
+		mix_body_word(body, word_of(bytes, at));
 	if (_unlikely_(at < size)) {
 		mix_body_word(body, part_word(bytes + at, size - at));
 		at += sizeof(uint64_t);

@@ -172,18 +172,10 @@ struct error *walk_init(struct walk *walk, struct py_view *view, const struct py
 	return walk_make_values(walk);
 }
 
-static raddr_t pointer_at(const unsigned char *bytes)
-{
-	uint64_t word;
-
-	memcpy(&word, bytes, sizeof(word));
-	return word & GC_POINTER_MASK;
-}
-
 static void take_node(const struct walk *walk, const unsigned char *bytes, struct node *ret)
 {
-	ret->next = pointer_at(bytes + walk->next_at);
-	ret->previous = pointer_at(bytes + walk->prev_at);
+	ret->next = word_of(bytes, walk->next_at) & GC_POINTER_MASK;
+	ret->previous = word_of(bytes, walk->prev_at) & GC_POINTER_MASK;
 	walk_header(walk, bytes + walk->head_size, &ret->object);
 }
 

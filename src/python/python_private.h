@@ -76,20 +76,6 @@ static inline bool view_word(struct py_view *view, raddr_t base, enum py_field f
 }
 
 /**
- * The @size bytes at @address where they lie, good until the next read; where they are not at hand
- * in one piece, a copy of them in @buffer. NULL where they cannot be read.
- */
-static inline const unsigned char *view_bytes(struct py_view *view, raddr_t address, size_t size,
-					      void *buffer)
-{
-	const unsigned char *at = image_at(view->image, address, size);
-
-	if (_likely_(at))
-		return at;
-	return image_read_slow(view->image, address, buffer, size) ? buffer : NULL;
-}
-
-/**
  * Check on the live data that the layout is right: types of types, back pointers, list heads,
  * and sys.hexversion, which also gives the exact version. ERROR_UNSUPPORTED where it is not.
  */

@@ -32,7 +32,7 @@ bool text_state(struct py_view *view, raddr_t object, struct text_state *ret)
 	if (size > sizeof(buffer) || length_at + sizeof(ret->length) > size ||
 	    state_at + sizeof(state) > size)
 		return false;
-	head = view_bytes(view, object, size, buffer);
+	head = read_block(view->image, object, size, buffer);
 	if (!head)
 		return false;
 	memcpy(&ret->length, head + length_at, sizeof(ret->length));
