@@ -327,6 +327,9 @@ void heap_destroy(struct heap *heap);
 /** Its boot id is borrowed from @heap. */
 struct heap_run heap_run_of(const struct heap *heap);
 
+/** The same where there are only facts; @boot_id is borrowed. */
+struct heap_run heap_run_of_facts(const struct heap_facts *facts, const char *boot_id);
+
 /**
  * Most of @heap is not needed for a while: let go memory that only repeats a file. It comes back
  * when it is read.

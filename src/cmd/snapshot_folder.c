@@ -203,12 +203,7 @@ static bool is_of_process(const struct snapshot_folder *folder, const char *name
 	error_free(err); /* a damaged file is of nobody */
 	if (err)
 		return false;
-	theirs = (struct heap_run){
-		.pid = info.facts.pid,
-		.start_time = info.facts.start_time,
-		.mark = info.facts.run,
-		.boot_id = info.strings[HEAP_STRING_BOOT_ID],
-	};
+	theirs = heap_run_of_facts(&info.facts, info.strings[HEAP_STRING_BOOT_ID]);
 	return !heap_other_run(&theirs, &ours);
 }
 

@@ -92,14 +92,19 @@ size_t heap_list_at(const struct heap *heap, uint32_t place)
 	return low;
 }
 
-struct heap_run heap_run_of(const struct heap *heap)
+struct heap_run heap_run_of_facts(const struct heap_facts *facts, const char *boot_id)
 {
 	return (struct heap_run){
-		.pid = heap->facts.pid,
-		.start_time = heap->facts.start_time,
-		.mark = heap->facts.run,
-		.boot_id = heap_text(heap, heap->strings[HEAP_STRING_BOOT_ID]),
+		.pid = facts->pid,
+		.start_time = facts->start_time,
+		.mark = facts->run,
+		.boot_id = boot_id,
 	};
+}
+
+struct heap_run heap_run_of(const struct heap *heap)
+{
+	return heap_run_of_facts(&heap->facts, heap_text(heap, heap->strings[HEAP_STRING_BOOT_ID]));
 }
 
 const char *heap_other_run(const struct heap_run *a, const struct heap_run *b)
