@@ -51,6 +51,7 @@ struct image_ops {
 	 * read. NULL: that cannot be, and so the image cannot be shared.
 	 */
 	void (*hold)(struct image *image, bool hold);
+	/** NULL: somebody else ends it. */
 	void (*destroy)(struct image *image);
 };
 

@@ -20,15 +20,9 @@ static bool core_find(struct image *image, raddr_t addr, struct image_region *re
 }
 
 /* core_destroy() ends it. */
-static void no_destroy(struct image *image)
-{
-	(void)image;
-}
-
 static const struct image_ops core_ops = {
 	.name = "core",
 	.find = core_find,
-	.destroy = no_destroy,
 };
 
 void core_destroy(struct core *core)

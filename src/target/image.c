@@ -78,6 +78,6 @@ void image_hold_nothing(struct image *image, bool hold)
 
 void image_destroy(struct image *image)
 {
-	if (image)
+	if (image && image->ops->destroy)
 		image->ops->destroy(image);
 }

@@ -41,16 +41,10 @@ static bool handle_read(struct image *image, raddr_t addr, void *buffer, size_t 
 }
 
 /* image_shared_destroy() ends all of them. */
-static void no_destroy(struct image *image)
-{
-	(void)image;
-}
-
 static const struct image_ops handle_ops = {
 	.name = "shared",
 	.find = handle_find,
 	.read = handle_read,
-	.destroy = no_destroy,
 };
 
 bool image_can_be_shared(const struct image *image)
