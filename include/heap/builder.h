@@ -75,7 +75,11 @@ _must_check_ struct error *heap_builder_add_object(struct heap_builder *builder,
 _must_check_ struct error *heap_builder_add_label(struct heap_builder *builder, enum heap_kind kind,
 						  heap_text_t name, uint32_t *ret);
 
-/** All references of the next object, whose targets may be added later. */
+/** Some references of the next object, before the others: so an object with millions. */
+_must_check_ struct error *heap_builder_add_some_refs(struct heap_builder *builder,
+						      const struct heap_ref *refs, size_t count);
+
+/** All other references of the next object, whose targets may be added later. */
 _must_check_ struct error *heap_builder_add_refs(struct heap_builder *builder,
 						 const struct heap_ref *refs, size_t count);
 

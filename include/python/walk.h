@@ -104,9 +104,13 @@ enum py_reading {
 	PY_READINGS
 };
 
-/** All references of one object. Told for object 0, 1, 2 ... in order, for none twice. */
+/**
+ * References of one object, in parts where it has very many. Told for object 0, 1, 2 ... in order,
+ * for none twice.
+ */
 struct py_refs_event {
 	uint32_t object;
+	bool more; /**< another part follows: how it was read and its limit are with the last */
 	const struct py_ref *refs; /**< borrowed for the call */
 	size_t count;
 	enum py_reading reading;

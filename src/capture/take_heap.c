@@ -197,6 +197,11 @@ static struct error *on_refs(void *ctx, const struct py_refs_event *event)
 {
 	struct taking *taking = ctx;
 
+	if (event->more) {
+		try_(find_labels(taking, event));
+		return heap_builder_add_some_refs(taking->builder, taking->refs.items,
+						  event->count);
+	}
 	heap_builder_add_reading(taking->builder, event->object, reading_of(event->reading));
 	if (event->limit)
 		try_(heap_builder_set_limit(taking->builder, event->object, event->limit));

@@ -102,6 +102,7 @@ void heap_builder_clear(struct heap_builder *builder)
 	builder->highs.count = 0;
 	builder->high = 0;
 	builder->big_types.count = 0;
+	builder->some_refs = 0;
 	builder->ref_counts.count = 0;
 	builder->big_ref_counts.count = 0;
 	columns->big_sizes.count = 0;
@@ -325,13 +326,23 @@ _noinline_ static struct error *add_ref_rows(struct columns *columns, const stru
 	return NULL;
 }
 
+struct error *heap_builder_add_some_refs(struct heap_builder *builder, const struct heap_ref *refs,
+					 size_t count)
+{
+	try_(add_ref_rows(&builder->columns, refs, count));
+	builder->some_refs += count;
+	return NULL;
+}
+
 _noinline_ static struct error *add_refs(struct heap_builder *builder, const struct heap_ref *refs,
 					 size_t count)
 {
 	struct u8_array *counts = &builder->ref_counts;
-	struct heap_big big = {.row = (uint32_t)counts->count, .value = count};
+	struct heap_big big = {.row = (uint32_t)counts->count};
 
-	try_(add_ref_rows(&builder->columns, refs, count));
+	try_(heap_builder_add_some_refs(builder, refs, count));
+	big.value = count = builder->some_refs;
+	builder->some_refs = 0;
 	if (count >= UINT8_MAX)
 		try_(big_array_append(&builder->big_ref_counts, big));
 	return u8_array_append(counts, count < UINT8_MAX ? (uint8_t)count : UINT8_MAX);
@@ -343,7 +354,7 @@ struct error *heap_builder_add_refs(struct heap_builder *builder, const struct h
 	struct u8_array *counts = &builder->ref_counts;
 
 	/* Most objects have none. */
-	if (count || counts->count == counts->capacity)
+	if (count || builder->some_refs || counts->count == counts->capacity)
 		return add_refs(builder, refs, count);
 	counts->items[counts->count++] = 0;
 	return NULL;

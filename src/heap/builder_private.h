@@ -80,6 +80,7 @@ struct heap_builder {
 	struct big_array big_types;
 	/* How many references each object has, as far as they were told. */
 	struct u8_array ref_counts; /* UINT8_MAX: see big_ref_counts */
+	size_t some_refs;	    /* of the next object, told so far */
 	struct big_array big_ref_counts;
 	struct columns columns;
 };

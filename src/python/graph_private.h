@@ -89,6 +89,7 @@ struct reading {
 	struct ref_reader reader;
 	struct read_object_array read; /**< not told yet */
 	size_t next, end;	       /**< of those that are to be read: its own */
+	bool large;		       /**< the next one is to be told in parts: by one thread */
 	size_t looked_up;	       /**< rows of the reader that were, ever */
 	/** Of the last GROUP_REFS of these, by row: number of the target, PY_NONE: none yet; where
 	 * it stands in ids. */
@@ -142,12 +143,21 @@ uint64_t graph_found(const struct graph *graph, uint32_t id);
 _must_check_ struct error *graph_make_readings(struct graph *graph);
 void graph_reading_deinit(struct reading *reading);
 
-/** Read objects of a slice, at least one, until there are many rows, and look these up. */
+/**
+ * Read objects of a slice until there are many rows, or the next object is large, and look the rows
+ * up.
+ */
 _must_check_ struct error *graph_read_slice(struct graph *graph, struct reading *reading,
 					    struct py_view *view);
 
+/** Read the next object of a slice, a large one, with reader.full set to take its rows. */
+_must_check_ struct error *graph_read_large(struct graph *graph, struct reading *reading);
+
 /** Look up the next GROUP_REFS rows. */
 void graph_look_up(const struct graph *graph, struct reading *reading);
+
+/** The same with the first rows. */
+void graph_look_up_anew(const struct graph *graph, struct reading *reading);
 
 /** Forget what was read. */
 void graph_clear_reading(struct reading *reading);

@@ -176,23 +176,56 @@ bool graph_guesses(const struct graph *graph, const struct to_read *object)
 	return is_guessed(graph_type_of(graph, object->id), object->visited != NULL);
 }
 
-static struct error *read_object(struct graph *graph, struct reading *reading,
+static struct sized_object sized(const struct graph *graph, const struct reading *reading,
 				 const struct to_read *wanted)
 {
-	struct ref_reader *reader = &reading->reader;
-	const struct type_info *type = graph_type_of(graph, wanted->id);
-	struct sized_object object = {.address = wanted->address, .type = type};
+	struct sized_object object = {
+		.address = wanted->address,
+		.type = graph_type_of(graph, wanted->id),
+	};
 
-	if (!image_read_u64(reader->view->image, wanted->address + graph->walk.var_at,
+	if (!image_read_u64(reading->reader.view->image, wanted->address + graph->walk.var_at,
 			    &object.var_size))
 		object.var_size = 0;
-	try_(refs_read(reader, &object));
+	return object;
+}
+
+/* At the place of ob_size these have how many entries there are: ma_used, fill. */
+static bool has_entries(const struct ref_decoder *decoder)
+{
+	return decoder && (decoder->refs == refs_dict || decoder->refs == refs_list ||
+			   decoder->refs == refs_set || decoder->refs == refs_tuple);
+}
+
+enum {
+	LARGE = 1 << 15 /* entries */
+};
+
+/*
+ * Whether its references are too many to be in memory at once: not of what is brought together with
+ * what others tell.
+ */
+static bool is_large(const struct graph *graph, const struct to_read *wanted,
+		     const struct sized_object *object)
+{
+	return _unlikely_(object->var_size > LARGE) && has_entries(object->type->decoder) &&
+	       !wanted->visited && !graph_guesses(graph, wanted) &&
+	       !is_interned_table(graph, object->address);
+}
+
+static struct error *read_object(struct graph *graph, struct reading *reading,
+				 const struct to_read *wanted, const struct sized_object *object)
+{
+	struct ref_reader *reader = &reading->reader;
+	const struct type_info *type = object->type;
+
+	try_(refs_read(reader, object));
 	if (type->flags & TPFLAGS_DICT_SUBCLASS && is_interned_table(graph, wanted->address))
 		lend_found(reader);
 	if (wanted->visited)
 		try_(add_unnamed(reader, type, wanted->visited, wanted->count));
 	if (graph_guesses(graph, wanted))
-		try_(add_guesses(graph, reader, &object, wanted->visited != NULL));
+		try_(add_guesses(graph, reader, object, wanted->visited != NULL));
 	return add_read(reading, wanted->id, reading_of(reader, type, wanted->visited != NULL));
 }
 
@@ -215,8 +248,14 @@ static struct error *read_objects(struct graph *graph, struct reading *reading)
 {
 	for (; reading->next < reading->end && reading->reader.found.count < MOST_ROWS;
 	     reading->next++) {
+		const struct to_read *wanted = &graph->to_read.items[reading->next];
+		struct sized_object object = sized(graph, reading, wanted);
+
+		reading->large = is_large(graph, wanted, &object);
+		if (reading->large)
+			return NULL;
 		fetch_ahead(graph, reading);
-		try_(read_object(graph, reading, &graph->to_read.items[reading->next]));
+		try_(read_object(graph, reading, wanted, &object));
 	}
 	return NULL;
 }
@@ -226,9 +265,26 @@ struct error *graph_read_slice(struct graph *graph, struct reading *reading, str
 	reading->reader.view = view;
 	reading->reader.frames.view = view;
 	try_(read_objects(graph, reading));
+	graph_look_up_anew(graph, reading);
+	return NULL;
+}
+
+struct error *graph_read_large(struct graph *graph, struct reading *reading)
+{
+	const struct to_read *wanted = &graph->to_read.items[reading->next];
+	struct sized_object object = sized(graph, reading, wanted);
+
+	try_(read_object(graph, reading, wanted, &object));
+	graph_look_up_anew(graph, reading);
+	reading->large = false;
+	reading->next++;
+	return NULL;
+}
+
+void graph_look_up_anew(const struct graph *graph, struct reading *reading)
+{
 	reading->looked_up = 0;
 	graph_look_up(graph, reading);
-	return NULL;
 }
 
 void graph_look_up(const struct graph *graph, struct reading *reading)

@@ -215,16 +215,76 @@ static struct error *tell_read(struct graph *graph, struct reading *reading)
 	return NULL;
 }
 
+/* Where a part of the rows ends: a key without its value is of the next one. */
+static size_t end_of_part(const struct ref_row_array *rows)
+{
+	return rows->count - (rows->items[rows->count - 1].found.kind == PY_REF_KEY);
+}
+
+struct large {
+	struct graph *graph;
+	struct reading *reading;
+	uint32_t id;
+};
+
+/* For reader.full: tell the rows of a large object that have been found. */
+static struct error *tell_part(struct ref_reader *reader, void *ctx)
+{
+	struct large *large = ctx;
+	const struct py_sink *sink = large->graph->walk.sink;
+	struct ref_row_array *rows = &reader->found;
+	struct py_refs_event event = {.object = large->id, .more = true};
+	size_t end = end_of_part(rows);
+
+	graph_look_up_anew(large->graph, large->reading);
+	fetch_targets(large->graph, large->reading, 0);
+	try_(resolve_rows(large->graph, large->reading, 0, end, &event.count));
+	event.refs = &rows->items[0].told;
+	try_(sink->refs(sink->ctx, &event));
+	if (end < rows->count)
+		rows->items[0] = rows->items[end];
+	rows->count -= end;
+	return NULL;
+}
+
+enum {
+	PART_ROWS = 1 << 13 /* of a large object that are told at once: for the second cache */
+};
+
+static struct error *tell_large(struct graph *graph, struct reading *reading)
+{
+	struct ref_reader *reader = &reading->reader;
+	struct large large = {graph, reading, graph->to_read.items[reading->next].id};
+	struct error *err;
+
+	try_(graph_tell_leaves(graph, large.id));
+	try_(walk_flush_object(&graph->walk, large.id));
+	try_(ref_make_room(reader, PART_ROWS));
+	reader->view = graph->walk.view;
+	reader->full = tell_part;
+	reader->full_ctx = &large;
+	err = graph_read_large(graph, reading);
+	reader->full = NULL;
+	try_(err);
+	return tell_read(graph, reading);
+}
+
+static struct error *tell_next(struct graph *graph, struct reading *reading)
+{
+	if (reading->large)
+		return tell_large(graph, reading);
+	try_(graph_read_slice(graph, reading, graph->walk.view));
+	return tell_read(graph, reading);
+}
+
 /* A slice, of which the others have read a part, all or nothing. */
 static struct error *tell_slice(struct graph *graph, struct reading *reading)
 {
 	if (reading->err)
 		return steal_ptr(reading->err);
 	try_(tell_read(graph, reading));
-	while (reading->next < reading->end) {
-		try_(graph_read_slice(graph, reading, graph->walk.view));
-		try_(tell_read(graph, reading));
-	}
+	while (reading->next < reading->end)
+		try_(tell_next(graph, reading));
 	return NULL;
 }
 
@@ -247,6 +307,7 @@ static size_t slice_round(struct graph *graph)
 		reading->next = at;
 		reading->end = count - at < SLICE ? count : at + SLICE;
 		reading->looked_up = 0;
+		reading->large = false;
 	}
 	return slices;
 }

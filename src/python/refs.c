@@ -69,6 +69,15 @@ void ref_reader_clear(struct ref_reader *reader)
 	reader->titles.count = 0;
 }
 
+struct error *ref_make_room(struct ref_reader *reader, size_t count)
+{
+	if (reader->found.count + count <= reader->found.capacity)
+		return NULL;
+	if (reader->full && reader->found.count)
+		try_(reader->full(reader, reader->full_ctx));
+	return ref_row_array_reserve(&reader->found, reader->found.count + count);
+}
+
 static const struct ref_decoder *find_decoder(const char *name)
 {
 	size_t i;
@@ -156,7 +165,7 @@ struct error *ref_add_items(struct ref_reader *reader, raddr_t address, uint64_t
 			reader->damaged = true;
 			return NULL;
 		}
-		try_(ref_row_array_reserve(&reader->found, reader->found.count + n));
+		try_(ref_make_room(reader, n));
 		for (i = 0; i < n; i++)
 			ref_put(reader, word_of(words, i * sizeof(raddr_t)), PY_REF_ITEM,
 				(struct py_name){0});

@@ -60,9 +60,13 @@ struct ref_reader {
 	size_t first;		       /**< the first of the object that is read */
 	struct shared_names shared;
 	struct u64_array words; /**< scratch: what was read in one go */
-	uint64_t limit;		/**< that the object has set itself; 0: none */
-	bool damaged;		/**< not all could be read */
-	bool guessed;		/**< some of what was found is a guess */
+	/** Takes what was found where there is no room for more, so that some is; NULL: room is
+	 * made. */
+	struct error *(*full)(struct ref_reader *reader, void *ctx);
+	void *full_ctx;
+	uint64_t limit; /**< that the object has set itself; 0: none */
+	bool damaged;	/**< not all could be read */
+	bool guessed;	/**< some of what was found is a guess */
 };
 
 void ref_reader_deinit(struct ref_reader *reader);
@@ -96,6 +100,9 @@ typedef bool ref_is_object_fn(void *ctx, raddr_t address);
 _must_check_ struct error *refs_guess(struct ref_reader *reader, const struct sized_object *object,
 				      ref_is_object_fn *is_object, void *ctx);
 
+/** Room for @count more. What was found before may be gone then. */
+_must_check_ struct error *ref_make_room(struct ref_reader *reader, size_t count);
+
 /** As ref_add() where there is room for one more. */
 static inline void ref_put(struct ref_reader *reader, raddr_t target, enum py_ref_kind kind,
 			   struct py_name name)
@@ -114,7 +121,7 @@ _must_check_ static inline struct error *ref_add(struct ref_reader *reader, radd
 						 enum py_ref_kind kind, struct py_name name)
 {
 	if (_unlikely_(reader->found.count == reader->found.capacity))
-		try_(ref_row_array_reserve(&reader->found, reader->found.count + 1));
+		try_(ref_make_room(reader, 1));
 	ref_put(reader, target, kind, name);
 	return NULL;
 }

@@ -289,3 +289,44 @@ def more_classes_than_two_bytes_can_number(build):
              or sorted(row[3].split(",")) != ["slot", "type"]]
     check(not wrong, f"{len(wrong)} are wrong: {wrong[:3]}")
     return 1
+
+
+COUNT = 50000  # of containers.py
+
+
+def rows_of_container(build, file, type_name, least):
+    return json.loads(build.ok("query", file, f"""
+        SELECT r.kind, r.name, t.text
+        FROM objects s JOIN refs r ON r.source = s.address JOIN objects t ON t.address = r.target
+        WHERE s.type = 'builtins.{type_name}' AND s.referents >= {least}""", "-j", "-n", "0"))["rows"]
+
+
+def compare_rows(rows, wanted, what):
+    wrong = [pair for pair in zip(rows, wanted) if pair[0] != pair[1]]
+    check(len(rows) == len(wanted) and not wrong,
+          f"{what}: {len(rows)} references, {len(wrong)} are wrong: {wrong[:3]}")
+
+
+def compare_containers(build, file, name):
+    pairs = [row for i in range(COUNT) if i != 7
+             for row in (["key", f"key {i}", f"key {i}"], ["value", f"key {i}", f"value {i}"])]
+    members = rows_of_container(build, file, "set", COUNT)
+    compare_rows(rows_of_container(build, file, "dict", COUNT), pairs, f"{name}: dict")
+    for kind in ("list", "tuple"):
+        compare_rows(rows_of_container(build, file, kind, COUNT),
+                     [["item", str(i), f"{kind} {i}"] for i in range(COUNT)], f"{name}: {kind}")
+    compare_rows(sorted(row[2] for row in members), sorted(f"member {i}" for i in range(COUNT)),
+                 f"{name}: set")
+
+
+@test
+def containers_of_many_are_told_in_order(build):
+    """Their references are told in parts, which nobody may notice."""
+    done = 0
+    for interpreter in versions()[:MOST]:
+        with Target(interpreter, "containers.py") as target:
+            file = f"{target.work}/file"
+            build.ok("snapshot", target.pid, "--values", "-o", file)
+            compare_containers(build, file, interpreter.name)
+        done += 1
+    return done

@@ -1,0 +1,16 @@
+"""Containers of many texts, of which each says where it stands: containers.py --ready FILE."""
+import sys
+import time
+
+COUNT = 50000
+KEEP = {
+    "dict": {"key %d" % i: "value %d" % i for i in range(COUNT)},
+    "list": ["list %d" % i for i in range(COUNT)],
+    "tuple": tuple("tuple %d" % i for i in range(COUNT)),
+    "set": {"member %d" % i for i in range(COUNT)},
+}
+del KEEP["dict"]["key 7"]
+
+with open(sys.argv[sys.argv.index("--ready") + 1], "w") as file:
+    file.write("ready")
+time.sleep(600)
