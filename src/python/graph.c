@@ -204,7 +204,7 @@ static bool needs_traversal(struct graph *graph, raddr_t address, const struct t
 	uint64_t flags;
 
 	if (!type->traverse || !(type->flags & TPFLAGS_HAVE_GC) || type->accounted ||
-	    (type->decoder && type->decoder->complete && type->exact))
+	    type->complete)
 		return false;
 	return !(type->flags & TPFLAGS_TYPE_SUBCLASS) ||
 	       (view_field(graph->walk.view, address, PY_TYPE_FLAGS, &flags) &&

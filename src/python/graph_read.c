@@ -194,7 +194,8 @@ static struct sized_object sized(const struct graph *graph, const struct reading
 static bool has_entries(const struct ref_decoder *decoder)
 {
 	return decoder && (decoder->refs == refs_dict || decoder->refs == refs_list ||
-			   decoder->refs == refs_set || decoder->refs == refs_tuple);
+			   decoder->refs == refs_set || decoder->refs == refs_tuple ||
+			   decoder->refs == refs_deque || decoder->refs == refs_odict);
 }
 
 enum {

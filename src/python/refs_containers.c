@@ -137,21 +137,20 @@ struct error *refs_deque(struct ref_reader *reader, const struct sized_object *o
 	return NULL;
 }
 
-/* The nodes that hold the order have a reference to each key of their own. There are not more of
- * them than entries, whose keys and values were found before. */
+/* The nodes that hold the order have a reference to each key of their own. */
 static struct error *add_order(struct ref_reader *reader, raddr_t dict)
 {
 	struct py_view *view = reader->view;
+	struct ref_circle circle = {0};
 	uint64_t used, i;
 	raddr_t node;
 
 	if (!view_word(view, dict, PY_ODICT_FIRST, &node) ||
-	    !view_word(view, dict, PY_DICT_USED, &used) ||
-	    used > reader->found.count - reader->first) {
+	    !view_word(view, dict, PY_DICT_USED, &used)) {
 		reader->damaged = true;
 		return NULL;
 	}
-	for (i = 0; i < used && node; i++) {
+	for (i = 0; i < used && node && !ref_circle_closed(&circle, node); i++) {
 		try_(ref_add_at(reader, node + py_at(view->layout, PY_ODICT_NODE_KEY),
 				PY_REF_INTERNAL, "order"));
 		if (!view_word(view, node, PY_ODICT_NODE_NEXT, &node))

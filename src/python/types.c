@@ -237,6 +237,14 @@ bool type_is_at(struct py_view *view, raddr_t address)
 	       view_field(view, meta, PY_TYPE_FLAGS, &flags) && (flags & TPFLAGS_TYPE_SUBCLASS);
 }
 
+/* Of a subclass the decoder knows only what it has inherited. */
+static bool is_complete(const struct py_view *view, const struct ref_decoder *decoder,
+			const char *name)
+{
+	return decoder && decoder->complete && !strcmp(decoder->type, name) &&
+	       py_has(view->layout, decoder->needs);
+}
+
 struct error *type_table_add(struct type_table *table, raddr_t address,
 			     const struct type_info **ret)
 {
@@ -258,7 +266,7 @@ struct error *type_table_add(struct type_table *table, raddr_t address,
 	info.content = table->sink->identity ? content_find(name) : NULL;
 	info.plain = info.content ? info.content->plain : NULL;
 	info.decoder = ref_decoder_choose(table->view, address);
-	info.exact = info.decoder && !strcmp(info.decoder->type, name);
+	info.complete = is_complete(table->view, info.decoder, name);
 	choose_sizer(table->view, &info);
 	try_(member_table_add(&table->members, table->view, address, info.basicsize,
 			      info.dictoffset, &info.first_member, &info.member_count, &in_table));

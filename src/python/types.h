@@ -61,7 +61,7 @@ struct type_info {
 	 * written in Python whose bases are. */
 	bool accounted;
 	bool opaque;			     /**< nobody tells all that instances own */
-	bool exact;			     /**< it is the very type that the decoder is for */
+	bool complete;			     /**< the decoder tells all that its traversal does */
 	const struct ref_decoder *decoder;   /**< of references; NULL: nothing known */
 	uint32_t first_member, member_count; /**< in the table's members */
 	int64_t dictoffset;		     /**< tp_dictoffset */
