@@ -237,12 +237,38 @@ bool type_is_at(struct py_view *view, raddr_t address)
 	       view_field(view, meta, PY_TYPE_FLAGS, &flags) && (flags & TPFLAGS_TYPE_SUBCLASS);
 }
 
-/* Of a subclass the decoder knows only what it has inherited. */
-static bool is_complete(const struct py_view *view, const struct ref_decoder *decoder,
-			const char *name)
+/*
+ * Whether a class statement made it: then its C name is the text of its name (type_new()), where
+ * PyType_FromSpec() has that of the spec or a copy, and its tp_traverse is subtype_traverse().
+ */
+static bool is_of_python(struct py_view *view, raddr_t type)
 {
-	return decoder && decoder->complete && !strcmp(decoder->type, name) &&
-	       py_has(view->layout, decoder->needs);
+	uint64_t flags, name, text;
+
+	return view_field(view, type, PY_TYPE_FLAGS, &flags) && flags & TPFLAGS_HEAPTYPE &&
+	       view_word(view, type, PY_HEAPTYPE_NAME, &name) &&
+	       view_word(view, type, PY_TYPE_NAME, &text) && text == name + view->plain_text.head;
+}
+
+/*
+ * Of a subclass the decoder tells what it has inherited. What subtype_traverse() visits beyond that
+ * are members, attributes and types, which are told of every object; another traversal may visit
+ * anything.
+ */
+static bool is_complete(struct py_view *view, const struct ref_decoder *decoder, raddr_t type)
+{
+	char name[TYPE_NAME_MAX];
+	unsigned int i;
+
+	if (!decoder || !decoder->complete || !py_has(view->layout, decoder->needs))
+		return false;
+	for (i = 0; i < MOST_BASES && type_name(view, type, name, sizeof(name)); i++) {
+		if (!strcmp(name, decoder->type))
+			return true;
+		if (!is_of_python(view, type) || !view_word(view, type, PY_TYPE_BASE, &type))
+			return false;
+	}
+	return false;
 }
 
 struct error *type_table_add(struct type_table *table, raddr_t address,
@@ -266,7 +292,7 @@ struct error *type_table_add(struct type_table *table, raddr_t address,
 	info.content = table->sink->identity ? content_find(name) : NULL;
 	info.plain = info.content ? info.content->plain : NULL;
 	info.decoder = ref_decoder_choose(table->view, address);
-	info.complete = is_complete(table->view, info.decoder, name);
+	info.complete = is_complete(table->view, info.decoder, address);
 	choose_sizer(table->view, &info);
 	try_(member_table_add(&table->members, table->view, address, info.basicsize,
 			      info.dictoffset, &info.first_member, &info.member_count, &in_table));

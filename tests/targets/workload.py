@@ -105,6 +105,26 @@ SUBCLASSES = [type("My" + base.__name__.title(), (base,), {"extra": 1})
                            complex, Exception, collections.deque, collections.OrderedDict)]
 
 
+class Slotted(dict):
+    __slots__ = ("owner",)
+
+
+class Deeper(Slotted, typing.Generic[typing.TypeVar("T")]):
+    pass
+
+
+class Tail(collections.deque):
+    __slots__ = ("owner",)
+
+
+class Defaults(collections.defaultdict):
+    pass
+
+
+class Parts(list):
+    __slots__ = ("owner", "__weakref__")
+
+
 @dataclasses.dataclass
 class Data:
     x: int
@@ -172,6 +192,10 @@ def instances():
                 continue
             item.note = []
             keep(item)
+    for kind in (Slotted, Deeper, Tail, Defaults, Parts):
+        item = kind() if kind is not Defaults else kind(list, a=[])
+        item.owner = [kind]
+        keep(item, weakref.ref(item) if kind is not Slotted else None)
     keep(SUBCLASSES[1]("gr\u00fc\u00df dich"), SUBCLASSES[1]("\u4f60\u597d"), SUBCLASSES[1]("\U0001f600" * 9))
     encoded = SUBCLASSES[1]("h\u00e9")
     encoded.encode()
