@@ -255,7 +255,8 @@ _must_check_ struct error *python_walk(struct py_view *view, const struct py_sin
 
 /**
  * Walk all lists, then everything that can be reached. Linear in objects and references. Memory:
- * about 12 bytes for each object, and the references of one object at a time.
+ * about 12 bytes for each object, and some ten thousand references at a time; where a type of C
+ * code has many, those of one object.
  */
 _must_check_ struct error *python_graph(struct py_view *view, const struct py_sink *sink,
 					const struct py_graph_options *options,
