@@ -38,11 +38,11 @@ static struct error *take_of_many(struct addrmap *told, raddr_t visited, bool *r
 	return *ret ? addrmap_set(told, visited, count - 1) : NULL;
 }
 
-/* What only the traversal tells. Of a module that is in its state; all else is told otherwise. */
+/* What only the traversal tells. Of a module that is in its state. */
 static struct error *add_native(struct ref_reader *reader, const struct type_info *type,
 				raddr_t target)
 {
-	if (type->decoder && type->decoder->partial)
+	if (type->decoder && type->decoder->refs == refs_module)
 		return ref_add(reader, target, PY_REF_INTERNAL, (struct py_name){.text = "state"});
 	return ref_add(reader, target, PY_REF_NATIVE, (struct py_name){0});
 }

@@ -46,6 +46,7 @@ static const struct ref_decoder decoders[] = {
 	{ "functools._lru_list_elem",      NULL,                false, false, PY_RUNTIME },
 	{ "itertools._tee_dataobject",     refs_tee_data,       false, false, PY_RUNTIME },
 	{ "numpy.ndarray",                 refs_ndarray,        false, false, PY_RUNTIME },
+	{ "numpy.ufunc",                   refs_ufunc,          false, true,  PY_RUNTIME },
 	{ "numpy.void",                    refs_numpy_void,     false, false, PY_RUNTIME },
 	{ "pyexpat.xmlparser",             refs_expat_parser,   false, false, PY_RUNTIME },
 	{ "sqlite3.Connection",            refs_connection,     false, false, PY_RUNTIME },

@@ -178,6 +178,6 @@ refs_fn refs_ctype, refs_hamt_bitmap, refs_hamt_collision, refs_hamt_array;
 refs_fn refs_element_iterator, refs_expat_parser, refs_pickler, refs_unpickler;
 refs_fn refs_connection, refs_sre_template, refs_pointer_type;
 /* refs_numpy.c */
-refs_fn refs_ndarray, refs_numpy_void;
+refs_fn refs_ndarray, refs_numpy_void, refs_ufunc;
 
 #endif

@@ -1,7 +1,8 @@
 /*
- * numpy.ndarray, which the collector does not know: the objects in it, and its data; and
- * numpy.void. Wheels have no debug information; the offsets are those of NumPy's C ABI:
- * PyArrayObject_fields and PyArray_Descr in numpy/ndarraytypes.h, which modules have compiled in.
+ * numpy.ndarray, which the collector does not know: the objects in it, and its data; numpy.void;
+ * and numpy.ufunc. Wheels have no debug information; the offsets are those of NumPy's C ABI:
+ * PyArrayObject_fields and PyArray_Descr in numpy/ndarraytypes.h, PyUFuncObject_fields in
+ * numpy/ufuncobject.h, which modules have compiled in.
  * They have been the same in what is read here from 1.7 to 2.x. Still nothing of an array is
  * believed unless all of it makes sense.
  */
@@ -206,4 +207,36 @@ bool sizer_numpy_void(struct py_view *view, const struct sized_object *object, u
 	if (!void_descr(view, object, &descr) || !item_bytes(view, descr, &bytes))
 		return false;
 	return !__builtin_add_overflow(object->type->basicsize, bytes, ret);
+}
+
+/*
+ * numpy/_core/src/umath/ufunc_object.c: ufunc_dealloc(); ufunc_traverse() visits obj and
+ * identity_value only. What types it has loops for is in a dict, or, before NumPy 2.5, in a list
+ * (1.22+), which the collector may have ceased to track; so it is with the tuples in it.
+ */
+struct error *refs_ufunc(struct ref_reader *reader, const struct sized_object *object)
+{
+	static const struct {
+		uint32_t offset; /* bytes behind the head of an object */
+		const char *name;
+	} members[] = {
+		{72, "obj"},
+		{80, "userloops"},
+		{192, "identity_value"},
+		{208, "loops"},
+	};
+	uint32_t head = py_size(reader->view->layout, PY_OBJECT);
+	raddr_t target;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(members); i++) {
+		uint32_t at = head + members[i].offset;
+
+		if (at + sizeof(target) <= object->type->basicsize &&
+		    image_read_u64(reader->view->image, object->address + at, &target) &&
+		    is_object(reader->view, target))
+			try_(ref_add(reader, target, PY_REF_SLOT,
+				     (struct py_name){.text = members[i].name}));
+	}
+	return NULL;
 }
