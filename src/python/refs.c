@@ -135,8 +135,7 @@ struct error *ref_add_at(struct ref_reader *reader, raddr_t address, enum py_ref
 
 	if (image_read_u64(reader->view->image, address, &target))
 		return ref_add(reader, target, kind, (struct py_name){.text = name});
-	reader->damaged = true;
-	return NULL;
+	return ref_damaged(reader);
 }
 
 struct error *ref_add_member(struct ref_reader *reader, raddr_t base, enum py_field field,
@@ -163,10 +162,8 @@ struct error *ref_add_items(struct ref_reader *reader, raddr_t address, uint64_t
 							(size_t)n * sizeof(raddr_t),
 							reader->words.items);
 
-		if (!words) {
-			reader->damaged = true;
-			return NULL;
-		}
+		if (!words)
+			return ref_damaged(reader);
 		try_(ref_make_room(reader, n));
 		for (i = 0; i < n; i++)
 			ref_put(reader, word_of(words, i * sizeof(raddr_t)), PY_REF_ITEM,
@@ -214,10 +211,8 @@ static struct error *add_members(struct ref_reader *reader, const struct sized_o
 						       last - first + sizeof(*buffer), buffer)
 					  : NULL;
 
-	if (near && !words) {
-		reader->damaged = true;
-		return NULL;
-	}
+	if (near && !words)
+		return ref_damaged(reader);
 	for (i = 0; i < type->member_count; i++) {
 		const struct member *member = &members[i];
 		struct py_name name = {.text = member->name};
@@ -307,10 +302,8 @@ static struct error *guess_words(struct guess *guess, raddr_t address, uint64_t 
 	for (done = 0; done < count; done += n) {
 		n = count - done < LONGEST_READ ? count - done : LONGEST_READ;
 		if (!image_read(guess->reader->view->image, address + done * sizeof(*words), words,
-				(size_t)n * sizeof(*words))) {
-			guess->reader->damaged = true;
-			return NULL;
-		}
+				(size_t)n * sizeof(*words)))
+			return ref_damaged(guess->reader);
 		for (i = 0; i < n; i++)
 			try_(guess_word(guess, address + (done + i) * sizeof(*words), words[i]));
 	}

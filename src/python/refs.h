@@ -74,7 +74,7 @@ void ref_reader_deinit(struct ref_reader *reader);
 /** Forget what was found. */
 void ref_reader_clear(struct ref_reader *reader);
 
-/** Fails only for lack of memory; what cannot be read is reader->damaged. */
+/** Fails only for lack of memory; of what cannot be read see ref_damaged(). */
 typedef struct error *refs_fn(struct ref_reader *reader, const struct sized_object *object);
 
 struct ref_decoder {
@@ -101,6 +101,13 @@ typedef bool ref_is_object_fn(void *ctx, raddr_t address);
  */
 _must_check_ struct error *refs_guess(struct ref_reader *reader, const struct sized_object *object,
 				      ref_is_object_fn *is_object, void *ctx);
+
+/** Not all of the object can be read: what a decoder returns then, which is no failure. */
+_must_check_ static inline struct error *ref_damaged(struct ref_reader *reader)
+{
+	reader->damaged = true;
+	return NULL;
+}
 
 /** Room for @count more. What was found before may be gone then. */
 _must_check_ struct error *ref_make_room(struct ref_reader *reader, size_t count);

@@ -48,14 +48,11 @@ static struct error *add_one_by_one(struct ref_reader *reader, raddr_t keys, rad
 	struct dict_cursor cursor;
 	raddr_t key, value;
 
-	if (!dict_open_values(reader->view, keys, values, &cursor)) {
-		reader->damaged = true;
-		return NULL;
-	}
+	if (!dict_open_values(reader->view, keys, values, &cursor))
+		return ref_damaged(reader);
 	while (dict_next(reader->view, &cursor, &key, &value))
 		try_(ref_add(reader, value, kind, (struct py_name){.object = key}));
-	reader->damaged = reader->damaged || !dict_is_whole(&cursor);
-	return NULL;
+	return dict_is_whole(&cursor) ? NULL : ref_damaged(reader);
 }
 
 struct error *ref_add_values(struct ref_reader *reader, raddr_t keys, raddr_t values,
@@ -85,8 +82,7 @@ static struct error *add_values(struct ref_reader *reader, const struct sized_ob
 
 	if (view_word(reader->view, object->type->address, PY_HEAPTYPE_CACHED_KEYS, &keys) && keys)
 		return ref_add_values(reader, keys, values, PY_REF_ATTRIBUTE);
-	reader->damaged = true;
-	return NULL;
+	return ref_damaged(reader);
 }
 
 static struct error *add_dict(struct ref_reader *reader, raddr_t dict)
@@ -99,10 +95,8 @@ static struct error *add_managed_311(struct ref_reader *reader, const struct siz
 {
 	uint64_t words[2];
 
-	if (!image_read(reader->view->image, object->address - 32, words, sizeof(words))) {
-		reader->damaged = true;
-		return NULL;
-	}
+	if (!image_read(reader->view->image, object->address - 32, words, sizeof(words)))
+		return ref_damaged(reader);
 	return words[0] ? add_values(reader, object, words[0]) : add_dict(reader, words[1]);
 }
 
@@ -110,10 +104,8 @@ static struct error *add_managed_312(struct ref_reader *reader, const struct siz
 {
 	uint64_t word;
 
-	if (!image_read_u64(reader->view->image, object->address - 24, &word)) {
-		reader->damaged = true;
-		return NULL;
-	}
+	if (!image_read_u64(reader->view->image, object->address - 24, &word))
+		return ref_damaged(reader);
 	/* Include/internal/pycore_object.h: PyDictOrValues, values are stored one below. */
 	return word & 1 ? add_values(reader, object, word + 1) : add_dict(reader, word);
 }
@@ -124,10 +116,8 @@ static struct error *add_inline(struct ref_reader *reader, const struct sized_ob
 	raddr_t values = object->address + object->type->basicsize;
 	uint8_t head[4];
 
-	if (!image_read(reader->view->image, values, head, sizeof(head))) {
-		reader->damaged = true;
-		return NULL;
-	}
+	if (!image_read(reader->view->image, values, head, sizeof(head)))
+		return ref_damaged(reader);
 	return head[3] ? add_values(reader, object, values) : NULL;
 }
 
@@ -136,10 +126,8 @@ static struct error *add_managed_313(struct ref_reader *reader, const struct siz
 	raddr_t place = object->address - reader->view->traits.gc_head_size - sizeof(raddr_t);
 	raddr_t dict;
 
-	if (!image_read_u64(reader->view->image, place, &dict)) {
-		reader->damaged = true;
-		return NULL;
-	}
+	if (!image_read_u64(reader->view->image, place, &dict))
+		return ref_damaged(reader);
 	/* A dict that was made for values that are still inline shares them: they are the
 	 * instance's (PyObject_VisitManagedDict(), Objects/dictobject.c). */
 	if (object->type->flags & TPFLAGS_INLINE_VALUES)
@@ -186,6 +174,5 @@ struct error *refs_attributes(struct ref_reader *reader, const struct sized_obje
 		return NULL;
 	if (image_read_u64(reader->view->image, dict_place(object), &dict))
 		return add_dict(reader, dict);
-	reader->damaged = true;
-	return NULL;
+	return ref_damaged(reader);
 }

@@ -60,10 +60,8 @@ static struct error *add_cached_keys(struct ref_reader *reader, raddr_t type)
 
 	if (!view_word(reader->view, type, PY_HEAPTYPE_CACHED_KEYS, &keys) || !keys)
 		return NULL;
-	if (!dict_open_values(reader->view, keys, 0, &cursor)) {
-		reader->damaged = true;
-		return NULL;
-	}
+	if (!dict_open_values(reader->view, keys, 0, &cursor))
+		return ref_damaged(reader);
 	while (dict_next_key(reader->view, &cursor, &key))
 		try_(ref_add(reader, key, PY_REF_INTERNAL,
 			     (struct py_name){.text = "attribute names"}));
@@ -116,10 +114,8 @@ struct error *refs_type(struct ref_reader *reader, const struct sized_object *ob
 	raddr_t type = object->address;
 	uint64_t flags;
 
-	if (!view_field(reader->view, type, PY_TYPE_FLAGS, &flags)) {
-		reader->damaged = true;
-		return NULL;
-	}
+	if (!view_field(reader->view, type, PY_TYPE_FLAGS, &flags))
+		return ref_damaged(reader);
 	try_(add_pointer(reader, type, PY_TYPE_SUBCLASSES, "__subclasses__"));
 	if (flags & TPFLAGS_HEAPTYPE)
 		return add_heap_members(reader, type);

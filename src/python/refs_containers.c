@@ -24,35 +24,28 @@ struct error *refs_dict(struct ref_reader *reader, const struct sized_object *ob
 	raddr_t keys, values, key, value;
 
 	if (!view_word(view, object->address, PY_DICT_KEYS, &keys) ||
-	    !view_word(view, object->address, PY_DICT_VALUES, &values)) {
-		reader->damaged = true;
-		return NULL;
-	}
+	    !view_word(view, object->address, PY_DICT_VALUES, &values))
+		return ref_damaged(reader);
 	/* The keys of a split table belong to all dicts that share it, and their type. */
 	if (values)
 		return ref_add_values(reader, keys, values,
 				      are_embedded(view, object->address) ? PY_REF_WEAK
 									  : PY_REF_ATTRIBUTE);
-	if (!dict_open_values(view, keys, 0, &cursor)) {
-		reader->damaged = true;
-		return NULL;
-	}
+	if (!dict_open_values(view, keys, 0, &cursor))
+		return ref_damaged(reader);
 	while (dict_next(view, &cursor, &key, &value)) {
 		try_(ref_add(reader, key, PY_REF_KEY, (struct py_name){0}));
 		try_(ref_add(reader, value, PY_REF_VALUE, (struct py_name){0}));
 	}
-	reader->damaged = reader->damaged || !dict_is_whole(&cursor);
-	return NULL;
+	return dict_is_whole(&cursor) ? NULL : ref_damaged(reader);
 }
 
 struct error *refs_list(struct ref_reader *reader, const struct sized_object *object)
 {
 	raddr_t items;
 
-	if (!view_word(reader->view, object->address, PY_LIST_ITEMS, &items)) {
-		reader->damaged = true;
-		return NULL;
-	}
+	if (!view_word(reader->view, object->address, PY_LIST_ITEMS, &items))
+		return ref_damaged(reader);
 	return ref_add_items(reader, items, object->var_size);
 }
 
@@ -74,8 +67,9 @@ static struct error *add_members(struct ref_reader *reader, raddr_t table, uint6
 						(size_t)count * SET_ENTRY, buffer);
 	uint64_t i;
 
-	reader->damaged = reader->damaged || !entry;
-	for (i = 0; entry && i < count; i++, entry += SET_ENTRY) {
+	if (!entry)
+		return ref_damaged(reader);
+	for (i = 0; i < count; i++, entry += SET_ENTRY) {
 		if (word_of(entry, sizeof(raddr_t)) != UINT64_MAX)
 			try_(ref_add(reader, word_of(entry, 0), PY_REF_KEY, (struct py_name){0}));
 	}
@@ -93,10 +87,8 @@ struct error *refs_set(struct ref_reader *reader, const struct sized_object *obj
 
 	if (!view_word(view, object->address, PY_SET_MASK, &mask) ||
 	    !view_word(view, object->address, PY_SET_TABLE, &table) || mask == UINT64_MAX ||
-	    size != SET_ENTRY || at) {
-		reader->damaged = true;
-		return NULL;
-	}
+	    size != SET_ENTRY || at)
+		return ref_damaged(reader);
 	for (done = 0; done <= mask && !reader->damaged; done += n) {
 		n = mask - done < SET_ENTRIES ? mask - done + 1 : SET_ENTRIES;
 		try_(add_members(reader, table + done * SET_ENTRY, n));
@@ -118,10 +110,9 @@ struct error *refs_deque(struct ref_reader *reader, const struct sized_object *o
 		return NULL;
 	ref_set_limit(reader, object->address, PY_DEQUE_MAXLEN);
 	most = py_size(layout, PY_DEQUE_BLOCK_DATA) / sizeof(raddr_t);
-	reader->damaged = reader->damaged ||
-			  !view_word(view, object->address, PY_DEQUE_LEFTBLOCK, &block) ||
-			  !view_word(view, object->address, PY_DEQUE_LEFTINDEX, &index) ||
-			  index >= most;
+	if (!view_word(view, object->address, PY_DEQUE_LEFTBLOCK, &block) ||
+	    !view_word(view, object->address, PY_DEQUE_LEFTINDEX, &index) || index >= most)
+		return ref_damaged(reader);
 	while (left && !reader->damaged) {
 		uint64_t n = most - index < left ? most - index : left;
 
@@ -130,9 +121,9 @@ struct error *refs_deque(struct ref_reader *reader, const struct sized_object *o
 			block + py_at(layout, PY_DEQUE_BLOCK_DATA) + index * sizeof(raddr_t), n));
 		left -= n;
 		index = 0;
-		reader->damaged = reader->damaged ||
-				  !view_word(view, block, PY_DEQUE_BLOCK_RIGHT, &block) ||
-				  (left && ref_circle_closed(&circle, block));
+		if (!view_word(view, block, PY_DEQUE_BLOCK_RIGHT, &block) ||
+		    (left && ref_circle_closed(&circle, block)))
+			return ref_damaged(reader);
 	}
 	return NULL;
 }
@@ -146,18 +137,15 @@ static struct error *add_order(struct ref_reader *reader, raddr_t dict)
 	raddr_t node;
 
 	if (!view_word(view, dict, PY_ODICT_FIRST, &node) ||
-	    !view_word(view, dict, PY_DICT_USED, &used)) {
-		reader->damaged = true;
-		return NULL;
-	}
+	    !view_word(view, dict, PY_DICT_USED, &used))
+		return ref_damaged(reader);
 	for (i = 0; i < used && node && !ref_circle_closed(&circle, node); i++) {
 		try_(ref_add_at(reader, node + py_at(view->layout, PY_ODICT_NODE_KEY),
 				PY_REF_INTERNAL, "order"));
 		if (!view_word(view, node, PY_ODICT_NODE_NEXT, &node))
 			node = 0;
 	}
-	reader->damaged = reader->damaged || i < used;
-	return NULL;
+	return i < used ? ref_damaged(reader) : NULL;
 }
 
 struct error *refs_odict(struct ref_reader *reader, const struct sized_object *object)

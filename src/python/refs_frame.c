@@ -23,10 +23,8 @@ static struct error *add_variables(struct ref_reader *reader, struct raw_frame *
 	struct code_info code;
 	size_t i;
 
-	if (!code_read(&reader->frames, frame->code, &code)) {
-		reader->damaged = true;
-		return NULL;
-	}
+	if (!code_read(&reader->frames, frame->code, &code))
+		return ref_damaged(reader);
 	try_(local_list_read(&reader->frames, frame, &code, &reader->locals));
 	reader->damaged = reader->damaged || reader->locals.damaged;
 	for (i = 0; i < reader->locals.items.count; i++)
@@ -44,10 +42,8 @@ static struct error *add_stack(struct ref_reader *reader, struct raw_frame *fram
 
 	frame_find_stack(view, frame);
 	for (i = 0; frame->parts.stack_known && i < frame->parts.stack_count; i++) {
-		if (!image_read_u64(view->image, frame->parts.stack + i * sizeof(slot), &slot)) {
-			reader->damaged = true;
-			return NULL;
-		}
+		if (!image_read_u64(view->image, frame->parts.stack + i * sizeof(slot), &slot))
+			return ref_damaged(reader);
 		slot = frame_untag(view, slot, &borrowed);
 		try_(ref_add(reader, slot, borrowed ? PY_REF_WEAK : PY_REF_LOCAL,
 			     (struct py_name){.text = "value stack"}));
@@ -92,10 +88,8 @@ static struct error *add_interpreter_frame(struct ref_reader *reader, raddr_t ad
 	const struct part_names *names = names_for(holder->type);
 	struct raw_frame frame;
 
-	if (!frame_read(reader->view, address, &frame)) {
-		reader->damaged = true;
-		return NULL;
-	}
+	if (!frame_read(reader->view, address, &frame))
+		return ref_damaged(reader);
 	if (frame.parts.object != holder->address)
 		try_(add_part(reader, frame.parts.object, false, names->frame));
 	try_(add_part(reader, frame.parts.function, frame.parts.function_borrowed, "function"));
@@ -112,10 +106,8 @@ static struct error *add_eager_frame(struct ref_reader *reader, raddr_t address)
 {
 	struct raw_frame frame;
 
-	if (!frame_read(reader->view, address, &frame)) {
-		reader->damaged = true;
-		return NULL;
-	}
+	if (!frame_read(reader->view, address, &frame))
+		return ref_damaged(reader);
 	try_(add_variables(reader, &frame));
 	return add_stack(reader, &frame);
 }
@@ -127,10 +119,8 @@ struct error *refs_frame(struct ref_reader *reader, const struct sized_object *o
 
 	if (!view->traits.frames_lazy)
 		return add_eager_frame(reader, object->address);
-	if (!view_word(view, object->address, PY_FRAME_IFRAME, &frame)) {
-		reader->damaged = true;
-		return NULL;
-	}
+	if (!view_word(view, object->address, PY_FRAME_IFRAME, &frame))
+		return ref_damaged(reader);
 	/* The frame of a call that runs belongs to its thread, that of a generator to that. */
 	if (frame != object->address + py_at(view->layout, PY_FRAME_DATA))
 		return NULL;
@@ -153,10 +143,8 @@ struct error *refs_generator(struct ref_reader *reader, const struct sized_objec
 
 	if (!view->traits.frames_lazy)
 		return NULL;
-	if (!view_field(view, object->address, PY_GEN_FRAME_STATE, &state)) {
-		reader->damaged = true;
-		return NULL;
-	}
+	if (!view_field(view, object->address, PY_GEN_FRAME_STATE, &state))
+		return ref_damaged(reader);
 	if (!is_cleared(view, state))
 		return add_interpreter_frame(reader, frame, object);
 	/* 3.12+: the code stays; 3.11 has it as a member. */

@@ -6,24 +6,14 @@
  */
 #include "refs.h"
 
-/* False where it cannot be read: what is read of is damaged then. */
-static bool read_word(struct ref_reader *reader, raddr_t address, enum py_field field,
-		      uint64_t *ret)
-{
-	if (view_word(reader->view, address, field, ret))
-		return true;
-	reader->damaged = true;
-	return false;
-}
-
 /* The lowest bit says that a list of texts is to be joined yet: JOIN_OBJ(). */
 static struct error *add_text(struct ref_reader *reader, raddr_t element, enum py_field field,
 			      const char *name)
 {
 	raddr_t target;
 
-	if (!read_word(reader, element, field, &target))
-		return NULL;
+	if (!view_word(reader->view, element, field, &target))
+		return ref_damaged(reader);
 	return ref_add(reader, target & ~UINT64_C(1), PY_REF_SLOT, (struct py_name){.text = name});
 }
 
@@ -44,8 +34,7 @@ struct error *refs_element(struct ref_reader *reader, const struct sized_object 
 	if (view_word(view, extra, PY_ELEMENT_EXTRA_LENGTH, &length) &&
 	    view_word(view, extra, PY_ELEMENT_EXTRA_CHILDREN, &children))
 		return ref_add_items(reader, children, length);
-	reader->damaged = true;
-	return NULL;
+	return ref_damaged(reader);
 }
 
 /* @count words called @name, the first at @address and each @stride bytes after the other. */
@@ -68,9 +57,9 @@ struct error *refs_element_iterator(struct ref_reader *reader, const struct size
 
 	if (!py_has(layout, PY_ELEMENTITER_PARENTS))
 		return NULL;
-	if (!read_word(reader, object->address, PY_ELEMENTITER_PARENTS, &parents) ||
-	    !read_word(reader, object->address, PY_ELEMENTITER_DEPTH, &depth))
-		return NULL;
+	if (!view_word(reader->view, object->address, PY_ELEMENTITER_PARENTS, &parents) ||
+	    !view_word(reader->view, object->address, PY_ELEMENTITER_DEPTH, &depth))
+		return ref_damaged(reader);
 	return add_spaced(reader, parents + py_at(layout, PY_PARENTLOCATOR_PARENT), depth,
 			  py_size(layout, PY_PARENTLOCATOR), "parent");
 }
@@ -108,8 +97,8 @@ struct error *refs_expat_parser(struct ref_reader *reader, const struct sized_ob
 
 	if (!py_has(reader->view->layout, PY_EXPAT_HANDLERS))
 		return NULL;
-	if (!read_word(reader, object->address, PY_EXPAT_HANDLERS, &array))
-		return NULL;
+	if (!view_word(reader->view, object->address, PY_EXPAT_HANDLERS, &array))
+		return ref_damaged(reader);
 	for (i = 0; array && i < ARRAY_SIZE(handlers); i++)
 		try_(ref_add_at(reader, array + i * sizeof(array), PY_REF_SLOT, handlers[i]));
 	return NULL;
@@ -125,13 +114,13 @@ struct error *refs_pickler(struct ref_reader *reader, const struct sized_object 
 
 	if (!py_has(layout, PY_PICKLER_MEMO) || !py_has(layout, PY_MEMO_TABLE_TABLE))
 		return NULL;
-	reader->damaged = reader->damaged ||
-			  !view_word(reader->view, object->address, PY_PICKLER_MEMO, &memo);
-	if (reader->damaged || !memo)
+	if (!view_word(reader->view, object->address, PY_PICKLER_MEMO, &memo))
+		return ref_damaged(reader);
+	if (!memo)
 		return NULL;
-	if (!read_word(reader, memo, PY_MEMO_TABLE_TABLE, &table) ||
-	    !read_word(reader, memo, PY_MEMO_TABLE_ALLOCATED, &entries))
-		return NULL;
+	if (!view_word(reader->view, memo, PY_MEMO_TABLE_TABLE, &table) ||
+	    !view_word(reader->view, memo, PY_MEMO_TABLE_ALLOCATED, &entries))
+		return ref_damaged(reader);
 	return add_spaced(reader, table + py_at(layout, PY_MEMO_ENTRY_KEY), table ? entries : 0,
 			  py_size(layout, PY_MEMO_ENTRY), "memo");
 }
@@ -144,9 +133,9 @@ struct error *refs_unpickler(struct ref_reader *reader, const struct sized_objec
 
 	if (!py_has(reader->view->layout, PY_UNPICKLER_MEMO))
 		return NULL;
-	if (!read_word(reader, object->address, PY_UNPICKLER_MEMO, &memo) ||
-	    !read_word(reader, object->address, PY_UNPICKLER_MEMO_SIZE, &count))
-		return NULL;
+	if (!view_word(reader->view, object->address, PY_UNPICKLER_MEMO, &memo) ||
+	    !view_word(reader->view, object->address, PY_UNPICKLER_MEMO_SIZE, &count))
+		return ref_damaged(reader);
 	return add_spaced(reader, memo, memo ? count : 0, sizeof(memo), "memo");
 }
 
@@ -167,8 +156,8 @@ struct error *refs_connection(struct ref_reader *reader, const struct sized_obje
 	for (i = 0; i < ARRAY_SIZE(callbacks); i++) {
 		if (!py_has(reader->view->layout, callbacks[i].field))
 			continue;
-		if (!read_word(reader, object->address, callbacks[i].field, &context))
-			return NULL;
+		if (!view_word(reader->view, object->address, callbacks[i].field, &context))
+			return ref_damaged(reader);
 		if (!context)
 			continue;
 		try_(ref_add_member(reader, context, PY_CALLBACK_CONTEXT_CALLABLE,
@@ -196,8 +185,8 @@ static struct error *add_borrowed(struct ref_reader *reader, raddr_t link, enum 
 {
 	raddr_t target;
 
-	if (!read_word(reader, link, field, &target))
-		return NULL;
+	if (!view_word(reader->view, link, field, &target))
+		return ref_damaged(reader);
 	return ref_add(reader, target, PY_REF_WEAK, (struct py_name){.text = name});
 }
 
@@ -218,15 +207,16 @@ struct error *refs_lru_cache(struct ref_reader *reader, const struct sized_objec
 		return NULL;
 	ref_set_limit(reader, object->address, PY_LRU_CACHE_MAXSIZE);
 	root = object->address + py_at(view->layout, PY_LRU_CACHE_ROOT);
-	reader->damaged = reader->damaged || !view_word(view, root, PY_LRU_LIST_ELEM_NEXT, &link);
+	if (!view_word(view, root, PY_LRU_LIST_ELEM_NEXT, &link))
+		return ref_damaged(reader);
 	while (!reader->damaged && link && link != root) {
 		try_(ref_add(reader, link, PY_REF_SLOT, (struct py_name){.text = "entry"}));
 		try_(add_borrowed(reader, link, PY_LRU_LIST_ELEM_KEY, "key"));
 		try_(add_borrowed(reader, link, PY_LRU_LIST_ELEM_RESULT, "result"));
 		try_(add_borrowed(reader, link, PY_OBJECT_TYPE, "entry type"));
-		reader->damaged = reader->damaged ||
-				  !view_word(view, link, PY_LRU_LIST_ELEM_NEXT, &link) ||
-				  ref_circle_closed(&circle, link);
+		if (!view_word(view, link, PY_LRU_LIST_ELEM_NEXT, &link) ||
+		    ref_circle_closed(&circle, link))
+			return ref_damaged(reader);
 	}
 	return NULL;
 }
@@ -239,10 +229,8 @@ static struct error *add_tzinfo(struct ref_reader *reader, const struct sized_ob
 
 	if (!py_has(reader->view->layout, has))
 		return NULL;
-	if (!view_field(reader->view, object->address, has, &has_tzinfo)) {
-		reader->damaged = true;
-		return NULL;
-	}
+	if (!view_field(reader->view, object->address, has, &has_tzinfo))
+		return ref_damaged(reader);
 	return has_tzinfo ? ref_add_member(reader, object->address, tzinfo, "tzinfo") : NULL;
 }
 
@@ -265,10 +253,8 @@ struct error *refs_tee_data(struct ref_reader *reader, const struct sized_object
 	if (!py_has(layout, PY_TEEDATA_VALUES))
 		return NULL;
 	if (!view_field(reader->view, object->address, PY_TEEDATA_NUMREAD, &count) ||
-	    count > py_size(layout, PY_TEEDATA_VALUES) / sizeof(raddr_t)) {
-		reader->damaged = true;
-		return NULL;
-	}
+	    count > py_size(layout, PY_TEEDATA_VALUES) / sizeof(raddr_t))
+		return ref_damaged(reader);
 	return ref_add_items(reader, object->address + py_at(layout, PY_TEEDATA_VALUES), count);
 }
 
@@ -285,10 +271,8 @@ struct error *refs_simple_queue(struct ref_reader *reader, const struct sized_ob
 	    !view_word(view, object->address, PY_SIMPLEQUEUE_FIRST, &first) ||
 	    !view_word(view, object->address, PY_SIMPLEQUEUE_COUNT, &count) ||
 	    !view_word(view, object->address, PY_SIMPLEQUEUE_CAPACITY, &capacity) ||
-	    first > capacity || count > capacity) {
-		reader->damaged = true;
-		return NULL;
-	}
+	    first > capacity || count > capacity)
+		return ref_damaged(reader);
 	at_end = capacity - first < count ? capacity - first : count;
 	try_(ref_add_items(reader, items + first * sizeof(items), at_end));
 	return ref_add_items(reader, items, count - at_end);
@@ -328,8 +312,7 @@ struct error *refs_pointer_type(struct ref_reader *reader, const struct sized_ob
 	try_(refs_type(reader, object));
 	if (view_word(reader->view, object->address, PY_TYPE_DICT, &dict))
 		return add_borrowed(reader, dict, PY_STGDICT_PROTO, "proto");
-	reader->damaged = true;
-	return NULL;
+	return ref_damaged(reader);
 }
 
 /* A pair of words: a variable of a context and its value, or nothing and a node further down. */
@@ -359,10 +342,8 @@ static struct error *add_pairs(struct ref_reader *reader, const struct sized_obj
 		return NULL;
 	at = object->address + py_at(reader->view->layout, array);
 	for (i = 0; i < object->var_size / 2; i++) {
-		if (!image_read(reader->view->image, at + i * sizeof(pair), pair, sizeof(pair))) {
-			reader->damaged = true;
-			return NULL;
-		}
+		if (!image_read(reader->view->image, at + i * sizeof(pair), pair, sizeof(pair)))
+			return ref_damaged(reader);
 		try_(add_pair(reader, pair[0], pair[1]));
 	}
 	return NULL;

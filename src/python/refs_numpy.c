@@ -99,10 +99,8 @@ struct error *refs_ndarray(struct ref_reader *reader, const struct sized_object 
 {
 	struct array array;
 
-	if (!read_array(reader->view, object, &array)) {
-		reader->damaged = true;
-		return NULL;
-	}
+	if (!read_array(reader->view, object, &array))
+		return ref_damaged(reader);
 	try_(ref_add(reader, array.base, PY_REF_SLOT, (struct py_name){.text = "base"}));
 	try_(ref_add(reader, array.descr, PY_REF_SLOT, (struct py_name){.text = "dtype"}));
 	if (!(array.flags & OWNS_DATA) || !holds_objects(reader->view, &array))
@@ -191,10 +189,8 @@ struct error *refs_numpy_void(struct ref_reader *reader, const struct sized_obje
 {
 	raddr_t descr;
 
-	if (!void_descr(reader->view, object, &descr)) {
-		reader->damaged = true;
-		return NULL;
-	}
+	if (!void_descr(reader->view, object, &descr))
+		return ref_damaged(reader);
 	try_(ref_add(reader, descr, PY_REF_SLOT, (struct py_name){.text = "dtype"}));
 	return ref_add_at(reader, object->address + VOID_BASE, PY_REF_SLOT, "base");
 }
