@@ -152,30 +152,43 @@ bool graph_read_header(const struct graph *graph, raddr_t address, struct object
 	return true;
 }
 
-/* Whether there is an object at an address that nobody has vouched for. */
-static bool is_object(struct graph *graph, raddr_t address, struct object_header *ret)
+/* A type that is not in the table yet. *@ret is NULL where there is none at @address. */
+static struct error *find_new_type(struct graph *graph, raddr_t address,
+				   const struct type_info **ret)
 {
+	struct error *err;
+
+	*ret = NULL;
+	if (!address || address % sizeof(raddr_t) || !type_is_at(graph->walk.view, address))
+		return NULL;
+	err = type_table_add(&graph->walk.types, address, ret);
+	/* It looked like one and is none. */
+	(void)error_catch(&err, ERROR_INCONSISTENT);
+	return err;
+}
+
+/* What is at @address, for which nobody has vouched. *@ret_type is NULL where it is no object. */
+static struct error *find_object(struct graph *graph, raddr_t address, struct object_header *ret,
+				 const struct type_info **ret_type)
+{
+	*ret_type = NULL;
 	if (address % sizeof(raddr_t) || !graph_header(graph, address, ret) || !ret->refcount)
-		return false;
-	return type_table_get(&graph->walk.types, ret->type) ||
-	       (ret->type && !(ret->type % sizeof(raddr_t)) &&
-		type_is_at(graph->walk.view, ret->type));
+		return NULL;
+	*ret_type = type_table_get(&graph->walk.types, ret->type);
+	return _likely_(*ret_type) ? NULL : find_new_type(graph, ret->type, ret_type);
 }
 
 struct error *graph_find_new(struct graph *graph, raddr_t address, uint32_t *ret)
 {
+	const struct type_info *type;
 	struct object_header header;
-	struct error *err;
 
 	*ret = PY_NONE;
-	if (!is_object(graph, address, &header))
+	try_(find_object(graph, address, &header, &type));
+	if (!type)
 		return NULL;
 	*ret = (uint32_t)graph->known.count;
-	err = walk_tell(&graph->walk, address, &header, PY_UNTRACKED);
-	/* Its type looked like one and is none. */
-	if (_unlikely_(err) && error_catch(&err, ERROR_INCONSISTENT))
-		*ret = PY_NONE;
-	return err;
+	return walk_tell_typed(&graph->walk, address, &header, type, PY_UNTRACKED);
 }
 
 struct error *graph_find(struct graph *graph, raddr_t address, uint32_t *ret)

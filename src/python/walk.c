@@ -160,6 +160,13 @@ struct error *walk_tell(struct walk *walk, raddr_t address, const struct object_
 
 	if (_unlikely_(!type))
 		try_(type_table_add(&walk->types, header->type, &type));
+	return walk_tell_typed(walk, address, header, type, list);
+}
+
+struct error *walk_tell_typed(struct walk *walk, raddr_t address,
+			      const struct object_header *header, const struct type_info *type,
+			      uint32_t list)
+{
 	if (list != PY_UNTRACKED && !(type->flags & TPFLAGS_HAVE_GC))
 		return error_create(ERROR_INCONSISTENT,
 				    "an object at 0x%jx of a type that cannot be on a list",

@@ -97,6 +97,11 @@ _must_check_ struct error *walk_heaps(struct walk *walk, const struct py_interp 
 _must_check_ struct error *walk_tell(struct walk *walk, raddr_t address,
 				     const struct object_header *header, uint32_t list);
 
+/** The same where its type is at hand: @type is of the walk's table. */
+_must_check_ struct error *walk_tell_typed(struct walk *walk, raddr_t address,
+					   const struct object_header *header,
+					   const struct type_info *type, uint32_t list);
+
 /** Tell the sink of the objects that it has not heard of yet. */
 _must_check_ struct error *walk_flush(struct walk *walk);
 
