@@ -1,5 +1,5 @@
 /*
- * Whole files into memory.
+ * Whole files, into memory and out of it, and what they are called.
  */
 #ifndef REFTRACKER_BASE_FILE_H
 #define REFTRACKER_BASE_FILE_H
@@ -22,5 +22,8 @@ bool file_number(const char *path, const char *key, uint64_t *ret);
 
 /** Write all of @text to descriptor @fd. @name is for the message. */
 _must_check_ struct error *file_write_all(int fd, const char *text, size_t size, const char *name);
+
+/** The last part of @path, within it: what stands behind its last slash. */
+const char *file_base_name(const char *path);
 
 #endif

@@ -65,3 +65,10 @@ struct error *file_write_all(int fd, const char *text, size_t size, const char *
 	}
 	return NULL;
 }
+
+const char *file_base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}

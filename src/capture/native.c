@@ -1,5 +1,7 @@
 #include "native.h"
 
+#include "base/file.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,18 +96,11 @@ static struct error *keep_name(struct native *native, char *name, const char **r
 	return err;
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 /* "file:symbol", "file:symbol+0x8", "file+0x1234". */
 static struct error *name_data(struct native *native, const struct mapping *mapping,
 			       raddr_t address, const char **ret)
 {
-	const char *symbol, *file = base_name(mapping->path);
+	const char *symbol, *file = file_base_name(mapping->path);
 	uint64_t offset;
 	char *name;
 	int length;
@@ -152,7 +147,7 @@ static struct error *name_code(struct native *native, raddr_t pc, const char **r
 	*ret = function;
 	if (function)
 		return NULL;
-	if (asprintf(&name, "%s+0x%jx", *path ? base_name(path) : "?", (uintmax_t)offset) < 0)
+	if (asprintf(&name, "%s+0x%jx", *path ? file_base_name(path) : "?", (uintmax_t)offset) < 0)
 		return &error_no_memory;
 	return keep_name(native, name, ret);
 }

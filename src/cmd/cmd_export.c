@@ -3,6 +3,7 @@
  */
 #include "analyze/dominators.h"
 #include "analyze/select.h"
+#include "base/file.h"
 #include "base/outfile.h"
 #include "cmd/command.h"
 #include "cmd/source.h"
@@ -80,8 +81,7 @@ static struct error *write_heapsnapshot(const struct command_context *context,
 static struct error *path_in_folder(const char *folder, int number, const char *snapshot,
 				    char **ret)
 {
-	const char *slash = strrchr(snapshot, '/');
-	const char *name = slash ? slash + 1 : snapshot, *dot = strrchr(name, '.');
+	const char *name = file_base_name(snapshot), *dot = strrchr(name, '.');
 	int length = (int)(dot && dot > name ? (size_t)(dot - name) : strlen(name));
 
 	if (asprintf(ret, "%s/%d-%.*s.heapsnapshot", folder, number, length, name) < 0)

@@ -1,5 +1,7 @@
 #include "export_series.h"
 
+#include "base/file.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,13 +15,6 @@ void export_series_deinit(struct export_series *series)
 	free(series->names);
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 struct error *export_series_open(const struct command_context *context,
 				 const struct capture_values *values, struct export_series *series)
 {
@@ -31,12 +26,12 @@ struct error *export_series_open(const struct command_context *context,
 	if (!series->heaps || !series->names)
 		return &error_no_memory;
 	try_(source_open(context, values, SOURCE_GRAPH, &series->heaps[0]));
-	series->names[0] = context->file ? base_name(context->file) : NULL;
+	series->names[0] = context->file ? file_base_name(context->file) : NULL;
 	series->count = 1;
 	for (i = 0; i < files->count; i++) {
 		try_(source_open_file(files->items[i], SOURCE_GRAPH,
 				      &series->heaps[series->count]));
-		series->names[series->count++] = base_name(files->items[i]);
+		series->names[series->count++] = file_base_name(files->items[i]);
 	}
 	return NULL;
 }

@@ -1,6 +1,7 @@
 #include "objfile/structs.h"
 
 #include "base/array.h"
+#include "base/file.h"
 #include "dwarf_text.h"
 #include "objfile_private.h"
 
@@ -302,13 +303,12 @@ static bool is_listed(const char *list, const char *name)
 /* Whether a query names this unit: "odictobject.c" for ".../Objects/odictobject.c". */
 static bool is_named(const struct search *search, Dwarf_Die *unit)
 {
-	const char *name = dwarf_name(&search->sections, unit), *slash;
+	const char *name = dwarf_name(&search->sections, unit);
 	size_t i;
 
 	if (!name)
 		return false;
-	slash = strrchr(name, '/');
-	name = slash ? slash + 1 : name;
+	name = file_base_name(name);
 	for (i = 0; i < search->count; i++) {
 		const struct wanted_type *type = &search->types[i];
 

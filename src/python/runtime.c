@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/file.h"
 #include "python_private.h"
 
 #include <stdio.h>
@@ -32,13 +33,6 @@ static void candidate_deinit(struct candidate *candidate)
 	*candidate = (struct candidate){0};
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 /* What files with an interpreter are called, but for those that have it inside among much else. */
 enum {
 	NAMED_PYTHON,
@@ -48,7 +42,7 @@ enum {
 
 static int name_of(const struct mapping *mapping)
 {
-	const char *name = base_name(mapping->path);
+	const char *name = file_base_name(mapping->path);
 
 	if (!strncmp(name, "libpython", strlen("libpython")))
 		return NAMED_LIBPYTHON;
@@ -67,7 +61,7 @@ static bool is_pypy(const struct proc_maps *maps)
 	size_t i;
 
 	for (i = 0; i < maps->list.count; i++) {
-		const char *name = base_name(maps->list.items[i].path);
+		const char *name = file_base_name(maps->list.items[i].path);
 
 		if (!strncmp(name, "libpypy", strlen("libpypy")) ||
 		    !strncmp(name, "pypy", strlen("pypy")))

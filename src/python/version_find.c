@@ -2,6 +2,7 @@
  * The version of an interpreter from the strings in its file, for those that do not say it in
  * a better way (before 3.11).
  */
+#include "base/file.h"
 #include "objfile/objfile.h"
 #include "python/version.h"
 
@@ -38,7 +39,7 @@ static bool match_version(const char *text, void *arg)
 /* "libpython3.9.so.1.0", "python3.9d": 0x03090000; 0 where the name says nothing. */
 static uint32_t minor_of_name(const char *path)
 {
-	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	const char *name = file_base_name(path);
 	unsigned int major, minor;
 
 	name += strcspn(name, "0123456789");

@@ -1,10 +1,10 @@
 #include "export_roots.h"
 
 #include "analyze/dominators.h"
+#include "base/file.h"
 #include "export_private.h"
 
 #include <stdio.h>
-#include <string.h>
 
 enum {
 	LINE_TEXT = 400
@@ -86,14 +86,6 @@ static struct error *add_node(struct plan *plan, const char *name, uint32_t id)
 	return export_root_nodes_append(&plan->roots->nodes, node);
 }
 
-/* The last part of a path. */
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 static struct error *add_thread(struct plan *plan, const struct heap_thread *thread, uint32_t id)
 {
 	const char *name = heap_text(plan->heap, thread->name);
@@ -116,7 +108,7 @@ static struct error *add_frame(struct plan *plan, const struct heap_frame *frame
 	int n;
 
 	n = snprintf(line, sizeof(line), "frame %.150s in %.150s", function ? function : "?",
-		     file ? base_name(file) : "?");
+		     file ? file_base_name(file) : "?");
 	if (frame->line >= 0)
 		(void)snprintf(line + n, sizeof(line) - (size_t)n, ":%d", frame->line);
 	return add_node(plan, line, id);
