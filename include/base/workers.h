@@ -23,6 +23,9 @@ static inline void cleanup_workers(struct workers **workers)
 /** How many threads work, with the caller. */
 unsigned int workers_width(const struct workers *workers);
 
+/** The width that workers_create() strives for: less where not all threads can be had. */
+unsigned int workers_width_wanted(void);
+
 /** One of equal jobs. @worker: the number of the thread that runs it, below workers_width(). */
 typedef void workers_job_fn(void *ctx, size_t index, unsigned int worker);
 

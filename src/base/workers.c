@@ -83,7 +83,7 @@ static bool start_helper(struct workers *workers)
 struct error *workers_create(struct workers **ret)
 {
 	struct workers *workers = calloc(1, sizeof(*workers));
-	unsigned int processors = thread_processors();
+	unsigned int width = workers_width_wanted();
 
 	if (!workers)
 		return &error_no_memory;
@@ -91,8 +91,7 @@ struct error *workers_create(struct workers **ret)
 	(void)pthread_cond_init(&workers->wake, NULL);
 	(void)pthread_cond_init(&workers->done, NULL);
 	/* A thread that cannot be had is one helper less. */
-	while (workers->started + 1 < processors && workers->started + 1 < MOST_THREADS &&
-	       start_helper(workers))
+	while (workers->started + 1 < width && start_helper(workers))
 		workers->started++;
 	*ret = workers;
 	return NULL;
@@ -114,6 +113,13 @@ void workers_destroy(struct workers *workers)
 	(void)pthread_cond_destroy(&workers->wake);
 	(void)pthread_mutex_destroy(&workers->lock);
 	free(workers);
+}
+
+unsigned int workers_width_wanted(void)
+{
+	unsigned int processors = thread_processors();
+
+	return processors < MOST_THREADS ? processors : MOST_THREADS;
 }
 
 unsigned int workers_width(const struct workers *workers)

@@ -572,47 +572,51 @@ struct image *image_copy_image(struct image_copy *copy)
 	return &copy->image;
 }
 
-/* Bytes per second at which this machine copies between processes, from a small trial on itself. */
-static struct error *measure_rate(struct workers *workers, double *ret)
+enum {
+	TRIAL_BYTES = 16 << 20,
+	USUAL_RATE = 1000000000, /* bytes a second, where the trial is not allowed */
+	THREAD_USEC = 20	 /* to stop a thread of the target and let it go on */
+};
+
+/*
+ * Bytes a second at which this machine copies between processes: a small trial on itself by one
+ * thread, times as many as a copy would have.
+ */
+static struct error *measure_rate(double *ret)
 {
-	enum {
-		TRIAL = 16 << 20
-	};
-	_cleanup_free_ unsigned char *from = malloc(TRIAL), *to = malloc(TRIAL);
+	_cleanup_free_ unsigned char *from = malloc(TRIAL_BYTES), *to = malloc(TRIAL_BYTES);
 	struct iovec local, remote;
 	uint64_t start;
 	ssize_t n;
 
 	if (!from || !to)
 		return &error_no_memory;
-	touch(from, TRIAL);
-	touch(to, TRIAL);
-	local = (struct iovec){to, TRIAL};
-	remote = (struct iovec){from, TRIAL};
+	touch(from, TRIAL_BYTES);
+	touch(to, TRIAL_BYTES);
+	local = (struct iovec){to, TRIAL_BYTES};
+	remote = (struct iovec){from, TRIAL_BYTES};
 	start = clock_now();
 	n = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
-	*ret = n < TRIAL ? 1e9
-			 : (double)TRIAL * 1e9 / (double)(clock_now() - start + 1) *
-				   workers_width(workers);
+	*ret = n < TRIAL_BYTES ? USUAL_RATE
+			       : (double)TRIAL_BYTES * (double)NSEC_PER_SEC /
+					 (double)(clock_now() - start + 1) * workers_width_wanted();
 	return NULL;
 }
 
 struct error *image_copy_estimate(pid_t pid, struct image_estimate *ret)
 {
 	_cleanup_(plan_deinit) struct plan plan = {0};
-	_cleanup_workers_ struct workers *workers = NULL;
 	struct image_estimate estimate;
 	struct proc_status status;
 	double rate;
 
 	try_(plan_make(pid, &plan));
 	try_(proc_status_read(pid, &status));
-	try_(workers_create(&workers));
-	try_(measure_rate(workers, &rate));
+	try_(measure_rate(&rate));
 	estimate.bytes = plan.bytes;
 	estimate.resident = status.rss;
-	estimate.pause_ns = (uint64_t)((double)plan.bytes / rate * 1e9) + NSEC_PER_MSEC +
-			    status.threads * 20 * NSEC_PER_USEC;
+	estimate.pause_ns = (uint64_t)((double)plan.bytes / rate * (double)NSEC_PER_SEC) +
+			    NSEC_PER_MSEC + status.threads * THREAD_USEC * NSEC_PER_USEC;
 	*ret = estimate;
 	return NULL;
 }
