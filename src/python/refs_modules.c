@@ -6,6 +6,12 @@
  */
 #include "refs.h"
 
+/* A member of a structure, and what Python's users know it as. */
+struct named_field {
+	enum py_field field;
+	const char *name;
+};
+
 /* The lowest bit says that a list of texts is to be joined yet: JOIN_OBJ(). */
 static struct error *add_text(struct ref_reader *reader, raddr_t element, enum py_field field,
 			      const char *name)
@@ -139,31 +145,34 @@ struct error *refs_unpickler(struct ref_reader *reader, const struct sized_objec
 	return add_spaced(reader, memo, memo ? count : 0, sizeof(memo), "memo");
 }
 
-/* Modules/_sqlite/connection.c: VISIT_CALLBACK_CONTEXT(), 3.11+. Before, they are members. */
+/* Modules/_sqlite/connection.c: VISIT_CALLBACK_CONTEXT(). NULL: none has been set. */
+static struct error *add_callback(struct ref_reader *reader, raddr_t connection,
+				  const struct named_field *callback)
+{
+	raddr_t context;
+
+	if (!py_has(reader->view->layout, callback->field))
+		return NULL;
+	if (!view_word(reader->view, connection, callback->field, &context))
+		return ref_damaged(reader);
+	if (!context)
+		return NULL;
+	try_(ref_add_member(reader, context, PY_CALLBACK_CONTEXT_CALLABLE, callback->name));
+	return ref_add_member(reader, context, PY_CALLBACK_CONTEXT_MODULE, "module");
+}
+
+/* connection_traverse(), 3.11+. Before, they are members. */
 struct error *refs_connection(struct ref_reader *reader, const struct sized_object *object)
 {
-	static const struct {
-		enum py_field field;
-		const char *name;
-	} callbacks[] = {
+	static const struct named_field callbacks[] = {
 		{PY_CONNECTION_TRACE_CTX, "trace callback"},
 		{PY_CONNECTION_PROGRESS_CTX, "progress handler"},
 		{PY_CONNECTION_AUTHORIZER_CTX, "authorizer"},
 	};
-	raddr_t context;
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(callbacks); i++) {
-		if (!py_has(reader->view->layout, callbacks[i].field))
-			continue;
-		if (!view_word(reader->view, object->address, callbacks[i].field, &context))
-			return ref_damaged(reader);
-		if (!context)
-			continue;
-		try_(ref_add_member(reader, context, PY_CALLBACK_CONTEXT_CALLABLE,
-				    callbacks[i].name));
-		try_(ref_add_member(reader, context, PY_CALLBACK_CONTEXT_MODULE, "module"));
-	}
+	for (i = 0; i < ARRAY_SIZE(callbacks); i++)
+		try_(add_callback(reader, object->address, &callbacks[i]));
 	return NULL;
 }
 
@@ -281,10 +290,7 @@ struct error *refs_simple_queue(struct ref_reader *reader, const struct sized_ob
 /* What a ctypes type knows of its instances: CType_Type_traverse(), 3.13+. */
 struct error *refs_ctype(struct ref_reader *reader, const struct sized_object *object)
 {
-	static const struct {
-		enum py_field field;
-		const char *name;
-	} members[] = {
+	static const struct named_field members[] = {
 		{PY_STGINFO_PROTO, "proto"},
 		{PY_STGINFO_ARGTYPES, "argtypes"},
 		{PY_STGINFO_CONVERTERS, "converters"},
