@@ -43,12 +43,18 @@ struct error *refs_element(struct ref_reader *reader, const struct sized_object 
 	return ref_damaged(reader);
 }
 
-/* @count words called @name, the first at @address and each @stride bytes after the other. */
+/*
+ * @count words called @name, the first at @address and each @stride bytes after the other. A type
+ * that is damaged may tell a stride with which the same words would be met for ever.
+ */
 static struct error *add_spaced(struct ref_reader *reader, raddr_t address, uint64_t count,
 				uint64_t stride, const char *name)
 {
-	uint64_t i;
+	uint64_t bytes, i;
 
+	if (count && (stride < sizeof(raddr_t) || __builtin_mul_overflow(count, stride, &bytes) ||
+		      bytes > UINT64_MAX - address))
+		return ref_damaged(reader);
 	for (i = 0; i < count && !reader->damaged; i++)
 		try_(ref_add_at(reader, address + i * stride, PY_REF_SLOT, name));
 	return NULL;
