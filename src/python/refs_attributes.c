@@ -153,14 +153,14 @@ static struct error *add_managed(struct ref_reader *reader, const struct sized_o
 /* Objects/object.c: _PyObject_GetDictPtr(). A negative offset counts from the end of the object. */
 static raddr_t dict_place(const struct sized_object *object)
 {
-	int64_t offset = object->type->dictoffset, items = (int64_t)object->var_size;
+	const struct type_info *type = object->type;
+	uint64_t end;
 
-	if (offset > 0)
-		return object->address + (uint64_t)offset;
-	items = items < 0 ? -items : items;
-	return object->address +
-	       ((object->type->basicsize + (uint64_t)items * object->type->itemsize + 7) & ~7ull) +
-	       (uint64_t)offset;
+	if (type->dictoffset > 0)
+		return object->address + (uint64_t)type->dictoffset;
+	end = type->basicsize + object_items(object) * type->itemsize + sizeof(raddr_t) - 1;
+	return object->address + end / sizeof(raddr_t) * sizeof(raddr_t) +
+	       (uint64_t)type->dictoffset;
 }
 
 struct error *refs_attributes(struct ref_reader *reader, const struct sized_object *object)

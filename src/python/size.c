@@ -10,17 +10,15 @@
 
 #include <string.h>
 
-/* Objects/typeobject.c: object___sizeof___impl(). ob_size may be negative (int before 3.12). */
+/* Objects/typeobject.c: object___sizeof___impl(). */
 bool sizer_default(struct py_view *view, const struct sized_object *object, uint64_t *ret)
 {
-	uint64_t items = object->var_size;
+	uint64_t items = object_items(object);
 
 	(void)view;
 	*ret = object->type->basicsize;
 	if (!object->type->itemsize)
 		return true;
-	if ((int64_t)items < 0)
-		items = -items;
 	return !__builtin_mul_overflow(items, object->type->itemsize, &items) &&
 	       !__builtin_add_overflow(*ret, items, ret);
 }

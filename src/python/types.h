@@ -19,6 +19,12 @@ struct sized_object {
 	const struct type_info *type;
 };
 
+/** How many items it has: ob_size is negative in an int that is, to 3.11. */
+static inline uint64_t object_items(const struct sized_object *object)
+{
+	return (int64_t)object->var_size < 0 ? -object->var_size : object->var_size;
+}
+
 /**
  * Bytes as type.__sizeof__() says, without what precedes the object. False where a pointer is bad.
  */
@@ -135,12 +141,8 @@ sizer_fn sizer_ndarray, sizer_numpy_scalar, sizer_numpy_void;
 static inline bool int_size(const struct py_view *view, const struct sized_object *object,
 			    uint64_t *ret)
 {
-	uint64_t digits = object->var_size;
+	uint64_t digits = view->traits.int_tagged ? object->var_size >> 3 : object_items(object);
 
-	if (view->traits.int_tagged)
-		digits >>= 3;
-	else if ((int64_t)digits < 0)
-		digits = -digits;
 	if (!digits && view->traits.int_has_a_digit)
 		digits = 1;
 	return !__builtin_mul_overflow(digits, UINT64_C(4), &digits) &&
