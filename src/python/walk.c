@@ -73,11 +73,11 @@ static void measure(const struct walk *walk, struct py_view *view, struct walk_p
 	struct py_object_event *event = &pending->event;
 	const struct type_info *type = &walk->types.list.items[event->type];
 	struct sized_object object = {event->address, pending->var_size, type};
-	uint64_t hash;
-	bool both = type->plain && type->plain(view, &object, &event->size, &hash);
+	uint64_t size, hash;
+	bool both = type->plain && type->plain(view, &object, &size, &hash);
 
-	if (both || type->sizer(view, &object, &event->size))
-		event->size += type->preheader;
+	if (both || type->sizer(view, &object, &size))
+		event->size = size + type->preheader;
 	else
 		pending->unsized = true;
 	if (both || (type->content && type->content->hash(view, &object, &hash)))
