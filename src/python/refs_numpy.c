@@ -139,7 +139,7 @@ bool sizer_ndarray(struct py_view *view, const struct sized_object *object, uint
 		return true;
 	if (!array.nd && !item_bytes(view, array.descr, &array.bytes))
 		return false;
-	return !__builtin_add_overflow(*ret, array.bytes, ret);
+	return size_add(ret, array.bytes, 1);
 }
 
 /*
@@ -200,9 +200,9 @@ bool sizer_numpy_void(struct py_view *view, const struct sized_object *object, u
 	raddr_t descr;
 	uint64_t bytes;
 
-	if (!void_descr(view, object, &descr) || !item_bytes(view, descr, &bytes))
-		return false;
-	return !__builtin_add_overflow(object->type->basicsize, bytes, ret);
+	*ret = object->type->basicsize;
+	return void_descr(view, object, &descr) && item_bytes(view, descr, &bytes) &&
+	       size_add(ret, bytes, 1);
 }
 
 /*

@@ -13,14 +13,9 @@
 /* Objects/typeobject.c: object___sizeof___impl(). */
 bool sizer_default(struct py_view *view, const struct sized_object *object, uint64_t *ret)
 {
-	uint64_t items = object_items(object);
-
 	(void)view;
 	*ret = object->type->basicsize;
-	if (!object->type->itemsize)
-		return true;
-	return !__builtin_mul_overflow(items, object->type->itemsize, &items) &&
-	       !__builtin_add_overflow(*ret, items, ret);
+	return size_add(ret, object_items(object), object->type->itemsize);
 }
 
 /* Objects/dictobject.c: _PyDict_SizeOf(). */
@@ -46,27 +41,24 @@ bool sizer_dict(struct py_view *view, const struct sized_object *object, uint64_
 /* Objects/odictobject.c: odict_sizeof(). */
 static bool size_odict(struct py_view *view, const struct sized_object *object, uint64_t *ret)
 {
-	uint64_t fast_nodes, used, nodes;
+	uint64_t fast_nodes, used;
 
 	if (!sizer_dict(view, object, ret))
 		return false;
 	if (!py_has(view->layout, PY_ODICT_FAST_NODES_SIZE))
 		return true;
-	if (!view_word(view, object->address, PY_ODICT_FAST_NODES_SIZE, &fast_nodes) ||
-	    !view_word(view, object->address, PY_DICT_USED, &used) ||
-	    __builtin_mul_overflow(used, (uint64_t)py_size(view->layout, PY_ODICT_NODE), &nodes) ||
-	    __builtin_mul_overflow(fast_nodes, (uint64_t)sizeof(raddr_t), &fast_nodes))
-		return false;
-	return !__builtin_add_overflow(*ret, nodes, ret) &&
-	       !__builtin_add_overflow(*ret, fast_nodes, ret);
+	return view_word(view, object->address, PY_ODICT_FAST_NODES_SIZE, &fast_nodes) &&
+	       view_word(view, object->address, PY_DICT_USED, &used) &&
+	       size_add(ret, used, py_size(view->layout, PY_ODICT_NODE)) &&
+	       size_add(ret, fast_nodes, sizeof(raddr_t));
 }
 
 /* basicsize plus @count items of @each bytes. */
 static bool size_with_buffer(const struct sized_object *object, uint64_t count, uint64_t each,
 			     uint64_t *ret)
 {
-	return !__builtin_mul_overflow(count, each, &count) &&
-	       !__builtin_add_overflow(object->type->basicsize, count, ret);
+	*ret = object->type->basicsize;
+	return size_add(ret, count, each);
 }
 
 /* Objects/listobject.c: list___sizeof___impl(). */
@@ -143,13 +135,10 @@ static bool size_int(struct py_view *view, const struct sized_object *object, ui
 static bool size_characters(const struct py_layout *layout, const struct text_state *state,
 			    uint64_t *ret)
 {
-	uint64_t head = py_size(layout, PY_UNICODE), bytes;
-
+	*ret = py_size(layout, PY_UNICODE);
 	if (state->compact)
-		head = py_size(layout, state->ascii ? PY_ASCII : PY_COMPACT);
-	return !__builtin_add_overflow(state->length, UINT64_C(1), &bytes) &&
-	       !__builtin_mul_overflow(bytes, (uint64_t)state->kind, &bytes) &&
-	       !__builtin_add_overflow(head, bytes, ret);
+		*ret = py_size(layout, state->ascii ? PY_ASCII : PY_COMPACT);
+	return size_add(ret, state->length, state->kind) && size_add(ret, 1, state->kind);
 }
 
 /* _PyUnicode_HAS_UTF8_MEMORY(): the characters in UTF-8, where these are a copy. */
@@ -161,9 +150,7 @@ static bool add_utf8_copy(struct py_view *view, raddr_t address, raddr_t data, u
 	if (!view_word(view, address, PY_COMPACT_UTF8, &utf8) ||
 	    !view_word(view, address, PY_COMPACT_UTF8_LENGTH, &length))
 		return false;
-	if (utf8 && utf8 != data)
-		*ret += length + 1;
-	return true;
+	return !utf8 || utf8 == data || (size_add(ret, length, 1) && size_add(ret, 1, 1));
 }
 
 /* _PyUnicode_HAS_WSTR_MEMORY(), to 3.11: a copy in wchar_t, made for C code that asked for it. */
@@ -179,9 +166,7 @@ static bool add_wide_copy(struct py_view *view, raddr_t address, raddr_t data, b
 		return true;
 	return view_word(view, address, ascii ? PY_ASCII_LENGTH : PY_COMPACT_WSTR_LENGTH,
 			 &length) &&
-	       !__builtin_add_overflow(length, UINT64_C(1), &length) &&
-	       !__builtin_mul_overflow(length, (uint64_t)sizeof(uint32_t), &length) &&
-	       !__builtin_add_overflow(*ret, length, ret);
+	       size_add(ret, length, sizeof(uint32_t)) && size_add(ret, 1, sizeof(uint32_t));
 }
 
 /* Objects/unicodeobject.c: unicode_sizeof(). Instances of str subclasses: never compact ASCII. */
@@ -263,11 +248,10 @@ static bool add_opcache(struct py_view *view, raddr_t code, uint64_t *ret)
 		return true;
 	if (!view_word(view, code, PY_CODE_BYTES, &bytes) ||
 	    !view_word(view, bytes, PY_VAR_SIZE, &length) ||
-	    !view_field(view, code, PY_CODE_OPCACHE_SIZE, &entries) ||
-	    __builtin_mul_overflow(entries, (uint64_t)py_size(view->layout, PY_OPCACHE), &entries))
+	    !view_field(view, code, PY_CODE_OPCACHE_SIZE, &entries))
 		return false;
-	return !__builtin_add_overflow(*ret, length / 2, ret) &&
-	       !__builtin_add_overflow(*ret, entries, ret);
+	return size_add(ret, length / 2, 1) &&
+	       size_add(ret, entries, py_size(view->layout, PY_OPCACHE));
 }
 
 /* To 3.10, with a table of the arguments that are cells. */
@@ -331,9 +315,10 @@ static bool size_eager_frame(struct py_view *view, const struct sized_object *ob
 	    !tuple_length(view, code, PY_CODE_CELLVARS, &cells) ||
 	    !tuple_length(view, code, PY_CODE_FREEVARS, &free_vars))
 		return false;
-	*ret = py_size(view->layout, PY_FRAME) +
-	       (stack + locals + cells + free_vars - 1) * sizeof(raddr_t);
-	return true;
+	/* One slot is in the structure itself. */
+	*ret = py_size(view->layout, PY_FRAME) - sizeof(raddr_t);
+	return size_add(ret, stack, sizeof(raddr_t)) && size_add(ret, locals, sizeof(raddr_t)) &&
+	       size_add(ret, cells, sizeof(raddr_t)) && size_add(ret, free_vars, sizeof(raddr_t));
 }
 
 /* The same, 3.11+: the interpreter's frame may be inside or elsewhere; it is counted always. */
@@ -373,9 +358,10 @@ static bool size_bytesio(struct py_view *view, const struct sized_object *object
 	if (!view_field(view, buffer, PY_OBJECT_REFCNT, &refcnt) ||
 	    !view_word(view, buffer, PY_VAR_SIZE, &length))
 		return false;
-	if (refcnt <= 1)
-		*ret += py_at(view->layout, PY_BYTES_SVAL) + 1 + length;
-	return true;
+	if (refcnt > 1)
+		return true;
+	*ret += py_at(view->layout, PY_BYTES_SVAL) + 1;
+	return size_add(ret, length, 1);
 }
 
 /* Modules/_io/bufferedio.c: buffered_sizeof(). */
@@ -410,9 +396,8 @@ static bool size_element(struct py_view *view, const struct sized_object *object
 	    !view_word(view, extra, PY_ELEMENT_EXTRA_ALLOCATED, &allocated))
 		return false;
 	*ret += py_size(layout, PY_ELEMENT_EXTRA_SIZE);
-	if (children != extra + py_at(layout, PY_ELEMENT_EXTRA_STATIC))
-		*ret += allocated * sizeof(raddr_t);
-	return true;
+	return children == extra + py_at(layout, PY_ELEMENT_EXTRA_STATIC) ||
+	       size_add(ret, allocated, sizeof(raddr_t));
 }
 
 /* clang-format off */

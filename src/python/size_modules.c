@@ -10,12 +10,6 @@ enum {
 	MOST_CODES = 1 << 20 /* in a format of struct */
 };
 
-static bool add_items(uint64_t count, uint64_t each, uint64_t *size)
-{
-	return !__builtin_mul_overflow(count, each, &count) &&
-	       !__builtin_add_overflow(*size, count, size);
-}
-
 /* The C string that the member @field of @base points to, with its end; NULL counts nothing. */
 static bool add_text(struct py_view *view, raddr_t base, enum py_field field, uint64_t *size)
 {
@@ -41,7 +35,7 @@ static bool add_array(struct py_view *view, raddr_t base, enum py_field field,
 
 	if (!view_word(view, base, field, &address) || !view_field(view, base, field_count, &count))
 		return false;
-	return !address || add_items(count, each, size);
+	return !address || size_add(size, count, each);
 }
 
 /* Modules/_struct.c: s_sizeof(). The codes end with one that has no definition. */
@@ -83,14 +77,14 @@ bool sizer_pickler(struct py_view *view, const struct sized_object *object, uint
 		return false;
 	if (memo) {
 		if (!view_word(view, memo, PY_MEMO_TABLE_ALLOCATED, &entries) ||
-		    !add_items(entries, py_size(layout, PY_MEMO_ENTRY), ret))
+		    !size_add(ret, entries, py_size(layout, PY_MEMO_ENTRY)))
 			return false;
 		*ret += py_size(layout, PY_MEMO_TABLE);
 	}
 	if (!output)
 		return true;
-	return view_word(view, output, PY_VAR_SIZE, &length) &&
-	       add_items(length + py_at(layout, PY_BYTES_SVAL) + 1, 1, ret);
+	return view_word(view, output, PY_VAR_SIZE, &length) && size_add(ret, length, 1) &&
+	       size_add(ret, py_at(layout, PY_BYTES_SVAL) + 1, 1);
 }
 
 /* Modules/_pickle.c: _pickle_Unpickler___sizeof___impl(). */
@@ -132,7 +126,7 @@ bool sizer_simple_queue(struct py_view *view, const struct sized_object *object,
 	    !has_sizeof(view, object->type->address))
 		return true;
 	return view_word(view, object->address, PY_SIMPLEQUEUE_CAPACITY, &capacity) &&
-	       add_items(capacity, sizeof(raddr_t), ret);
+	       size_add(ret, capacity, sizeof(raddr_t));
 }
 
 /* What a ctypes type knows of its instances: where that is in a version. */
@@ -151,9 +145,10 @@ static bool add_ctype(struct py_view *view, raddr_t base, const struct ctype_fie
 	    !view_field(view, base, fields->ndim, &dimensions) ||
 	    !view_word(view, base, fields->length, &length) ||
 	    !view_word(view, base, fields->elements, &elements) ||
-	    !add_items(dimensions, sizeof(uint64_t), ret))
+	    !size_add(ret, dimensions, sizeof(uint64_t)))
 		return false;
-	return !elements || add_items(length + 1, sizeof(raddr_t), ret);
+	return !elements ||
+	       (size_add(ret, length, sizeof(raddr_t)) && size_add(ret, 1, sizeof(raddr_t)));
 }
 
 /* Modules/_ctypes/stgdict.c: PyCStgDict_sizeof(). What the dict lacks of the whole structure counts
@@ -212,7 +207,7 @@ bool sizer_decimal(struct py_view *view, const struct sized_object *object, uint
 	if (flags & not_its_own)
 		return true;
 	return view_word(view, object->address, PY_DECIMAL_ALLOC, &words) &&
-	       add_items(words, sizeof(uint64_t), ret);
+	       size_add(ret, words, sizeof(uint64_t));
 }
 
 /* A word for each item of the tuple that is the member @field, where there is a __sizeof__. */
@@ -228,7 +223,7 @@ static bool add_indices_of(struct py_view *view, const struct sized_object *obje
 		return true;
 	return view_word(view, object->address, field, &tuple) &&
 	       view_word(view, tuple, PY_VAR_SIZE, &length) &&
-	       add_items(length, sizeof(uint64_t), ret);
+	       size_add(ret, length, sizeof(uint64_t));
 }
 
 /* A word for each of the items that are chosen, where there is a __sizeof__. */
@@ -240,7 +235,7 @@ static bool add_chosen(struct py_view *view, const struct sized_object *object, 
 	if (!py_has(view->layout, field) || !has_sizeof(view, object->type->address))
 		return true;
 	return view_word(view, object->address, field, &chosen) &&
-	       add_items(chosen, sizeof(uint64_t), ret);
+	       size_add(ret, chosen, sizeof(uint64_t));
 }
 
 /* Modules/itertoolsmodule.c: product_sizeof() and those of its like. */

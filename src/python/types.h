@@ -149,6 +149,15 @@ static inline bool int_size(const struct py_view *view, const struct sized_objec
 	       !__builtin_add_overflow(digits, (uint64_t)py_at(view->layout, PY_LONG_DIGIT), ret);
 }
 
+/**
+ * Add @count items of @each bytes, which come from the target. False where no memory is that large.
+ */
+static inline bool size_add(uint64_t *size, uint64_t count, uint64_t each)
+{
+	return !__builtin_mul_overflow(count, each, &count) &&
+	       !__builtin_add_overflow(*size, count, size);
+}
+
 /** What identifies instances of a class called @name, or NULL. Static. content.c. */
 const struct content *content_find(const char *name);
 
