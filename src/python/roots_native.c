@@ -101,15 +101,28 @@ enum {
 };
 
 /*
+ * The count of an immortal object is half a word, from which C code of an older ABI may count on.
+ * What is larger is an address: without the GIL, of a block of addresses, which looks alive
+ * otherwise.
+ */
+static bool is_count(const struct py_view *view, uint64_t count)
+{
+	uint64_t immortal = view->traits.immortal;
+
+	if (immortal && count >= immortal)
+		return count <= (uint64_t)UINT32_MAX + MOST_HOLDERS;
+	return count && count <= MOST_HOLDERS;
+}
+
+/*
  * The first word of what has been freed is the address of another free block, or 0; where the
  * count takes only half of it (3.14+), the upper half of an address would be its overflow.
  */
 static bool is_alive(struct graph *graph, raddr_t address, const struct object_header *header)
 {
-	uint64_t immortal = graph->walk.view->traits.immortal, first;
+	uint64_t first;
 
-	if (!header->refcount ||
-	    (header->refcount > MOST_HOLDERS && (!immortal || header->refcount < immortal)))
+	if (!is_count(graph->walk.view, header->refcount))
 		return false;
 	return graph->walk.view->traits.free_threaded ||
 	       (image_read_u64(graph->walk.view->image, address, &first) &&
