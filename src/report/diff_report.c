@@ -29,20 +29,15 @@ static uint64_t certain_of(const struct view *view, const char *type)
 
 static struct error *snapshots_json(const struct view *view, json_t *document)
 {
-	json_t *list = json_array(), *item;
+	json_t *list = json_array();
 	size_t i;
 
 	try_(json_put(document, "snapshots", list));
 	for (i = 0; i < snapshots_of(view); i++) {
 		const struct diff_snapshot *snapshot = &view->diff->snapshots.items[i];
-		double time = (double)snapshot->facts.time / (double)NSEC_PER_SEC;
 
-		try_(append_object(list, &item));
-		try_(put_text(item, "file", view->files[i]));
-		try_(json_put(item, "time", json_real(time)));
-		try_(put_integer(item, "pid", snapshot->facts.pid));
-		try_(put_integer(item, "objects", snapshot->objects));
-		try_(put_integer(item, "bytes", snapshot->bytes));
+		try_(append_snapshot(list, view->files[i], &snapshot->facts, snapshot->objects,
+				     snapshot->bytes));
 	}
 	return NULL;
 }

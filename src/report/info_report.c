@@ -30,21 +30,6 @@ static const char *time_text(uint64_t ns, char *buffer, size_t size)
 	return buffer;
 }
 
-static struct error *put_string(json_t *document, const char *key, const char *text)
-{
-	json_t *value;
-
-	if (!text)
-		return json_put(document, key, json_null());
-	try_(json_text(text, &value));
-	return json_put(document, key, value);
-}
-
-static struct error *put_number(json_t *document, const char *key, uint64_t value)
-{
-	return json_put(document, key, json_integer((json_int_t)value));
-}
-
 /* "readings" are objects, "readings_bytes" their bytes. */
 static struct error *put_readings(json_t *document, const struct heap_facts *facts)
 {
@@ -57,8 +42,8 @@ static struct error *put_readings(json_t *document, const struct heap_facts *fac
 	for (i = 0; i < HEAP_READINGS; i++) {
 		const char *name = heap_reading_name((enum heap_reading)i);
 
-		try_(put_number(objects, name, facts->readings[i].objects));
-		try_(put_number(bytes, name, facts->readings[i].bytes));
+		try_(put_integer(objects, name, facts->readings[i].objects));
+		try_(put_integer(bytes, name, facts->readings[i].bytes));
 	}
 	return NULL;
 }
@@ -67,24 +52,24 @@ static struct error *put_facts(json_t *document, const struct heap_facts *facts)
 {
 	char text[64];
 
-	try_(put_number(document, "pid", facts->pid));
-	try_(put_string(document, "time", time_text(facts->time, text, sizeof(text))));
+	try_(put_integer(document, "pid", facts->pid));
+	try_(put_text(document, "time", time_text(facts->time, text, sizeof(text))));
 	if (facts->from_core) {
 		try_(json_put(document, "start_time", json_null()));
 		try_(json_put(document, "resident", json_null()));
 	} else {
-		try_(put_number(document, "start_time", facts->start_time));
-		try_(put_number(document, "resident", facts->resident));
+		try_(put_integer(document, "start_time", facts->start_time));
+		try_(put_integer(document, "resident", facts->resident));
 	}
-	try_(put_string(document, "capture", report_way(facts)));
+	try_(put_text(document, "capture", report_way(facts)));
 	try_(json_put(document, "pause_ms",
 		      json_real((double)facts->pause / (double)NSEC_PER_MSEC)));
-	try_(put_number(document, "attempts", facts->attempts));
+	try_(put_integer(document, "attempts", facts->attempts));
 	try_(json_put(document, "values", json_boolean(facts->with_values)));
 	try_(json_put(document, "graph", json_boolean(facts->with_graph)));
-	try_(put_number(document, "unsized", facts->unsized));
-	try_(put_number(document, "own_sizes", facts->own_sizes));
-	try_(put_number(document, "damaged", facts->damaged));
+	try_(put_integer(document, "unsized", facts->unsized));
+	try_(put_integer(document, "own_sizes", facts->own_sizes));
+	try_(put_integer(document, "damaged", facts->damaged));
 	return put_readings(document, facts);
 }
 
@@ -99,22 +84,22 @@ static struct error *info_json(const struct report_style *style, const char *pat
 		return &error_no_memory;
 	(void)snprintf(format, sizeof(format), "%u.%u", info->major, info->minor);
 	try_(json_put(document, "schema", json_string("reftracker.info/1")));
-	try_(put_string(document, "file", path));
-	try_(put_string(document, "format", format));
-	try_(put_number(document, "bytes", info->bytes));
-	try_(put_number(document, "raw_bytes", info->raw_bytes));
+	try_(put_text(document, "file", path));
+	try_(put_text(document, "format", format));
+	try_(put_integer(document, "bytes", info->bytes));
+	try_(put_integer(document, "raw_bytes", info->raw_bytes));
 	try_(json_put(document, "compressed", json_boolean(info->compressed)));
-	try_(put_string(document, "version", version));
+	try_(put_text(document, "version", version));
 	for (i = 0; i < HEAP_STRINGS; i++)
-		try_(put_string(document, strings[i].key, info->strings[i]));
+		try_(put_text(document, strings[i].key, info->strings[i]));
 	try_(put_facts(document, &info->facts));
-	try_(put_number(document, "objects", info->objects));
-	try_(put_number(document, "tracked", info->tracked));
-	try_(put_number(document, "references", info->references));
-	try_(put_number(document, "types", info->types));
-	try_(put_number(document, "roots", info->roots));
-	try_(put_number(document, "threads", info->threads));
-	try_(put_number(document, "frames", info->frames));
+	try_(put_integer(document, "objects", info->objects));
+	try_(put_integer(document, "tracked", info->tracked));
+	try_(put_integer(document, "references", info->references));
+	try_(put_integer(document, "types", info->types));
+	try_(put_integer(document, "roots", info->roots));
+	try_(put_integer(document, "threads", info->threads));
+	try_(put_integer(document, "frames", info->frames));
 	return json_write(style, document, false);
 }
 

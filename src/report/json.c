@@ -1,8 +1,10 @@
 #include "report_private.h"
 
+#include "base/clock.h"
 #include "report/units.h"
 
-#include <string.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 struct error *json_put(json_t *object, const char *key, json_t *value)
 {
@@ -16,6 +18,57 @@ struct error *json_text(const char *text, json_t **ret)
 	try_(units_clean(text, true, &clean));
 	*ret = json_string(clean);
 	return *ret ? NULL : &error_no_memory;
+}
+
+struct error *put_object_address(json_t *to, const char *key, const struct heap *heap, uint32_t id)
+{
+	char text[32];
+
+	if (id == HEAP_NONE)
+		return json_put(to, key, json_null());
+	(void)snprintf(text, sizeof(text), "0x%" PRIx64, heap_address(heap, id));
+	return json_put(to, key, json_string(text));
+}
+
+struct error *put_integer(json_t *to, const char *key, uint64_t value)
+{
+	return json_put(to, key, json_integer((json_int_t)value));
+}
+
+struct error *put_text(json_t *to, const char *key, const char *text)
+{
+	json_t *value;
+
+	if (!text)
+		return json_put(to, key, json_null());
+	try_(json_text(text, &value));
+	return json_put(to, key, value);
+}
+
+struct error *put_object(json_t *to, const struct heap *heap, uint32_t id)
+{
+	try_(put_object_address(to, "address", heap, id));
+	return put_text(to, "type", heap_type_name(heap, id));
+}
+
+struct error *append_object(json_t *list, json_t **ret)
+{
+	*ret = json_object();
+	return *ret && !json_array_append_new(list, *ret) ? NULL : &error_no_memory;
+}
+
+struct error *append_snapshot(json_t *list, const char *file, const struct heap_facts *facts,
+			      uint64_t objects, uint64_t bytes)
+{
+	double time = (double)facts->time / (double)NSEC_PER_SEC;
+	json_t *item;
+
+	try_(append_object(list, &item));
+	try_(put_text(item, "file", file));
+	try_(json_put(item, "time", json_real(time)));
+	try_(put_integer(item, "pid", facts->pid));
+	try_(put_integer(item, "objects", objects));
+	return put_integer(item, "bytes", bytes);
 }
 
 static struct error *json_group(const struct histogram_row *row, bool with_change, json_t **ret)

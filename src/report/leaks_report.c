@@ -1,6 +1,5 @@
 #include "table.h"
 
-#include "base/clock.h"
 #include "report/holders.h"
 #include "report/units.h"
 
@@ -89,20 +88,15 @@ static uint64_t heap_bytes(const struct heap *heap)
 
 static struct error *snapshots_json(const struct view *view, json_t *document)
 {
-	json_t *list = json_array(), *item;
+	json_t *list = json_array();
 	size_t i;
 
 	try_(json_put(document, "snapshots", list));
 	for (i = 0; i < view->leaks->heap_count; i++) {
 		const struct heap *heap = view->snapshots[i].heap;
 
-		try_(append_object(list, &item));
-		try_(put_text(item, "file", view->snapshots[i].file));
-		try_(json_put(item, "time",
-			      json_real((double)heap->facts.time / (double)NSEC_PER_SEC)));
-		try_(put_integer(item, "pid", heap->facts.pid));
-		try_(put_integer(item, "objects", heap->count));
-		try_(put_integer(item, "bytes", heap_bytes(heap)));
+		try_(append_snapshot(list, view->snapshots[i].file, &heap->facts, heap->count,
+				     heap_bytes(heap)));
 	}
 	return NULL;
 }

@@ -43,6 +43,27 @@ _must_check_ struct error *json_put(json_t *object, const char *key, json_t *val
 /** Names come from the target: what is no UTF-8 cannot stand in JSON and is shown as \xNN. */
 _must_check_ struct error *json_text(const char *text, json_t **ret);
 
+/** @id under @key as an address; HEAP_NONE is null. */
+_must_check_ struct error *put_object_address(json_t *to, const char *key, const struct heap *heap,
+					      uint32_t id);
+
+_must_check_ struct error *put_integer(json_t *to, const char *key, uint64_t value);
+
+/** A text of the target; NULL is null. */
+_must_check_ struct error *put_text(json_t *to, const char *key, const char *text);
+
+/** "address" and "type" of @id. */
+_must_check_ struct error *put_object(json_t *to, const struct heap *heap, uint32_t id);
+
+/** A new object at the end of a list, which owns it. */
+_must_check_ struct error *append_object(json_t *list, json_t **ret);
+
+/** One of the "snapshots" of a document at the end of @list: @file, and when and how large it is.
+ */
+_must_check_ struct error *append_snapshot(json_t *list, const char *file,
+					   const struct heap_facts *facts, uint64_t objects,
+					   uint64_t bytes);
+
 /** A CSV field in quotes, as RFC 4180 has it. */
 _must_check_ struct error *report_csv_text(FILE *stream, const char *text);
 

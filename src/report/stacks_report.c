@@ -125,18 +125,6 @@ static struct error *stacks_table(const struct report_style *style, const struct
 	return NULL;
 }
 
-static struct error *put_text(json_t *object, const char *key, const struct stacks *stacks,
-			      uint32_t id)
-{
-	_cleanup_free_ char *clean = NULL;
-	const char *text = stacks_text(stacks, id);
-
-	if (!text)
-		return json_put(object, key, json_null());
-	try_(units_clean(text, true, &clean));
-	return json_put(object, key, json_string(clean));
-}
-
 /* 0 is null: an address that is not there. */
 static struct error *put_address(json_t *object, const char *key, raddr_t address)
 {
@@ -148,24 +136,17 @@ static struct error *put_address(json_t *object, const char *key, raddr_t addres
 	return json_put(object, key, json_string(text));
 }
 
-/* Make an object and put it at the end of a list, which owns it then. */
-static struct error *append_object(json_t *list, json_t **ret)
-{
-	*ret = json_object();
-	return *ret && !json_array_append_new(list, *ret) ? NULL : &error_no_memory;
-}
-
 static struct error *local_json(const struct stacks *stacks, const struct stack_local *local,
 				json_t *list)
 {
 	json_t *object;
 
 	try_(append_object(list, &object));
-	try_(put_text(object, "name", stacks, local->name));
-	try_(put_text(object, "kind", stacks, local->kind));
+	try_(put_text(object, "name", stacks_text(stacks, local->name)));
+	try_(put_text(object, "kind", stacks_text(stacks, local->kind)));
 	try_(put_address(object, "object", local->object));
-	try_(put_text(object, "type", stacks, local->type));
-	try_(put_text(object, "value", stacks, local->value));
+	try_(put_text(object, "type", stacks_text(stacks, local->type)));
+	try_(put_text(object, "value", stacks_text(stacks, local->value)));
 	try_(put_address(object, "cell", local->cell));
 	return json_put(object, "hidden", json_boolean(local->hidden));
 }
@@ -186,8 +167,8 @@ static struct error *python_json(const struct stacks *stacks, const struct stack
 				 json_t *object)
 {
 	try_(json_put(object, "kind", json_string("python")));
-	try_(put_text(object, "function", stacks, frame->function));
-	try_(put_text(object, "file", stacks, frame->file));
+	try_(put_text(object, "function", stacks_text(stacks, frame->function)));
+	try_(put_text(object, "file", stacks_text(stacks, frame->file)));
 	try_(json_put(object, "line", frame->line >= 0 ? json_integer(frame->line) : json_null()));
 	try_(put_address(object, "address", frame->address));
 	try_(put_address(object, "code", frame->code));
@@ -200,8 +181,8 @@ static struct error *native_json(const struct stacks *stacks, const struct stack
 				 json_t *object)
 {
 	try_(json_put(object, "kind", json_string("native")));
-	try_(put_text(object, "function", stacks, frame->function));
-	try_(put_text(object, "object", stacks, frame->file));
+	try_(put_text(object, "function", stacks_text(stacks, frame->function)));
+	try_(put_text(object, "object", stacks_text(stacks, frame->file)));
 	try_(put_address(object, "address", frame->code));
 	return json_put(object, "offset", json_integer((json_int_t)frame->offset));
 }
@@ -243,7 +224,7 @@ static struct error *thread_json(const struct stacks *stacks, const struct stack
 	try_(json_put(object, "interpreter",
 		      thread->state ? json_integer(thread->interp) : json_null()));
 	try_(json_put(object, "gil", json_boolean(thread->holds_gil)));
-	try_(put_text(object, "damage", stacks, thread->damage));
+	try_(put_text(object, "damage", stacks_text(stacks, thread->damage)));
 	try_(json_put(object, "joined", json_boolean(thread->joined)));
 	return frames_json(stacks, thread, object);
 }

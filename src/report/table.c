@@ -2,7 +2,6 @@
 
 #include "report/units.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 struct error *table_create(const struct table_column *columns, size_t count,
@@ -64,43 +63,6 @@ void table_print_left_out(const struct report_style *style, uint64_t left_out)
 	if (left_out)
 		(void)fprintf(style->stream, "… %s more (-n 0 shows all)\n",
 			      units_count(left_out, text));
-}
-
-struct error *put_object_address(json_t *to, const char *key, const struct heap *heap, uint32_t id)
-{
-	char text[32];
-
-	if (id == HEAP_NONE)
-		return json_put(to, key, json_null());
-	(void)snprintf(text, sizeof(text), "0x%" PRIx64, heap_address(heap, id));
-	return json_put(to, key, json_string(text));
-}
-
-struct error *put_integer(json_t *to, const char *key, uint64_t value)
-{
-	return json_put(to, key, json_integer((json_int_t)value));
-}
-
-struct error *put_text(json_t *to, const char *key, const char *text)
-{
-	json_t *value;
-
-	if (!text)
-		return json_put(to, key, json_null());
-	try_(json_text(text, &value));
-	return json_put(to, key, value);
-}
-
-struct error *put_object(json_t *to, const struct heap *heap, uint32_t id)
-{
-	try_(put_object_address(to, "address", heap, id));
-	return put_text(to, "type", heap_type_name(heap, id));
-}
-
-struct error *append_object(json_t *list, json_t **ret)
-{
-	*ret = json_object();
-	return *ret && !json_array_append_new(list, *ret) ? NULL : &error_no_memory;
 }
 
 struct error *print_clean(const struct report_style *style, const char *text)

@@ -36,23 +36,6 @@ _must_check_ struct error *table_print(const struct report_style *style,
 /** "… 5 more (-n 0 shows all)", where there are any. */
 void table_print_left_out(const struct report_style *style, uint64_t left_out);
 
-/* Objects as members of JSON documents. */
-
-/** @id under @key as an address; HEAP_NONE is null. */
-_must_check_ struct error *put_object_address(json_t *to, const char *key, const struct heap *heap,
-					      uint32_t id);
-
-_must_check_ struct error *put_integer(json_t *to, const char *key, uint64_t value);
-
-/** A text of the target; NULL is null. */
-_must_check_ struct error *put_text(json_t *to, const char *key, const char *text);
-
-/** "address" and "type" of @id. */
-_must_check_ struct error *put_object(json_t *to, const struct heap *heap, uint32_t id);
-
-/** A new object at the end of a list, which owns it. */
-_must_check_ struct error *append_object(json_t *list, json_t **ret);
-
 /** A text of the target, cleaned, to the stream. */
 _must_check_ struct error *print_clean(const struct report_style *style, const char *text);
 
