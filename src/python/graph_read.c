@@ -14,30 +14,6 @@ enum {
 	FEW = 32 /* references among which one is found by looking at each */
 };
 
-/* How often the decoder told each target of the object that is read, in @told. */
-static struct error *count_targets(const struct ref_reader *reader, struct addrmap *told)
-{
-	const struct ref_row_array *found = &reader->found;
-	uint32_t count;
-	size_t i;
-
-	for (i = reader->first; i < found->count; i++) {
-		count = 0;
-		(void)addrmap_get(told, found->items[i].found.target, &count);
-		try_(addrmap_set(told, found->items[i].found.target, count + 1));
-	}
-	return NULL;
-}
-
-/* Take one of those that were told for this visit. */
-static struct error *take_of_many(struct addrmap *told, raddr_t visited, bool *ret)
-{
-	uint32_t count = 0;
-
-	*ret = addrmap_get(told, visited, &count) && count;
-	return *ret ? addrmap_set(told, visited, count - 1) : NULL;
-}
-
 /* What only the traversal tells. Of a module that is in its state. */
 static struct error *add_native(struct ref_reader *reader, const struct type_info *type,
 				raddr_t target)
@@ -54,9 +30,9 @@ static struct error *add_unnamed_of_many(struct ref_reader *reader, const struct
 	bool known;
 	size_t i;
 
-	try_(count_targets(reader, &told));
+	try_(refs_count_targets(reader, reader->found.count, &told));
 	for (i = 0; i < count; i++) {
-		try_(take_of_many(&told, visited[i], &known));
+		try_(refs_take_target(&told, visited[i], &known));
 		if (!known)
 			try_(add_native(reader, type, visited[i]));
 	}

@@ -250,47 +250,57 @@ struct error *refs_read(struct ref_reader *reader, const struct sized_object *ob
 	return NULL;
 }
 
+struct error *refs_count_targets(const struct ref_reader *reader, size_t end, struct addrmap *ret)
+{
+	const union ref_row *rows = reader->found.items;
+	uint32_t count;
+	size_t i;
+
+	for (i = reader->first; i < end; i++) {
+		count = 0;
+		(void)addrmap_get(ret, rows[i].found.target, &count);
+		try_(addrmap_set(ret, rows[i].found.target, count + 1));
+	}
+	return NULL;
+}
+
+struct error *refs_take_target(struct addrmap *counts, raddr_t target, bool *ret)
+{
+	uint32_t count = 0;
+
+	*ret = addrmap_get(counts, target, &count) && count;
+	return *ret ? addrmap_set(counts, target, count - 1) : NULL;
+}
+
 struct guess {
 	struct ref_reader *reader;
 	ref_is_object_fn *is_object;
 	void *ctx;
-	const char *name;     /* of what is found; NULL: none */
-	raddr_t passed_over;  /* the word here is no reference */
-	size_t told;	      /* where the references end that were found before */
-	struct addrmap found; /* how often each of them, once it is needed */
-	bool noted;
+	const char *name;      /* of what is found; NULL: none */
+	raddr_t passed_over;   /* the word here is no reference */
+	size_t told;	       /* where the references end that were found before */
+	struct addrmap counts; /* how often each of their targets, once it is needed */
+	bool counted;
 };
 
 static void guess_deinit(struct guess *guess)
 {
-	addrmap_deinit(&guess->found);
-}
-
-static struct error *note_found(struct guess *guess)
-{
-	const union ref_row *rows = guess->reader->found.items;
-	uint32_t count;
-	size_t i;
-
-	for (i = guess->reader->first; i < guess->told && !guess->noted; i++) {
-		count = 0;
-		(void)addrmap_get(&guess->found, rows[i].found.target, &count);
-		try_(addrmap_set(&guess->found, rows[i].found.target, count + 1));
-	}
-	guess->noted = true;
-	return NULL;
+	addrmap_deinit(&guess->counts);
 }
 
 /* A word whose target was told is taken for what was told. */
 static struct error *guess_word(struct guess *guess, raddr_t address, raddr_t word)
 {
-	uint32_t count;
+	bool told;
 
 	if (address == guess->passed_over || !word || !guess->is_object(guess->ctx, word))
 		return NULL;
-	try_(note_found(guess));
-	if (addrmap_get(&guess->found, word, &count) && count)
-		return addrmap_set(&guess->found, word, count - 1);
+	if (!guess->counted)
+		try_(refs_count_targets(guess->reader, guess->told, &guess->counts));
+	guess->counted = true;
+	try_(refs_take_target(&guess->counts, word, &told));
+	if (told)
+		return NULL;
 	guess->reader->guessed = true;
 	return ref_add(guess->reader, word, PY_REF_GUESS, (struct py_name){.text = guess->name});
 }

@@ -92,6 +92,13 @@ const struct ref_decoder *ref_decoder_choose(struct py_view *view, raddr_t type)
 /** All references of @object that are known, in reader->found from reader->first on. */
 _must_check_ struct error *refs_read(struct ref_reader *reader, const struct sized_object *object);
 
+/** How often each target of the object that is read was found, up to row @end. */
+_must_check_ struct error *refs_count_targets(const struct ref_reader *reader, size_t end,
+					      struct addrmap *ret);
+
+/** Take one of those that were counted away. *@ret: there was one. */
+_must_check_ struct error *refs_take_target(struct addrmap *counts, raddr_t target, bool *ret);
+
 /** Whether something that is taken for an object is at @address. */
 typedef bool ref_is_object_fn(void *ctx, raddr_t address);
 
