@@ -24,9 +24,10 @@ static const struct {
 };
 
 enum {
-	MOST_MEMBERS = 4096, /* of one type */
-	MOST_BASES = 256,    /* one below the other */
-	T_OBJECT = 6,	     /* Include/structmember.h: Py_T_OBJECT_EX's older brother */
+	MOST_MEMBERS = 4096,			      /* of one type */
+	ITEMS_BYTES = MOST_MEMBERS * sizeof(raddr_t), /* of a struct sequence, at most */
+	MOST_BASES = 256,			      /* one below the other */
+	T_OBJECT = 6, /* Include/structmember.h: Py_T_OBJECT_EX's older brother */
 	T_OBJECT_EX = 16,
 	T_INT = 1, /* and these are numbers */
 	T_PYSSIZET = 19,
@@ -144,7 +145,7 @@ static uint64_t last_word(struct py_view *view, raddr_t type, uint64_t basicsize
 	uint64_t flags;
 
 	if (view_field(view, type, PY_TYPE_FLAGS, &flags) && flags & TPFLAGS_TUPLE_SUBCLASS)
-		basicsize += MOST_MEMBERS * sizeof(raddr_t);
+		basicsize += ITEMS_BYTES;
 	return basicsize - sizeof(raddr_t);
 }
 
@@ -178,7 +179,8 @@ struct error *member_table_add(struct member_table *table, struct py_view *view,
 	*ret_first = (uint32_t)first;
 	*ret_count = 0;
 	*ret_known = false;
-	if (basicsize < sizeof(raddr_t) || basicsize > UINT32_MAX)
+	/* No member is so far on that its offset would be cut off: see last_word(). */
+	if (basicsize < sizeof(raddr_t) || basicsize > UINT32_MAX - ITEMS_BYTES)
 		return NULL;
 	for (depth = 0; class && depth < MOST_BASES; depth++) {
 		try_(add_rows(table, view, class, first, ret_known));
