@@ -144,7 +144,8 @@ const struct type_info *graph_hidden_type(struct graph *graph, raddr_t address)
  * To 3.11 the table of interned strings is a variable of Objects/unicodeobject.c: a dict that the
  * collector does not know and that has each text under itself.
  */
-static bool is_interned_table(struct graph *graph, raddr_t address, const struct type_info *type)
+static bool looks_like_interned_table(struct graph *graph, raddr_t address,
+				      const struct type_info *type)
 {
 	struct py_view *view = graph->walk.view;
 	struct dict_cursor cursor;
@@ -172,7 +173,7 @@ static struct error *take_hidden(struct scan *scan, raddr_t address, uint64_t wo
 	type = graph_hidden_type(graph, word);
 	if (!type)
 		return NULL;
-	if (!is_interned_table(graph, word, type))
+	if (!looks_like_interned_table(graph, word, type))
 		return graph_find(graph, word, &id);
 	try_(u64_array_append(&graph->interned, word));
 	return graph_root(graph, root, word);
