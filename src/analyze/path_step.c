@@ -91,7 +91,8 @@ static bool is_type(const struct heap *heap, uint32_t id, const char *name)
 	return !strcmp(heap_type_name(heap, id), name);
 }
 
-struct error *path_add_key(const struct heap *heap, uint32_t key, struct char_array *to)
+/* A type name, quoted text or preview of what a key is. */
+static struct error *add_key(const struct heap *heap, uint32_t key, struct char_array *to)
 {
 	const char *text = heap_object_text(heap, key);
 
@@ -190,7 +191,7 @@ static struct error *add_value(const struct heap *heap, uint32_t source, size_t 
 	if (general && path_is_crowd(heap, source))
 		return path_add_text(to, "[*]");
 	try_(path_add_text(to, context == PATH_NAMESPACE ? ".__dict__[" : "["));
-	try_(key == HEAP_NONE ? path_add_text(to, "?") : path_add_key(heap, key, to));
+	try_(key == HEAP_NONE ? path_add_text(to, "?") : add_key(heap, key, to));
 	return path_add_text(to, "]");
 }
 
@@ -207,7 +208,7 @@ static struct error *add_key_object(const struct heap *heap, uint32_t source, si
 	if (general && path_is_crowd(heap, source))
 		return path_add_text(to, ".<key *>");
 	try_(path_add_text(to, ".<key "));
-	try_(path_add_key(heap, heap->ref_target[ref], to));
+	try_(add_key(heap, heap->ref_target[ref], to));
 	return path_add_text(to, ">");
 }
 

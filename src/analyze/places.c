@@ -48,13 +48,6 @@ static uint32_t find_child(const struct places *places, uint32_t parent, uint32_
 									       : PLACES_NONE;
 }
 
-bool places_is_behind(const struct places *places, uint32_t place, uint32_t before)
-{
-	while (place && place != before)
-		place = places->list.items[place].parent;
-	return place == before;
-}
-
 uint32_t places_sibling(const struct places *places, uint32_t place, const char *step)
 {
 	uint32_t id;

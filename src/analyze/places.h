@@ -38,9 +38,6 @@ _must_check_ struct error *places_text(const struct places *places, uint32_t pla
 /** The place beside this one with another last step, or PLACES_NONE. */
 uint32_t places_sibling(const struct places *places, uint32_t place, const char *step);
 
-/** Whether the steps to @place begin with those to @before. */
-bool places_is_behind(const struct places *places, uint32_t place, uint32_t before);
-
 /** Where each object of one heap is. */
 struct placement {
 	uint32_t *place; /**< for each object; PLACES_NONE: not in a place that is there; owned */

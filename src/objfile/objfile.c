@@ -6,7 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-struct error *error_libelf(const struct objfile *file, const char *what)
+/* What libelf was unhappy with. */
+static struct error *error_libelf(const struct objfile *file, const char *what)
 {
 	return error_create(ERROR_BAD_DATA, "%s: %s: %s", file->name, what, elf_errmsg(-1));
 }

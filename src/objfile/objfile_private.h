@@ -30,9 +30,6 @@ struct objfile {
 	struct symbol_list functions, data;
 };
 
-/** An error that says what libelf was unhappy with. */
-_must_check_ struct error *error_libelf(const struct objfile *file, const char *what);
-
 /** The section called @name, with its header; NULL where there is none. */
 Elf_Scn *objfile_section(struct objfile *file, const char *name, GElf_Shdr *ret);
 

@@ -20,7 +20,9 @@ struct error *json_text(const char *text, json_t **ret)
 	return *ret ? NULL : &error_no_memory;
 }
 
-struct error *put_object_address(json_t *to, const char *key, const struct heap *heap, uint32_t id)
+/* HEAP_NONE is null. */
+static struct error *put_object_address(json_t *to, const char *key, const struct heap *heap,
+					uint32_t id)
 {
 	char text[32];
 

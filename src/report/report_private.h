@@ -43,10 +43,6 @@ _must_check_ struct error *json_put(json_t *object, const char *key, json_t *val
 /** Names come from the target: what is no UTF-8 cannot stand in JSON and is shown as \xNN. */
 _must_check_ struct error *json_text(const char *text, json_t **ret);
 
-/** @id under @key as an address; HEAP_NONE is null. */
-_must_check_ struct error *put_object_address(json_t *to, const char *key, const struct heap *heap,
-					      uint32_t id);
-
 _must_check_ struct error *put_integer(json_t *to, const char *key, uint64_t value);
 
 /** A text of the target; NULL is null. */

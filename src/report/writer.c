@@ -18,7 +18,7 @@ struct error *writer_check(struct writer *w)
 	return error_from_errno(errno ? errno : EIO, "cannot write");
 }
 
-void writer_bytes(struct writer *w, const char *text, size_t size)
+static void put_bytes(struct writer *w, const char *text, size_t size)
 {
 	while (size) {
 		size_t n = WRITER_ROOM - w->used;
@@ -36,7 +36,7 @@ void writer_bytes(struct writer *w, const char *text, size_t size)
 
 void writer_text(struct writer *w, const char *text)
 {
-	writer_bytes(w, text, strlen(text));
+	put_bytes(w, text, strlen(text));
 }
 
 void writer_uint(struct writer *w, uint64_t value)
@@ -48,7 +48,7 @@ void writer_uint(struct writer *w, uint64_t value)
 		digits[--at] = (char)('0' + value % 10);
 		value /= 10;
 	} while (value);
-	writer_bytes(w, digits + at, sizeof(digits) - at);
+	put_bytes(w, digits + at, sizeof(digits) - at);
 }
 
 static const char hex[] = "0123456789abcdef";
@@ -63,7 +63,7 @@ void writer_address(struct writer *w, uint64_t value)
 		value >>= 4;
 	} while (value);
 	writer_text(w, "\"0x");
-	writer_bytes(w, digits + at, sizeof(digits) - at);
+	put_bytes(w, digits + at, sizeof(digits) - at);
 	writer_char(w, '"');
 }
 
@@ -100,7 +100,7 @@ void writer_string(struct writer *w, const char *text, size_t most)
 		if ((size_t)(from - start) + (length ? length : 1) > most)
 			break;
 		if (length > 1)
-			writer_bytes(w, (const char *)from, length);
+			put_bytes(w, (const char *)from, length);
 		else if (length)
 			put_byte(w, *from);
 		else

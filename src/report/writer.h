@@ -34,7 +34,6 @@ static inline void writer_char(struct writer *w, char c)
 	w->buffer[w->used++] = c;
 }
 
-void writer_bytes(struct writer *w, const char *text, size_t size);
 void writer_text(struct writer *w, const char *text);
 void writer_uint(struct writer *w, uint64_t value);
 

@@ -118,7 +118,8 @@ static void consider_line(const char *root, char *line, struct cgroup_room *room
 	}
 }
 
-void cgroup_find_room(const char *root, const char *text, struct cgroup_room *ret)
+/* Of the groups in @text, a /proc/PID/cgroup; @root is where the hierarchies are mounted. */
+static void find_room(const char *root, const char *text, struct cgroup_room *ret)
 {
 	_cleanup_free_ char *copy = strdup(text);
 	char *line, *rest;
@@ -136,5 +137,5 @@ void cgroup_room_of(pid_t pid, struct cgroup_room *ret)
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
 	error_free(file_read(path, &text, NULL)); /* a kernel without control groups */
-	cgroup_find_room("/sys/fs/cgroup", text ? text : "", ret);
+	find_room("/sys/fs/cgroup", text ? text : "", ret);
 }

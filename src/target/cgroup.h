@@ -17,12 +17,9 @@ struct cgroup_room {
 };
 
 /**
- * The least that any group of @text, a /proc/PID/cgroup, or any of their ancestors leaves; @root
- * is where the hierarchies are mounted. Files that are not there limit nothing.
+ * The least that any group of @pid, or any of their ancestors, leaves. Files that are not there
+ * limit nothing.
  */
-void cgroup_find_room(const char *root, const char *text, struct cgroup_room *ret);
-
-/** The same for the groups of @pid. */
 void cgroup_room_of(pid_t pid, struct cgroup_room *ret);
 
 #endif
