@@ -47,6 +47,11 @@ struct image_ops {
 	/** Read what find() does not have. NULL: there is nothing else. */
 	bool (*read)(struct image *image, raddr_t addr, void *buffer, size_t size);
 	/**
+	 * The first range of private writable memory that ends behind @from; what else there is at
+	 * hand may be told, too. False: there is none. NULL: that is not known.
+	 */
+	bool (*next)(struct image *image, raddr_t from, raddr_t *ret_start, raddr_t *ret_end);
+	/**
 	 * From now on, or no more, what find() gives stays where it is: what is found no more is
 	 * read. NULL: that cannot be, and so the image cannot be shared.
 	 */
@@ -119,6 +124,12 @@ static inline bool image_read_u8(struct image *image, raddr_t addr, uint8_t *ret
  * does not end within @size bytes. Never reads beyond the page in which the string ends.
  */
 bool image_read_string(struct image *image, raddr_t addr, char *buffer, size_t size);
+
+/**
+ * The first multiple of @alignment, a power of 2, that is not below @from and lies in private
+ * writable memory, in which alone an allocator can have put something. False: there is none.
+ */
+bool image_next_aligned(struct image *image, raddr_t from, uint64_t alignment, raddr_t *ret);
 
 void image_destroy(struct image *image);
 

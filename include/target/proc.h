@@ -48,6 +48,9 @@ _must_check_ struct error *proc_maps_parse(const char *text, struct proc_maps *r
 /** Read and parse /proc/PID/maps. ERROR_GONE, ERROR_DENIED. */
 _must_check_ struct error *proc_maps_read(pid_t pid, struct proc_maps *ret);
 
+/** The number of the first mapping that ends behind @addr; that of all where there is none. */
+size_t proc_maps_first(const struct proc_maps *maps, raddr_t addr);
+
 /** The mapping that holds @addr, or NULL. Borrowed from @maps. */
 const struct mapping *proc_maps_find(const struct proc_maps *maps, raddr_t addr);
 

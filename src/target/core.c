@@ -19,10 +19,19 @@ static bool core_find(struct image *image, raddr_t addr, struct image_region *re
 	return image_find_sorted(core->regions.items, core->regions.count, addr, ret);
 }
 
+static bool core_next(struct image *image, raddr_t from, raddr_t *ret_start, raddr_t *ret_end)
+{
+	const struct core *core = (const struct core *)image;
+
+	return image_next_sorted(core->regions.items, core->regions.count, from, ret_start,
+				 ret_end);
+}
+
 /* core_destroy() ends it. */
 static const struct image_ops core_ops = {
 	.name = "core",
 	.find = core_find,
+	.next = core_next,
 };
 
 void core_destroy(struct core *core)

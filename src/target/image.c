@@ -29,6 +29,49 @@ bool image_find_sorted(const struct image_region *regions, size_t count, raddr_t
 	return false;
 }
 
+bool image_next_sorted(const struct image_region *regions, size_t count, raddr_t from,
+		       raddr_t *ret_start, raddr_t *ret_end)
+{
+	size_t low = 0, high = count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (regions[middle].end > from)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	if (low == count)
+		return false;
+	*ret_start = regions[low].start;
+	*ret_end = regions[low].end;
+	return true;
+}
+
+/* @alignment is a power of 2. False: that is no address any more. */
+static bool align_up(raddr_t addr, uint64_t alignment, raddr_t *ret)
+{
+	if (__builtin_add_overflow(addr, alignment - 1, ret))
+		return false;
+	*ret &= ~(alignment - 1);
+	return true;
+}
+
+bool image_next_aligned(struct image *image, raddr_t from, uint64_t alignment, raddr_t *ret)
+{
+	raddr_t start, end;
+
+	while (image->ops->next && image->ops->next(image, from, &start, &end)) {
+		if (!align_up(start > from ? start : from, alignment, ret))
+			return false;
+		if (*ret < end)
+			return true;
+		from = end;
+	}
+	return false;
+}
+
 bool image_read_slow(struct image *image, raddr_t addr, void *buffer, size_t size)
 {
 	struct image_region region;

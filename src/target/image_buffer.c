@@ -15,6 +15,13 @@ static bool buffer_find(struct image *image, raddr_t addr, struct image_region *
 	return image_find_sorted(self->regions, self->count, addr, ret);
 }
 
+static bool buffer_next(struct image *image, raddr_t from, raddr_t *ret_start, raddr_t *ret_end)
+{
+	const struct image_buffer *self = (struct image_buffer *)image;
+
+	return image_next_sorted(self->regions, self->count, from, ret_start, ret_end);
+}
+
 static void buffer_destroy(struct image *image)
 {
 	struct image_buffer *self = (struct image_buffer *)image;
@@ -29,6 +36,7 @@ static void buffer_destroy(struct image *image)
 static const struct image_ops buffer_ops = {
 	.name = "buffer",
 	.find = buffer_find,
+	.next = buffer_next,
 	.hold = image_hold_nothing,
 	.destroy = buffer_destroy,
 };

@@ -317,6 +317,25 @@ static bool clone_read(struct image *image, raddr_t addr, void *buffer, size_t s
 	return true;
 }
 
+/* Pages of files need not be read: no allocator has put anything there. */
+static bool clone_next(struct image *image, raddr_t from, raddr_t *ret_start, raddr_t *ret_end)
+{
+	const unsigned int needed = MAPPING_READ | MAPPING_WRITE;
+	const struct proc_maps *maps = &((struct image_clone *)image)->maps;
+	size_t i;
+
+	for (i = proc_maps_first(maps, from); i < maps->list.count; i++) {
+		const struct mapping *mapping = &maps->list.items[i];
+
+		if ((mapping->flags & (needed | MAPPING_SHARED)) != needed || mapping->inode)
+			continue;
+		*ret_start = mapping->start;
+		*ret_end = mapping->end;
+		return true;
+	}
+	return false;
+}
+
 static void clone_hold(struct image *image, bool hold)
 {
 	((struct image_clone *)image)->held = hold;
@@ -345,6 +364,7 @@ static const struct image_ops clone_ops = {
 	.name = "clone",
 	.find = clone_find,
 	.read = clone_read,
+	.next = clone_next,
 	.hold = clone_hold,
 	.destroy = clone_image_destroy,
 };
@@ -353,6 +373,7 @@ static const struct image_ops clone_ops = {
 static const struct image_ops sparing_ops = {
 	.name = "clone",
 	.find = clone_find,
+	.next = clone_next,
 	.destroy = clone_image_destroy,
 };
 

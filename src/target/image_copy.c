@@ -446,6 +446,13 @@ static bool copy_find(struct image *image, raddr_t addr, struct image_region *re
 	return image_find_sorted(copy->regions, copy->region_count, addr, ret);
 }
 
+static bool copy_next(struct image *image, raddr_t from, raddr_t *ret_start, raddr_t *ret_end)
+{
+	const struct image_copy *copy = (struct image_copy *)image;
+
+	return image_next_sorted(copy->regions, copy->region_count, from, ret_start, ret_end);
+}
+
 /* A page of what was copied, or of the live process. */
 static const unsigned char *any_page(struct image_copy *copy, raddr_t page)
 {
@@ -482,6 +489,7 @@ static void copy_image_destroy(struct image *image)
 static const struct image_ops copy_ops = {
 	.name = "copy",
 	.find = copy_find,
+	.next = copy_next,
 	.hold = image_hold_nothing,
 	.read = copy_image_read,
 	.destroy = copy_image_destroy,

@@ -31,6 +31,10 @@ bool live_write(pid_t pid, raddr_t addr, const void *buffer, size_t size);
 bool image_find_sorted(const struct image_region *regions, size_t count, raddr_t addr,
 		       struct image_region *ret);
 
+/** The next() of such regions. */
+bool image_next_sorted(const struct image_region *regions, size_t count, raddr_t from,
+		       raddr_t *ret_start, raddr_t *ret_end);
+
 /** The hold() of images of which nothing is ever thrown out. */
 void image_hold_nothing(struct image *image, bool hold);
 

@@ -172,22 +172,27 @@ bool proc_names_shared_memory(const char *path)
 	return false;
 }
 
-const struct mapping *proc_maps_find(const struct proc_maps *maps, raddr_t addr)
+size_t proc_maps_first(const struct proc_maps *maps, raddr_t addr)
 {
 	size_t low = 0, high = maps->list.count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		const struct mapping *m = &maps->list.items[middle];
 
-		if (addr < m->start)
+		if (maps->list.items[middle].end > addr)
 			high = middle;
-		else if (addr >= m->end)
-			low = middle + 1;
 		else
-			return m;
+			low = middle + 1;
 	}
-	return NULL;
+	return low;
+}
+
+const struct mapping *proc_maps_find(const struct proc_maps *maps, raddr_t addr)
+{
+	size_t i = proc_maps_first(maps, addr);
+
+	return i < maps->list.count && maps->list.items[i].start <= addr ? &maps->list.items[i]
+									 : NULL;
 }
 
 /* The number behind "Name:" in the text of /proc/PID/status, 0 where it is not there. */
