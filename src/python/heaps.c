@@ -1,13 +1,15 @@
 /*
  * The objects that the collector tracks where there is no GIL: Python/gc_free_threading.c,
- * Objects/mimalloc (2.1.2 as CPython 3.13 and newer carry it).
+ * Objects/mimalloc (2.1.2 as CPython 3.13 and newer carry it, 2.5.2 as 3.14.10 and 3.15.2 do).
  *
  * There are no lists. Each thread allocates from heaps of its own: a heap has queues of pages, one
  * for each size of blocks; a page is a run of equal blocks, of which those on its three lists of
  * free blocks are not in use. What a thread leaves behind when it ends is in segments that the
- * interpreter keeps as abandoned. Two of the heaps of a thread have the objects with the collector:
- * one those that begin with the block, one those with two words before them. A bit in each object
- * says whether it is tracked. That is what the collector itself goes by.
+ * interpreter keeps as abandoned: 2.1.2 in lists, 2.5.2 by bits in arenas to which no symbol leads.
+ * Those of 2.5.2 are found by what they say themselves, and must be as many as it has counted. Two
+ * of the heaps of a thread have the objects with the collector: one those that begin with the
+ * block, one those with two words before them. A bit in each object says whether it is tracked.
+ * That is what the collector itself goes by.
  *
  * Threads run while the process is captured, so that a page can be caught in the middle of a
  * change: what does not fit together is ERROR_INCONSISTENT, and the capture is tried again.
@@ -43,6 +45,13 @@ struct heaps {
 	bool frozen;	     /**< those that gc.freeze() set aside are told, else the others */
 	bool any_frozen;
 	uint64_t free[MOST_BLOCKS / 64 + 1]; /**< a bit for each block of the page in hand */
+	/* Of mimalloc 2.5.2; subproc is 0 where it is 2.1.2. */
+	raddr_t subproc;    /**< the interpreter's: its segments say so */
+	uint64_t cookie;    /**< of each segment: its address and this one, exclusive or */
+	bool cookie_known;  /**< it is the same in the whole process */
+	uint64_t queued;    /**< pages of objects with the collector that threads' queues have */
+	uint64_t owned;	    /**< such pages that were found in segments and say they have a heap */
+	uint64_t abandoned; /**< segments found that no thread owns */
 };
 
 /* A page, read at once. */
@@ -66,17 +75,35 @@ static uint64_t page_word(const struct heaps *heaps, const struct page *page, en
 	return word;
 }
 
-static uint32_t page_u32(const struct heaps *heaps, const struct page *page, enum py_field field)
+static uint64_t page_block_size(const struct heaps *heaps, const struct page *page)
 {
-	uint32_t value;
+	uint32_t narrow;
 
-	memcpy(&value, page->bytes + py_at(heaps->view->layout, field), sizeof(value));
-	return value;
+	if (py_size(heaps->view->layout, PY_MI_PAGE_BLOCK_SIZE) == sizeof(uint64_t))
+		return page_word(heaps, page, PY_MI_PAGE_BLOCK_SIZE);
+	memcpy(&narrow, page->bytes + py_at(heaps->view->layout, PY_MI_PAGE_BLOCK_SIZE),
+	       sizeof(narrow));
+	return narrow;
 }
 
 static raddr_t segment_of(raddr_t address)
 {
 	return address & ~((raddr_t)SEGMENT_SIZE - 1);
+}
+
+/* 2.5.2 says where the blocks are: they must lie in the slices of the page. */
+static bool take_start(struct heaps *heaps, struct page *page, raddr_t area)
+{
+	raddr_t start = page_word(heaps, page, PY_MI_PAGE_START);
+	uint32_t slices;
+	uint64_t size;
+
+	memcpy(&slices, page->bytes + py_at(heaps->view->layout, PY_MI_PAGE_SLICE_COUNT),
+	       sizeof(slices));
+	size = (uint64_t)slices * SLICE_SIZE;
+	page->start = start;
+	return start >= area && start - area <= size &&
+	       page->capacity <= (size - (start - area)) / page->block_size;
 }
 
 /* _mi_segment_page_start_from_slice(), Objects/mimalloc/segment.c */
@@ -90,6 +117,9 @@ static bool place_page(struct heaps *heaps, struct page *page)
 	if (at < slices || (at - slices) % py_size(layout, PY_MI_PAGE))
 		return false;
 	page->start = segment + (at - slices) / py_size(layout, PY_MI_PAGE) * SLICE_SIZE;
+	if (heaps->subproc)
+		return (at - slices) / py_size(layout, PY_MI_PAGE) < MOST_SLICES &&
+		       take_start(heaps, page, page->start);
 	if (size <= 64)
 		page->start += 3 * size;
 	else if (size <= 512)
@@ -104,7 +134,7 @@ static struct error *read_page(struct heaps *heaps, raddr_t address, struct page
 	ret->address = address;
 	if (!image_read(heaps->view->image, address, ret->bytes, py_size(layout, PY_MI_PAGE)))
 		return torn(address);
-	ret->block_size = page_u32(heaps, ret, PY_MI_PAGE_BLOCK_SIZE);
+	ret->block_size = page_block_size(heaps, ret);
 	memcpy(&ret->capacity, ret->bytes + py_at(layout, PY_MI_PAGE_CAPACITY),
 	       sizeof(ret->capacity));
 	if (ret->block_size < sizeof(raddr_t) || ret->block_size % sizeof(raddr_t) ||
@@ -188,6 +218,30 @@ static struct error *walk_page(struct heaps *heaps, const struct page *page, uns
 }
 
 /*
+ * mi_segment_t.cookie, Objects/mimalloc/segment.c: the first segment that is looked at tells what
+ * the process has chosen.
+ */
+static bool has_cookie(struct heaps *heaps, raddr_t segment)
+{
+	uint64_t cookie;
+
+	if (!view_word(heaps->view, segment, PY_MI_SEGMENT_COOKIE, &cookie))
+		return false;
+	if (!heaps->cookie_known)
+		heaps->cookie = cookie ^ segment;
+	heaps->cookie_known = true;
+	return cookie == (segment ^ heaps->cookie);
+}
+
+static bool is_own_segment(struct heaps *heaps, raddr_t segment)
+{
+	raddr_t subproc;
+
+	return view_word(heaps->view, segment, PY_MI_SEGMENT_SUBPROC, &subproc) &&
+	       subproc == heaps->subproc && has_cookie(heaps, segment);
+}
+
+/*
  * Every page must point back to the one it was reached from: none can be met twice, and the walk
  * ends however damaged the queue is.
  */
@@ -200,6 +254,9 @@ static struct error *walk_queue(struct heaps *heaps, raddr_t first, unsigned int
 		try_(read_page(heaps, address, &page));
 		if (page_word(heaps, &page, PY_MI_PAGE_PREV) != previous)
 			return torn(address);
+		if (heaps->subproc && !is_own_segment(heaps, segment_of(address)))
+			return torn(address);
+		heaps->queued++;
 		try_(walk_page(heaps, &page, before));
 		previous = address;
 		address = page_word(heaps, &page, PY_MI_PAGE_NEXT);
@@ -257,6 +314,8 @@ static unsigned int tag_of(const struct heaps *heaps, const struct page *page)
 {
 	uint32_t at = py_at(heaps->view->layout, PY_MI_PAGE_SLICE_OFFSET) + sizeof(uint32_t);
 
+	if (heaps->subproc)
+		return page->bytes[py_at(heaps->view->layout, PY_MI_PAGE_TAG)];
 	return page->bytes[at] >> PAGE_TAG_SHIFT & PAGE_TAG_MASK;
 }
 
@@ -268,12 +327,26 @@ static bool is_used(struct heaps *heaps, raddr_t address)
 	return view_field(heaps->view, address, PY_MI_PAGE_BLOCK_SIZE, &size) && size > 1;
 }
 
+/* A page that has a heap is met in a queue of it; threads change it, so no more is asked of it
+ * here. */
+static bool is_owned(struct heaps *heaps, raddr_t address)
+{
+	uint64_t heap, tag;
+
+	if (!view_word(heaps->view, address, PY_MI_PAGE_HEAP, &heap) || !heap)
+		return false;
+	if (view_field(heaps->view, address, PY_MI_PAGE_TAG, &tag) &&
+	    (tag == HEAP_GC || tag == HEAP_GC_PRE))
+		heaps->owned++;
+	return true;
+}
+
 static struct error *walk_slice(struct heaps *heaps, raddr_t address)
 {
 	struct page page;
 	unsigned int tag;
 
-	if (!is_used(heaps, address))
+	if (!is_used(heaps, address) || (heaps->subproc && is_owned(heaps, address)))
 		return NULL;
 	try_(read_page(heaps, address, &page));
 	tag = tag_of(heaps, &page);
@@ -321,6 +394,63 @@ static struct error *walk_abandoned(struct heaps *heaps, raddr_t interp, enum py
 	return NULL;
 }
 
+/*
+ * What lies at @address if it is a segment of this interpreter. One that has been freed, in an
+ * arena that is kept, still says what it was: of such a one no page is used. One that a thread owns
+ * may have abandoned pages while that thread ends, or when it takes over what another one left.
+ */
+static struct error *look_for_segment(struct heaps *heaps, raddr_t address)
+{
+	uint64_t used, abandoned, thread;
+
+	if (!is_own_segment(heaps, address))
+		return NULL;
+	if (!view_word(heaps->view, address, PY_MI_SEGMENT_USED, &used) ||
+	    !view_word(heaps->view, address, PY_MI_SEGMENT_ABANDONED, &abandoned) ||
+	    !view_word(heaps->view, address, PY_MI_SEGMENT_THREAD, &thread))
+		return torn(address);
+	if (!used)
+		return NULL;
+	if (!thread && used != abandoned)
+		return torn(address);
+	heaps->abandoned += !thread;
+	return walk_segment(heaps, address);
+}
+
+/*
+ * Segments begin at multiples of their size, wherever they come from: mi_segment_alloc() and
+ * _mi_ptr_segment(). So all of them are found: those that no thread owns must be as many as are
+ * counted (_mi_arena_segment_mark_abandoned()), and the pages that have a heap as many as the
+ * queues of the heaps have. Where that is not so, something was being changed.
+ */
+static struct error *walk_segments(struct heaps *heaps)
+{
+	raddr_t at = 0;
+	uint64_t counted;
+
+	heaps->owned = heaps->abandoned = 0;
+	while (image_next_aligned(heaps->view->image, at, SEGMENT_SIZE, &at)) {
+		try_(look_for_segment(heaps, at));
+		if (__builtin_add_overflow(at, (raddr_t)SEGMENT_SIZE, &at))
+			break;
+	}
+	if (!view_word(heaps->view, heaps->subproc, PY_MI_SUBPROC_ABANDONED, &counted))
+		return torn(heaps->subproc);
+	if (heaps->abandoned != counted || heaps->owned != heaps->queued)
+		return error_create(ERROR_INCONSISTENT,
+				    "of %ju segments of threads that ended %ju were found, and %ju "
+				    "pages of objects instead of %ju",
+				    (uintmax_t)counted, (uintmax_t)heaps->abandoned,
+				    (uintmax_t)heaps->owned, (uintmax_t)heaps->queued);
+	return NULL;
+}
+
+static struct error *walk_lists_of_segments(struct heaps *heaps, const struct py_interp *interp)
+{
+	try_(walk_abandoned(heaps, interp->address, PY_INTERP_ABANDONED));
+	return walk_abandoned(heaps, interp->address, PY_INTERP_ABANDONED_VISITED);
+}
+
 static struct error *walk_all(struct heaps *heaps, const struct py_interp *interp,
 			      struct py_list_event *list, unsigned int generation)
 {
@@ -331,9 +461,9 @@ static struct error *walk_all(struct heaps *heaps, const struct py_interp *inter
 	list->ordered = false;
 	heaps->frozen = generation == PY_GENERATION_PERMANENT;
 	try_(walk->sink->list(walk->sink->ctx, list));
+	heaps->queued = 0;
 	try_(walk_threads(heaps, interp->address));
-	try_(walk_abandoned(heaps, interp->address, PY_INTERP_ABANDONED));
-	try_(walk_abandoned(heaps, interp->address, PY_INTERP_ABANDONED_VISITED));
+	try_(heaps->subproc ? walk_segments(heaps) : walk_lists_of_segments(heaps, interp));
 	return walk_flush(walk);
 }
 
@@ -362,6 +492,16 @@ static struct error *read_prefix(struct heaps *heaps)
 	return NULL;
 }
 
+/* mimalloc 2.5.2: an interpreter that has none yet is only being made. */
+static struct error *read_subproc(struct heaps *heaps, raddr_t interp)
+{
+	if (!py_has(heaps->view->layout, PY_INTERP_SUBPROC))
+		return NULL;
+	if (!view_word(heaps->view, interp, PY_INTERP_SUBPROC, &heaps->subproc) || !heaps->subproc)
+		return torn(interp);
+	return NULL;
+}
+
 struct error *walk_heaps(struct walk *walk, const struct py_interp *interp,
 			 struct py_list_event *list)
 {
@@ -369,6 +509,7 @@ struct error *walk_heaps(struct walk *walk, const struct py_interp *interp,
 
 	try_(check_sizes(&heaps));
 	try_(read_prefix(&heaps));
+	try_(read_subproc(&heaps, interp->address));
 	try_(walk_all(&heaps, interp, list, 0));
 	return heaps.any_frozen ? walk_all(&heaps, interp, list, PY_GENERATION_PERMANENT) : NULL;
 }

@@ -107,31 +107,31 @@ static const enum py_field of_lists[] = {
 
 /* Of builds without: the heaps of mimalloc. */
 static const enum py_field of_heaps[] = {
-	PY_OBJECT_REF_SHARED,
-	PY_RUNTIME_ALLOCATOR_DEBUG,
-	PY_INTERP_WORLD_STOPPED,
+	PY_OBJECT_REF_SHARED,	 PY_RUNTIME_ALLOCATOR_DEBUG,
+	PY_INTERP_WORLD_STOPPED, PY_THREAD_HEAPS,
+	PY_THREAD_HEAPS_READY,	 PY_MI_HEAP,
+	PY_MI_HEAP_PAGES,	 PY_MI_QUEUE,
+	PY_MI_QUEUE_FIRST,	 PY_MI_PAGE,
+	PY_MI_PAGE_SLICE_COUNT,	 PY_MI_PAGE_SLICE_OFFSET,
+	PY_MI_PAGE_CAPACITY,	 PY_MI_PAGE_FREE,
+	PY_MI_PAGE_LOCAL_FREE,	 PY_MI_PAGE_THREAD_FREE,
+	PY_MI_PAGE_BLOCK_SIZE,	 PY_MI_PAGE_NEXT,
+	PY_MI_PAGE_PREV,	 PY_MI_SEGMENT_SLICES,
+	PY_MI_SEGMENT_ENTRIES,	 PY_MI_SEGMENT_INFO_SLICES,
+};
+
+/* Of these, mimalloc 2.1.2 (3.13, 3.14.0 to 3.14.8, 3.15.0): abandoned segments are on lists. */
+static const enum py_field of_listed_segments[] = {
 	PY_INTERP_ABANDONED,
 	PY_INTERP_ABANDONED_VISITED,
-	PY_THREAD_HEAPS,
-	PY_THREAD_HEAPS_READY,
-	PY_MI_HEAP,
-	PY_MI_HEAP_PAGES,
-	PY_MI_QUEUE,
-	PY_MI_QUEUE_FIRST,
-	PY_MI_PAGE,
-	PY_MI_PAGE_SLICE_COUNT,
-	PY_MI_PAGE_SLICE_OFFSET,
-	PY_MI_PAGE_CAPACITY,
-	PY_MI_PAGE_FREE,
-	PY_MI_PAGE_LOCAL_FREE,
-	PY_MI_PAGE_THREAD_FREE,
-	PY_MI_PAGE_BLOCK_SIZE,
-	PY_MI_PAGE_NEXT,
-	PY_MI_PAGE_PREV,
-	PY_MI_SEGMENT_SLICES,
-	PY_MI_SEGMENT_ENTRIES,
-	PY_MI_SEGMENT_INFO_SLICES,
 	PY_MI_SEGMENT_NEXT,
+};
+
+/* Or mimalloc 2.5.2 (3.14.10, 3.15.2): they are counted, and found by what they say. */
+static const enum py_field of_counted_segments[] = {
+	PY_INTERP_SUBPROC,  PY_MI_SUBPROC_ABANDONED, PY_MI_PAGE_START,	   PY_MI_PAGE_TAG,
+	PY_MI_PAGE_HEAP,    PY_MI_SEGMENT_SUBPROC,   PY_MI_SEGMENT_COOKIE, PY_MI_SEGMENT_THREAD,
+	PY_MI_SEGMENT_USED, PY_MI_SEGMENT_ABANDONED,
 };
 
 /* A structure and the members that must lie within it. */
@@ -161,19 +161,21 @@ static const struct {
 	{PY_MI_PAGE, PY_MI_PAGE_LOCAL_FREE},
 	{PY_MI_PAGE, PY_MI_PAGE_THREAD_FREE},
 	{PY_MI_PAGE, PY_MI_PAGE_BLOCK_SIZE},
+	{PY_MI_PAGE, PY_MI_PAGE_START},
+	{PY_MI_PAGE, PY_MI_PAGE_TAG},
+	{PY_MI_PAGE, PY_MI_PAGE_HEAP},
 	{PY_MI_PAGE, PY_MI_PAGE_KEYS},
 	{PY_MI_PAGE, PY_MI_PAGE_NEXT},
 	{PY_MI_PAGE, PY_MI_PAGE_PREV},
 };
 
-/* mimalloc 2.5.2 (3.14.10, 3.15.2) has other pages and another way to keep abandoned segments. */
 static struct error *check_heaps(const struct py_layout *layout)
 {
-	if (layout->places[PY_MI_SEGMENT_NEXT].offset == PY_ABSENT)
-		return error_create(ERROR_UNSUPPORTED,
-				    "this CPython has no GIL and a newer mimalloc than 2.1.2, in "
-				    "which objects cannot be found");
-	return layout_check_known(layout, of_heaps, ARRAY_SIZE(of_heaps));
+	try_(layout_check_known(layout, of_heaps, ARRAY_SIZE(of_heaps)));
+	if (py_has(layout, PY_INTERP_SUBPROC))
+		return layout_check_known(layout, of_counted_segments,
+					  ARRAY_SIZE(of_counted_segments));
+	return layout_check_known(layout, of_listed_segments, ARRAY_SIZE(of_listed_segments));
 }
 
 /* No structure of CPython comes near this; what is larger is damage. */
