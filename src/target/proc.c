@@ -151,12 +151,30 @@ static struct error *read_file(pid_t pid, const char *name, char **ret)
 	return err;
 }
 
-struct error *proc_maps_read(pid_t pid, struct proc_maps *ret)
+static struct error *read_maps_once(pid_t pid, struct proc_maps *ret)
 {
 	_cleanup_free_ char *text = NULL;
 
 	try_(read_file(pid, "maps", &text));
 	return proc_maps_parse(text, ret);
+}
+
+/*
+ * The kernel gives it a page at a time, and the process may map and unmap in between: what has
+ * grown meanwhile, from below the place where the next page begins, overlaps (m_start(),
+ * fs/proc/task_mmu.c).
+ */
+struct error *proc_maps_read(pid_t pid, struct proc_maps *ret)
+{
+	enum {
+		TRIES = 8
+	};
+	struct error *err = read_maps_once(pid, ret);
+	int i;
+
+	for (i = 1; i < TRIES && error_catch(&err, ERROR_BAD_DATA); i++)
+		err = read_maps_once(pid, ret);
+	return err;
 }
 
 bool proc_names_shared_memory(const char *path)
