@@ -187,6 +187,11 @@ struct py_walk_stats {
 	uint64_t own_sizes; /**< objects of types with a __sizeof__ in Python, which is not run */
 	uint64_t damaged;   /**< references that led to no object and were not told */
 	uint64_t torn;	    /**< threads of which the chain of frames does not hold together */
+	/**
+	 * Pages of objects that stood where nothing leads to them, without a GIL: threads were
+	 * about to move them, or an interpreter that has ended left them.
+	 */
+	uint64_t adrift;
 };
 
 /** Objects whose tp_traverse is to be run. */

@@ -309,6 +309,7 @@ static struct error *attempt(struct capture *capture, const struct capture_job *
 
 	facts->attempts++;
 	capture->torn = false;
+	capture->adrift = 0;
 	facts->cloned = capture->way == CAPTURE_CLONE;
 	try_(freeze_prepare(capture->task, capture->way, capture->options.clone_life_ns, &frozen));
 	err = freeze_and_build(capture, &frozen, job);
@@ -455,6 +456,18 @@ static void note_stacks(struct capture *capture)
 			 "missing");
 }
 
+static void note_adrift(struct capture *capture)
+{
+	char text[64];
+
+	if (!capture->adrift)
+		return;
+	(void)snprintf(text, sizeof(text), "%ju pages of objects", (uintmax_t)capture->adrift);
+	capture_set_note(capture, text,
+			 " belong to no thread and no interpreter: one that ended left them, or "
+			 "objects are missing");
+}
+
 static struct error *run_on_core(struct capture *capture, const struct capture_job *job)
 {
 	const struct tracee_thread_array *threads = core_threads(capture->core);
@@ -480,7 +493,9 @@ static struct error *run_on_core(struct capture *capture, const struct capture_j
 	note_files(capture);
 	note_stacks(capture);
 	freeze_use_core(capture->core, &frozen);
-	return job->build(job->ctx, capture, &frozen);
+	try_(job->build(job->ctx, capture, &frozen));
+	note_adrift(capture);
+	return NULL;
 }
 
 /* Whether what failed now is tried again. */
@@ -496,16 +511,41 @@ static bool may_wait(const struct capture *capture, uint64_t deadline)
  * them (_PyEval_EvalFrameDefault(), Python/ceval.c, 3.12). What is torn each time is damaged, and
  * told as it is.
  */
-static struct error *torn_instead(const struct capture *capture, const struct capture_job *job,
-				  uint64_t deadline)
+static bool is_torn(const struct capture *capture, const struct capture_job *job)
 {
 	enum {
 		TORN_TRIES = 4
 	};
 
-	if (!capture->torn || job->facts->attempts >= TORN_TRIES || !may_wait(capture, deadline))
-		return NULL;
-	return error_create(ERROR_INCONSISTENT, "a thread was about to link a frame");
+	return capture->torn && job->facts->attempts < TORN_TRIES;
+}
+
+/*
+ * A thread can also be stopped while it moves pages of objects, and where the processor is taken
+ * from it there, that lasts. Between these tries lie 230 ms. Pages that are adrift each time may be
+ * so for good: an interpreter that ended left them. It is not worth pauses of any length to know,
+ * and what they were is not asked again while they are as many.
+ */
+static bool is_adrift(const struct capture *capture, const struct capture_job *job)
+{
+	enum {
+		ADRIFT_TRIES = 10,
+		PAUSE_MSEC = 250 /* of all tries together */
+	};
+
+	return capture->adrift && capture->adrift != capture->settled &&
+	       job->facts->attempts < ADRIFT_TRIES &&
+	       job->facts->pause < PAUSE_MSEC * NSEC_PER_MSEC;
+}
+
+static struct error *torn_instead(struct capture *capture, const struct capture_job *job,
+				  uint64_t deadline)
+{
+	if ((is_torn(capture, job) || is_adrift(capture, job)) && may_wait(capture, deadline))
+		return error_create(ERROR_INCONSISTENT,
+				    "a thread was about to link a frame or a page");
+	capture->settled = capture->adrift;
+	return NULL;
 }
 
 static struct error *try_in_time(struct capture *capture, const struct capture_job *job)
@@ -539,6 +579,7 @@ static struct error *try_in_time(struct capture *capture, const struct capture_j
 	if (job->facts->longest_pause > capture->options.max_pause_ns)
 		capture_set_note(capture, "the pause was longer than expected and than --max-pause",
 				 "");
+	note_adrift(capture);
 	return NULL;
 }
 

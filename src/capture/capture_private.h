@@ -24,6 +24,8 @@ struct capture {
 	struct tracee_thread_array threads; /**< of a job that asked for them */
 	struct smaps smaps; /**< before the stop, of a job that asked for it; empty: not known */
 	bool torn; /**< set by a job: frames of a thread do not hold together; see torn_instead() */
+	uint64_t adrift;      /**< likewise: py_walk_stats.adrift */
+	uint64_t settled;     /**< as many were adrift each time, when that was last waited for */
 	enum capture_way way; /**< now: auto has become one of the others */
 	char *note;	      /**< see capture_take_note(); owned */
 };

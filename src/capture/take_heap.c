@@ -365,6 +365,7 @@ static struct error *build_heap(void *ctx, struct capture *capture, const struct
 	facts->own_sizes = stats.own_sizes;
 	facts->damaged = stats.damaged;
 	capture->torn = stats.torn;
+	capture->adrift = stats.adrift;
 	facts->with_graph = taking->what == TAKEN_GRAPH;
 	facts->with_values = facts->with_graph && capture->options.values;
 	facts->immortal = view.traits.immortal;

@@ -279,7 +279,7 @@ struct error *walk_lists(struct walk *walk)
 		if (interps.items[i].gc)
 			try_(walk_interp(walk, &interps.items[i]));
 	}
-	return NULL;
+	return walk->view->traits.free_threaded ? walk_heaps_end(walk) : NULL;
 }
 
 struct error *python_walk(struct py_view *view, const struct py_sink *sink,

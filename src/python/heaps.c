@@ -45,13 +45,12 @@ struct heaps {
 	bool frozen;	     /**< those that gc.freeze() set aside are told, else the others */
 	bool any_frozen;
 	uint64_t free[MOST_BLOCKS / 64 + 1]; /**< a bit for each block of the page in hand */
-	/* Of mimalloc 2.5.2; subproc is 0 where it is 2.1.2. */
-	raddr_t subproc;    /**< the interpreter's: its segments say so */
-	uint64_t cookie;    /**< of each segment: its address and this one, exclusive or */
-	bool cookie_known;  /**< it is the same in the whole process */
+	raddr_t subproc;    /**< the interpreter's: its segments say so; 0: mimalloc 2.1.2 */
 	uint64_t queued;    /**< pages of objects with the collector that threads' queues have */
 	uint64_t owned;	    /**< such pages that were found in segments and say they have a heap */
+	uint64_t left;	    /**< and those that say they have none */
 	uint64_t abandoned; /**< segments found that no thread owns */
+	bool counting;	    /**< of what is found in segments nothing is told */
 };
 
 /* A page, read at once. */
@@ -223,22 +222,25 @@ static struct error *walk_page(struct heaps *heaps, const struct page *page, uns
  */
 static bool has_cookie(struct heaps *heaps, raddr_t segment)
 {
+	struct walk_pages *pages = &heaps->walk->pages;
 	uint64_t cookie;
 
 	if (!view_word(heaps->view, segment, PY_MI_SEGMENT_COOKIE, &cookie))
 		return false;
-	if (!heaps->cookie_known)
-		heaps->cookie = cookie ^ segment;
-	heaps->cookie_known = true;
-	return cookie == (segment ^ heaps->cookie);
+	if (!pages->cookie_known)
+		pages->cookie = cookie ^ segment;
+	pages->cookie_known = true;
+	return cookie == (segment ^ pages->cookie);
 }
 
-static bool is_own_segment(struct heaps *heaps, raddr_t segment)
+/* Of 2.1.2 it may be one of another interpreter. */
+static bool is_segment(struct heaps *heaps, raddr_t segment)
 {
-	raddr_t subproc;
+	raddr_t subproc = 0;
 
-	return view_word(heaps->view, segment, PY_MI_SEGMENT_SUBPROC, &subproc) &&
-	       subproc == heaps->subproc && has_cookie(heaps, segment);
+	if (heaps->subproc && !view_word(heaps->view, segment, PY_MI_SEGMENT_SUBPROC, &subproc))
+		return false;
+	return subproc == heaps->subproc && has_cookie(heaps, segment);
 }
 
 /*
@@ -252,9 +254,8 @@ static struct error *walk_queue(struct heaps *heaps, raddr_t first, unsigned int
 
 	while (address) {
 		try_(read_page(heaps, address, &page));
-		if (page_word(heaps, &page, PY_MI_PAGE_PREV) != previous)
-			return torn(address);
-		if (heaps->subproc && !is_own_segment(heaps, segment_of(address)))
+		if (page_word(heaps, &page, PY_MI_PAGE_PREV) != previous ||
+		    !is_segment(heaps, segment_of(address)))
 			return torn(address);
 		heaps->queued++;
 		try_(walk_page(heaps, &page, before));
@@ -310,13 +311,18 @@ static struct error *walk_threads(struct heaps *heaps, raddr_t interp)
 	return NULL;
 }
 
-static unsigned int tag_of(const struct heaps *heaps, const struct page *page)
+static bool read_tag(struct heaps *heaps, raddr_t address, uint64_t *ret)
 {
-	uint32_t at = py_at(heaps->view->layout, PY_MI_PAGE_SLICE_OFFSET) + sizeof(uint32_t);
+	const struct py_layout *layout = heaps->view->layout;
+	uint8_t bits;
 
 	if (heaps->subproc)
-		return page->bytes[py_at(heaps->view->layout, PY_MI_PAGE_TAG)];
-	return page->bytes[at] >> PAGE_TAG_SHIFT & PAGE_TAG_MASK;
+		return view_field(heaps->view, address, PY_MI_PAGE_TAG, ret);
+	address += py_at(layout, PY_MI_PAGE_SLICE_OFFSET) + sizeof(uint32_t);
+	if (!image_read_u8(heaps->view->image, address, &bits))
+		return false;
+	*ret = bits >> PAGE_TAG_SHIFT & PAGE_TAG_MASK;
+	return true;
 }
 
 /* Not more than the header of a page that is in use; what is free has a block size of 0 or 1. */
@@ -327,32 +333,29 @@ static bool is_used(struct heaps *heaps, raddr_t address)
 	return view_field(heaps->view, address, PY_MI_PAGE_BLOCK_SIZE, &size) && size > 1;
 }
 
-/* A page that has a heap is met in a queue of it; threads change it, so no more is asked of it
- * here. */
-static bool is_owned(struct heaps *heaps, raddr_t address)
-{
-	uint64_t heap, tag;
-
-	if (!view_word(heaps->view, address, PY_MI_PAGE_HEAP, &heap) || !heap)
-		return false;
-	if (view_field(heaps->view, address, PY_MI_PAGE_TAG, &tag) &&
-	    (tag == HEAP_GC || tag == HEAP_GC_PRE))
-		heaps->owned++;
-	return true;
-}
-
+/*
+ * A page that has a heap is met in a queue of that: its thread may be changing it, so no more is
+ * asked of it here.
+ */
 static struct error *walk_slice(struct heaps *heaps, raddr_t address)
 {
 	struct page page;
-	unsigned int tag;
+	uint64_t tag;
+	raddr_t heap;
 
-	if (!is_used(heaps, address) || (heaps->subproc && is_owned(heaps, address)))
+	if (!is_used(heaps, address))
 		return NULL;
-	try_(read_page(heaps, address, &page));
-	tag = tag_of(heaps, &page);
+	if (!read_tag(heaps, address, &tag) ||
+	    !view_word(heaps->view, address, PY_MI_PAGE_HEAP, &heap))
+		return torn(address);
 	if (tag != HEAP_GC && tag != HEAP_GC_PRE)
 		return NULL;
-	return walk_page(heaps, &page, before_object(heaps, tag));
+	heaps->owned += heap != 0;
+	heaps->left += heap == 0;
+	if (heap || heaps->counting)
+		return NULL;
+	try_(read_page(heaps, address, &page));
+	return walk_page(heaps, &page, before_object(heaps, (unsigned int)tag));
 }
 
 static struct error *walk_segment(struct heaps *heaps, raddr_t segment)
@@ -403,14 +406,17 @@ static struct error *look_for_segment(struct heaps *heaps, raddr_t address)
 {
 	uint64_t used, abandoned, thread;
 
-	if (!is_own_segment(heaps, address))
+	if (!is_segment(heaps, address))
 		return NULL;
-	if (!view_word(heaps->view, address, PY_MI_SEGMENT_USED, &used) ||
-	    !view_word(heaps->view, address, PY_MI_SEGMENT_ABANDONED, &abandoned) ||
-	    !view_word(heaps->view, address, PY_MI_SEGMENT_THREAD, &thread))
+	if (!view_word(heaps->view, address, PY_MI_SEGMENT_USED, &used))
 		return torn(address);
 	if (!used)
 		return NULL;
+	if (!heaps->subproc)
+		return walk_segment(heaps, address);
+	if (!view_word(heaps->view, address, PY_MI_SEGMENT_ABANDONED, &abandoned) ||
+	    !view_word(heaps->view, address, PY_MI_SEGMENT_THREAD, &thread))
+		return torn(address);
 	if (!thread && used != abandoned)
 		return torn(address);
 	heaps->abandoned += !thread;
@@ -419,21 +425,30 @@ static struct error *look_for_segment(struct heaps *heaps, raddr_t address)
 
 /*
  * Segments begin at multiples of their size, wherever they come from: mi_segment_alloc() and
- * _mi_ptr_segment(). So all of them are found: those that no thread owns must be as many as are
- * counted (_mi_arena_segment_mark_abandoned()), and the pages that have a heap as many as the
- * queues of the heaps have. Where that is not so, something was being changed.
+ * _mi_ptr_segment(). So all of them are found.
  */
-static struct error *walk_segments(struct heaps *heaps)
+static struct error *look_for_segments(struct heaps *heaps)
 {
 	raddr_t at = 0;
-	uint64_t counted;
 
-	heaps->owned = heaps->abandoned = 0;
 	while (image_next_aligned(heaps->view->image, at, SEGMENT_SIZE, &at)) {
 		try_(look_for_segment(heaps, at));
 		if (__builtin_add_overflow(at, (raddr_t)SEGMENT_SIZE, &at))
 			break;
 	}
+	return NULL;
+}
+
+/*
+ * Those that no thread owns must be as many as are counted (_mi_arena_segment_mark_abandoned()),
+ * and the pages that have a heap as many as the queues of the heaps have. Where that is not so,
+ * something was being changed.
+ */
+static struct error *walk_counted_segments(struct heaps *heaps)
+{
+	uint64_t counted;
+
+	try_(look_for_segments(heaps));
 	if (!view_word(heaps->view, heaps->subproc, PY_MI_SUBPROC_ABANDONED, &counted))
 		return torn(heaps->subproc);
 	if (heaps->abandoned != counted || heaps->owned != heaps->queued)
@@ -445,7 +460,7 @@ static struct error *walk_segments(struct heaps *heaps)
 	return NULL;
 }
 
-static struct error *walk_lists_of_segments(struct heaps *heaps, const struct py_interp *interp)
+static struct error *walk_listed_segments(struct heaps *heaps, const struct py_interp *interp)
 {
 	try_(walk_abandoned(heaps, interp->address, PY_INTERP_ABANDONED));
 	return walk_abandoned(heaps, interp->address, PY_INTERP_ABANDONED_VISITED);
@@ -461,9 +476,9 @@ static struct error *walk_all(struct heaps *heaps, const struct py_interp *inter
 	list->ordered = false;
 	heaps->frozen = generation == PY_GENERATION_PERMANENT;
 	try_(walk->sink->list(walk->sink->ctx, list));
-	heaps->queued = 0;
+	heaps->queued = heaps->owned = heaps->left = heaps->abandoned = 0;
 	try_(walk_threads(heaps, interp->address));
-	try_(heaps->subproc ? walk_segments(heaps) : walk_lists_of_segments(heaps, interp));
+	try_(heaps->subproc ? walk_counted_segments(heaps) : walk_listed_segments(heaps, interp));
 	return walk_flush(walk);
 }
 
@@ -511,5 +526,35 @@ struct error *walk_heaps(struct walk *walk, const struct py_interp *interp,
 	try_(read_prefix(&heaps));
 	try_(read_subproc(&heaps, interp->address));
 	try_(walk_all(&heaps, interp, list, 0));
+	walk->pages.queued += heaps.queued;
+	walk->pages.listed += heaps.left;
 	return heaps.any_frozen ? walk_all(&heaps, interp, list, PY_GENERATION_PERMANENT) : NULL;
+}
+
+static uint64_t difference(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
+/*
+ * mimalloc 2.1.2 counts nothing that could be relied on: a thread takes segments off a list to look
+ * at them, a whole list to join it to the other one (mi_abandoned_visited_revisit()), and pages out
+ * of a queue to put them into another. Nothing tells such a page from one of an interpreter that
+ * has ended, whose lists are gone. So where there are more pages than were met that need not be
+ * wrong.
+ */
+struct error *walk_heaps_end(struct walk *walk)
+{
+	struct heaps heaps = {.walk = walk, .view = walk->view, .counting = true};
+	struct error *err;
+
+	if (py_has(walk->view->layout, PY_INTERP_SUBPROC))
+		return NULL;
+	err = look_for_segments(&heaps);
+	if (err && error_code(err) != ERROR_INCONSISTENT)
+		return err;
+	walk->stats.adrift += difference(heaps.owned, walk->pages.queued) +
+			      difference(heaps.left, walk->pages.listed) + (err != NULL);
+	error_free(err);
+	return NULL;
 }

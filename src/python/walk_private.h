@@ -23,11 +23,22 @@ struct walk_pending {
 	bool unsized;
 };
 
+/**
+ * Pages of objects with the collector where there is no GIL, of all interpreters: those that were
+ * met in the queues of threads and in the lists of what threads left.
+ */
+struct walk_pages {
+	uint64_t queued, listed;
+	uint64_t cookie; /**< of each segment: its address and this one, exclusive or */
+	bool cookie_known;
+};
+
 struct walk {
 	struct py_view *view;	    /**< borrowed */
 	const struct py_sink *sink; /**< borrowed */
 	struct type_table types;
 	struct py_walk_stats stats;
+	struct walk_pages pages;
 	uint32_t lists;
 	/** Called for each object told, where it is not NULL. */
 	struct error *(*told)(void *ctx, raddr_t address, const struct type_info *type);
@@ -89,6 +100,12 @@ _must_check_ struct error *walk_lists(struct walk *walk);
  */
 _must_check_ struct error *walk_heaps(struct walk *walk, const struct py_interp *interp,
 				      struct py_list_event *list);
+
+/**
+ * After walk_heaps() of all interpreters: whether these were all pages. What is missing is told in
+ * stats.adrift.
+ */
+_must_check_ struct error *walk_heaps_end(struct walk *walk);
 
 /**
  * Tell one object, and before that its type where it is new. @list: its number or PY_UNTRACKED. The
