@@ -20,6 +20,7 @@ enum referrer_end {
 	REFERRER_REPEAT, /**< its referrers are shown elsewhere in the tree */
 	REFERRER_DEEP,	 /**< too deep to go on */
 	REFERRER_NONE,	 /**< nobody refers to it */
+	REFERRER_HIDDEN, /**< somebody does, but only in ways that say nothing: see `all` */
 };
 
 struct referrer_node {

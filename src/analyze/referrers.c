@@ -277,6 +277,14 @@ static struct error *add_referrers(struct search *search, uint32_t at)
 	return NULL;
 }
 
+/* Nothing of it was shown. */
+static void end_without(const struct search *search, struct referrer_node *node)
+{
+	const uint32_t *start = &search->referrers.start[node->object];
+
+	node->end = start[0] == start[1] ? REFERRER_NONE : REFERRER_HIDDEN;
+}
+
 static struct error *expand(struct search *search, uint32_t at)
 {
 	struct referrer_node *node = &search->tree.items[at];
@@ -301,7 +309,7 @@ static struct error *expand(struct search *search, uint32_t at)
 	}
 	try_(add_referrers(search, at));
 	if (search->tree.count == before && !search->tree.items[at].left_out)
-		search->tree.items[at].end = REFERRER_NONE;
+		end_without(search, &search->tree.items[at]);
 	return NULL;
 }
 

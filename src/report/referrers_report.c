@@ -19,7 +19,8 @@ struct view {
 };
 
 /* ORDER referrer-end */
-static const char *const ends[] = {"", "root", "rooted", "cycle", "repeat", "deep", "none"};
+static const char *const ends[] = {"",	     "root", "rooted", "cycle",
+				   "repeat", "deep", "none",   "hidden"};
 
 static const char *end_text(enum referrer_end end)
 {
@@ -32,6 +33,8 @@ static const char *end_text(enum referrer_end end)
 		return "deeper: --depth";
 	case REFERRER_NONE:
 		return "nobody refers to it";
+	case REFERRER_HIDDEN:
+		return "only weak, internal or type references: --all";
 	case REFERRER_GOES_ON:
 	case REFERRER_ROOT:
 	case REFERRER_ROOTED:
