@@ -106,15 +106,14 @@ static struct error *ref_json(const struct view *view, size_t ref, json_t *list)
 static struct error *show_json(const struct view *view)
 {
 	_cleanup_json_ json_t *document = json_object();
-	json_t *list = json_array();
+	json_t *list;
 	size_t ref;
 
-	if (!document || !list) {
-		json_decref(list);
+	if (!document)
 		return &error_no_memory;
-	}
-	try_(json_put(document, "references", list));
 	try_(json_put(document, "schema", json_string("reftracker.show/1")));
+	list = json_array();
+	try_(json_put(document, "references", list));
 	try_(put_object(document, view->heap, view->object));
 	try_(facts_json(view, document));
 	try_(counts_json(view, document));

@@ -280,6 +280,23 @@ def help_and_version(build):
 
 
 @test
+def every_document_says_first_what_it_is(build):
+    with Target(first_python(), "scripted_leak.py", "--gc", "on") as target:
+        files = [os.path.join(target.work, name) for name in "abc"]
+        for file in files:
+            build.ok("snapshot", target.pid, "-o", file)
+        commands = [["types", files[0]], ["diff", *files], ["leaks", *files], ["info", files[0]],
+                    ["memory", *files[:2]], ["retained", files[0]],
+                    ["retained", files[0], "builtins.dict#1"], ["stacks", target.pid],
+                    ["doctor", target.pid], *([name, files[0], "builtins.dict#1"]
+                                              for name in ("show", "paths", "referrers"))]
+        for command in commands:
+            first, value = next(iter(json.loads(build.ok(*command, "-j")).items()))
+            check(first == "schema" and value == f"reftracker.{command[0]}/1", (command, first))
+    return len(commands)
+
+
+@test
 def wrong_usage_is_status_2(build):
     cases = [["types"], ["attach", "abc"], ["types", "0"], ["types", "-5"], ["nonsense"],
              ["types", "1", "2"], ["types", "1", "--nonsense"], ["types", "1", "-n", "many"],
