@@ -32,4 +32,10 @@ _must_check_ struct error *source_open(const struct command_context *context,
 _must_check_ struct error *source_open_file(const char *path, enum source_need need,
 					    struct heap **ret);
 
+/** What such a file says of itself, in constant time. Free it with heap_file_info_deinit(). */
+_must_check_ struct error *source_read_info(const char *path, struct heap_file_info *ret);
+
+/** What errors call the source of @context; borrowed. */
+const char *source_name(const struct command_context *context);
+
 #endif

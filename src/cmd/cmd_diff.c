@@ -5,8 +5,8 @@
 #include "gate.h"
 #include "ignore_file.h"
 #include "report/diff.h"
+#include "sequence.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct diff_values {
@@ -45,48 +45,12 @@ static bool takes(const void *ctx, const char *type)
 	       !ignore_list_matches(wanted->ignored, type);
 }
 
-/* Of the first file, whose heap does not stay. */
-struct first_run {
-	struct heap_run run;
-	char *boot_id; /**< owned; NULL: not known */
-};
-
-static void first_run_deinit(struct first_run *first)
+static struct error *add_file(const char *path, struct sequence *sequence, struct diff *diff)
 {
-	free(first->boot_id);
-}
-
-static struct error *note_run(struct first_run *first, const struct heap *heap)
-{
-	first->run = heap_run_of(heap);
-	if (!first->run.boot_id)
-		return NULL;
-	first->boot_id = strdup(first->run.boot_id);
-	first->run.boot_id = first->boot_id;
-	return first->boot_id ? NULL : &error_no_memory;
-}
-
-static struct error *add_file(const struct command_context *context, const char *path,
-			      struct first_run *first, struct diff *diff)
-{
-	const struct diff_values *values = context->values;
 	_cleanup_heap_ struct heap *heap = NULL;
-	size_t n = diff->snapshots.count;
-	struct heap_run run;
-	const char *other;
 
 	try_(source_open_file(path, SOURCE_TRACKED, &heap));
-	if (!n)
-		try_(note_run(first, heap));
-	run = heap_run_of(heap);
-	other = heap_other_run(&first->run, &run);
-	if (other && !values->force)
-		return error_hint(error_create(ERROR_OTHER, "%s is of %s than %s", path, other,
-					       context->arguments.items[0]),
-				  "--force compares them all the same, by address and type");
-	if (n && heap->facts.time < diff->snapshots.items[n - 1].facts.time && !context->quiet)
-		(void)fprintf(stderr, "reftracker: diff: %s is older than %s, the file before it\n",
-			      path, context->arguments.items[n - 1]);
+	try_(sequence_add(sequence, heap, path));
 	return diff_add(diff, steal_ptr(heap));
 }
 
@@ -134,7 +98,12 @@ static struct error *run(struct command_context *context)
 {
 	const struct diff_values *values = context->values;
 	_cleanup_(ignore_list_deinit) struct ignore_list ignored = {0};
-	_cleanup_(first_run_deinit) struct first_run first = {0};
+	_cleanup_(sequence_deinit) struct sequence sequence = {
+		.any_process = values->force,
+		.hint = "--force compares them all the same, by address and type",
+		.older = "diff",
+		.quiet = context->quiet,
+	};
 	_cleanup_(diff_deinit) struct diff diff = {0};
 	struct wanted wanted = {context->style.filter, &ignored};
 	struct gate_figure figures[FIGURES];
@@ -145,7 +114,7 @@ static struct error *run(struct command_context *context)
 		try_(ignore_list_read(&ignored, values->ignore_file));
 	diff.options = (struct diff_options){takes, &wanted, values->by};
 	for (i = 0; i < context->arguments.count; i++)
-		try_(add_file(context, context->arguments.items[i], &first, &diff));
+		try_(add_file(context->arguments.items[i], &sequence, &diff));
 	try_(diff_finish(&diff));
 	try_(command_open_output(context));
 	try_(report_diff(&context->style, (const char *const *)context->arguments.items, &diff));

@@ -10,6 +10,7 @@
 #include "export_page.h"
 #include "export_suspects.h"
 #include "report/export.h"
+#include "sequence.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -112,24 +113,37 @@ static struct error *make_folder(const char *path)
 	return NULL;
 }
 
+/* Before anything is written: of a series that is none there are no files either. */
+static struct error *check_sequence(const struct command_context *context, const struct heap *first)
+{
+	_cleanup_(sequence_deinit) struct sequence sequence = {0};
+	int i;
+
+	try_(sequence_add(&sequence, first, source_name(context)));
+	for (i = 0; i < context->arguments.count; i++)
+		try_(sequence_add_file(&sequence, context->arguments.items[i]));
+	return NULL;
+}
+
 static struct error *heapsnapshot_series(const struct command_context *context,
 					 struct export_ids *ids)
 {
 	const char *const *files = (const char *const *)context->arguments.items;
 	_cleanup_heap_ struct heap *last = NULL;
-	struct heap *heap;
+	_cleanup_heap_ struct heap *heap = NULL;
 	char pid[32];
 	const char *first = context->file ? context->file : pid;
 	int i;
 
-	try_(make_folder(values_of(context)->output));
 	(void)snprintf(pid, sizeof(pid), "%d", (int)context->pid);
 	try_(open_first(context, &heap));
-	try_(write_next(context, heap, context->core.path ? context->core.path : first, 1, ids,
-			&last));
+	try_(check_sequence(context, heap));
+	try_(make_folder(values_of(context)->output));
+	try_(write_next(context, steal_ptr(heap), context->core.path ? context->core.path : first,
+			1, ids, &last));
 	for (i = 0; i < context->arguments.count; i++) {
 		try_(source_open_file(files[i], SOURCE_GRAPH, &heap));
-		try_(write_next(context, heap, files[i], i + 2, ids, &last));
+		try_(write_next(context, steal_ptr(heap), files[i], i + 2, ids, &last));
 	}
 	return NULL;
 }

@@ -3,6 +3,7 @@
  */
 #include "cmd/source.h"
 #include "report/holders.h"
+#include "sequence.h"
 
 #include <stdlib.h>
 
@@ -24,6 +25,7 @@ static void series_deinit(struct series *series)
 
 static struct error *open_series(const struct arguments *arguments, struct series *series)
 {
+	_cleanup_(sequence_deinit) struct sequence sequence = {0};
 	int i;
 
 	if (arguments->count < 3)
@@ -40,6 +42,7 @@ static struct error *open_series(const struct arguments *arguments, struct serie
 		series->snapshots[i] = (struct report_snapshot){arguments->items[i], heap};
 		series->heaps[i] = heap;
 		series->count++;
+		try_(sequence_add(&sequence, heap, arguments->items[i]));
 	}
 	return NULL;
 }

@@ -45,13 +45,6 @@ static void tell_other(const struct command_context *context, const struct heap 
 			      context->arguments.items[0], other, context->file);
 }
 
-static const char *source_name(const struct command_context *context)
-{
-	if (context->core.path)
-		return context->core.path;
-	return context->file ? context->file : "the process";
-}
-
 /* One source, or a file and another one that is later. */
 static struct error *run(struct command_context *context)
 {

@@ -1,6 +1,7 @@
 #include "export_series.h"
 
 #include "base/file.h"
+#include "sequence.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@ struct error *export_series_open(const struct command_context *context,
 				 const struct capture_values *values, struct export_series *series)
 {
 	const struct arguments *files = &context->arguments;
+	_cleanup_(sequence_deinit) struct sequence sequence = {0};
 	int i;
 
 	series->heaps = calloc((size_t)files->count + 1, sizeof(*series->heaps));
@@ -28,9 +30,11 @@ struct error *export_series_open(const struct command_context *context,
 	try_(source_open(context, values, SOURCE_GRAPH, &series->heaps[0]));
 	series->names[0] = context->file ? file_base_name(context->file) : NULL;
 	series->count = 1;
+	try_(sequence_add(&sequence, series->heaps[0], source_name(context)));
 	for (i = 0; i < files->count; i++) {
 		try_(source_open_file(files->items[i], SOURCE_GRAPH,
 				      &series->heaps[series->count]));
+		try_(sequence_add(&sequence, series->heaps[series->count], files->items[i]));
 		series->names[series->count++] = file_base_name(files->items[i]);
 	}
 	return NULL;

@@ -24,6 +24,13 @@ struct error *source_open_file(const char *path, enum source_need need, struct h
 	return NULL;
 }
 
+struct error *source_read_info(const char *path, struct heap_file_info *ret)
+{
+	struct error *err = heap_file_info_read(path, ret);
+
+	return err ? explain(path, err) : NULL;
+}
+
 static struct error *capture_needed(struct capture *capture, enum source_need need,
 				    struct heap **ret)
 {
@@ -50,4 +57,11 @@ struct error *source_open(const struct command_context *context,
 	try_(capture_needed(capture, need, ret));
 	capture_values_note(context, capture);
 	return NULL;
+}
+
+const char *source_name(const struct command_context *context)
+{
+	if (context->core.path)
+		return context->core.path;
+	return context->file ? context->file : "the process";
 }

@@ -108,6 +108,24 @@ def an_object_keeps_its_number_over_a_series(build):
 
 
 @test
+def a_series_is_of_one_process_in_the_order_of_time(build):
+    """Whatever takes one says so alike, and nothing is written."""
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as second:
+        files, others = series(build, folder, 3), series(build, second, 1)
+        for command in (["leaks"], ["export", "-o", f"{folder}/out"],
+                        ["export", "--format", "html", "-o", f"{folder}/out"],
+                        ["export", "--format", "dot", "-o", f"{folder}/out"]):
+            said = build.fails(1, *command, *files[:2], *others)
+            check(f"{others[0]} is of another process than {files[0]}" in said, said)
+            said = build.fails(2, *command, files[0], files[2], files[1])
+            check(f"{files[1]} is older than {files[2]}, the file before it" in said, said)
+            check(not os.path.exists(f"{folder}/out"), f"{command}: it is written")
+        said = build.run("diff", files[1], files[0]).stderr
+        check(f"{files[0]} is older than {files[1]}, the file before it" in said, said)
+    return 9
+
+
+@test
 def the_html_report_is_one_file_that_trusts_nothing(build):
     """Its policy has the hashes of its own script and style, its data are what leaks says."""
     with tempfile.TemporaryDirectory() as folder:
