@@ -33,11 +33,17 @@
  *
  * Beside the groups stands what grew itself, without new objects in it: struct leaks_grown.
  *
+ * A leak that begins late, or makes something only now and then, has not grown at most steps of a
+ * long series, and nothing of it came at the first. So where all heaps together show no suspect and
+ * there are LEAKS_THIN_FROM or more, a thinned series is judged by the same rules: the first one,
+ * the middle, three quarters and the last. Its first step is long, so that a leak may begin late;
+ * the two last ones must show growth as well, so what filled up before the last quarter is none.
+ *
  * What it cannot know: that a cache which is still filling has a limit that its program sets. A
  * longer series says it.
  *
  * Memory: for each object of the last heap about 64 bytes at the peak, with its dominators; of
- * each other one 20, one after the other. Time: near linear.
+ * each other one 20, one after the other. Time: near linear; of a thinned series once more.
  */
 #ifndef REFTRACKER_ANALYZE_LEAKS_H
 #define REFTRACKER_ANALYZE_LEAKS_H
@@ -49,7 +55,9 @@ enum {
 	LEAKS_FEW_OBJECTS = 4,
 	LEAKS_FEW_BYTES = 4096,
 	LEAKS_MOST_WAITING = 10000,
-	LEAKS_SURE_STEPS = 5
+	LEAKS_SURE_STEPS = 5,
+	LEAKS_THIN_FROM = 5,
+	LEAKS_THINNED = 4
 };
 
 /** Why a group is a suspect, or is none. */
@@ -70,7 +78,7 @@ struct leaks_group {
 	struct histogram types; /**< its objects; only of suspects */
 	uint64_t count, size;	/**< its objects, all of which persist; shallow bytes */
 	uint64_t retained;	/**< bytes that its first objects keep alive */
-	uint64_t *growth;	/**< for each heap: objects in this place; owned */
+	uint64_t *growth;	/**< for each heap that was used: objects in this place; owned */
 	uint32_t holder;   /**< where most of it accumulates; HEAP_NONE: held by a root itself */
 	uint64_t went;	   /**< of what came since the first heap, what only replaced something */
 	uint64_t firsts;   /**< its first objects */
@@ -100,7 +108,10 @@ DEFINE_ARRAY(leaks_grown_array, struct leaks_grown)
 
 /** A zeroed one is a valid empty one. */
 struct leaks {
-	size_t heap_count;
+	/** Indices of the heaps that all of this is from: all, or of a thinned series LEAKS_THINNED
+	 */
+	struct u32_array used;
+	size_t heap_count; /**< that were given */
 	/** Suspects first; then by what they retain, the largest first. */
 	struct leaks_group_array groups;
 	size_t suspects;

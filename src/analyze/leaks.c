@@ -445,20 +445,75 @@ static struct error *find(struct leaks_search *search)
 	return NULL;
 }
 
-struct error *leaks_find(const struct heap *const *heaps, size_t count, struct leaks *ret)
+/* The heaps of these indices; takes @used over. */
+static struct error *judge(const struct heap *const *heaps, struct u32_array *used,
+			   struct leaks *ret)
 {
+	_cleanup_free_ const struct heap **series = calloc(used->count, sizeof(*series));
 	_cleanup_(search_deinit) struct leaks_search search = {
-		.heaps = heaps,
-		.heap_count = count,
+		.heaps = series,
+		.heap_count = used->count,
 	};
 	_progress_ const char *before = progress_begin("looking for leaks");
+	size_t k;
 
-	try_(check_heaps(heaps, count));
-	search.heap = heaps[count - 1];
-	search.leaks.heap_count = count;
+	search.leaks.used = *used;
+	*used = (struct u32_array){0};
+	if (!series)
+		return &error_no_memory;
+	for (k = 0; k < search.heap_count; k++)
+		series[k] = heaps[search.leaks.used.items[k]];
+	search.heap = series[search.heap_count - 1];
 	try_(find(&search));
 	*ret = search.leaks;
 	search.leaks = (struct leaks){0};
+	return NULL;
+}
+
+static struct error *judge_all(const struct heap *const *heaps, size_t count, struct leaks *ret)
+{
+	_cleanup_(u32_array_deinit) struct u32_array used = {0};
+	size_t k;
+
+	for (k = 0; k < count; k++)
+		try_(u32_array_append(&used, (uint32_t)k));
+	return judge(heaps, &used, ret);
+}
+
+/* Steps that are long enough for what comes seldom, and a first one for what began late. */
+static struct error *judge_thinned(const struct heap *const *heaps, size_t count, struct leaks *ret)
+{
+	_cleanup_(u32_array_deinit) struct u32_array used = {0};
+	size_t last = count - 1, k;
+	const size_t at[LEAKS_THINNED] = {0, last - last / 2, last - last / 4, last};
+
+	for (k = 0; k < LEAKS_THINNED; k++)
+		try_(u32_array_append(&used, (uint32_t)at[k]));
+	return judge(heaps, &used, ret);
+}
+
+static bool says_more(const struct leaks *thinned, const struct leaks *all)
+{
+	return thinned->suspects || (thinned->grown.count && !all->grown.count);
+}
+
+struct error *leaks_find(const struct heap *const *heaps, size_t count, struct leaks *ret)
+{
+	_cleanup_(leaks_deinit) struct leaks all = {0}, thinned = {0};
+	bool thin;
+
+	try_(check_heaps(heaps, count));
+	try_(judge_all(heaps, count, &all));
+	thin = !all.suspects && count >= LEAKS_THIN_FROM;
+	if (thin)
+		try_(judge_thinned(heaps, count, &thinned));
+	thin = thin && says_more(&thinned, &all);
+	*ret = thin ? thinned : all;
+	if (thin)
+		thinned = (struct leaks){0};
+	else
+		all = (struct leaks){0};
+	ret->heap_count = count;
 	return NULL;
 }
 
@@ -472,5 +527,6 @@ void leaks_deinit(struct leaks *leaks)
 	for (i = 0; i < leaks->grown.count; i++)
 		free(leaks->grown.items[i].path);
 	leaks_grown_array_deinit(&leaks->grown);
+	u32_array_deinit(&leaks->used);
 	*leaks = (struct leaks){0};
 }

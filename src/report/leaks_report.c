@@ -60,7 +60,7 @@ static struct error *make_sentence(const struct view *view, const struct leaks_g
 	int n;
 
 	(void)units_count(group->growth[0], from);
-	(void)units_count(group->growth[view->leaks->heap_count - 1], to);
+	(void)units_count(group->growth[view->leaks->used.count - 1], to);
 	(void)units_bytes(group->retained, retained);
 	(void)units_count(group->count, count);
 	n = asprintf(ret,
@@ -86,6 +86,14 @@ static uint64_t heap_bytes(const struct heap *heap)
 	return bytes;
 }
 
+static bool is_used(const struct view *view, size_t snapshot)
+{
+	const struct u32_array *used = &view->leaks->used;
+	size_t at = u32_lower_bound(used->items, 0, used->count, (uint32_t)snapshot);
+
+	return at < used->count && used->items[at] == snapshot;
+}
+
 static struct error *snapshots_json(const struct view *view, json_t *document)
 {
 	json_t *list = json_array();
@@ -97,6 +105,7 @@ static struct error *snapshots_json(const struct view *view, json_t *document)
 
 		try_(append_snapshot(list, view->snapshots[i].file, &heap->facts, heap->count,
 				     heap_bytes(heap)));
+		try_(json_put(json_array_get(list, i), "used", json_boolean(is_used(view, i))));
 	}
 	return NULL;
 }
@@ -125,7 +134,7 @@ static struct error *numbers_json(const struct view *view, const struct leaks_gr
 	try_(put_integer(to, "size", group->size));
 	try_(put_integer(to, "retained", group->retained));
 	try_(json_put(to, "growth", list));
-	for (k = 0; k < view->leaks->heap_count; k++) {
+	for (k = 0; k < view->leaks->used.count; k++) {
 		if (json_array_append_new(list, json_integer((json_int_t)group->growth[k])))
 			return &error_no_memory;
 	}
@@ -281,7 +290,7 @@ static void print_growth(const struct view *view, const struct leaks_group *grou
 	size_t k;
 
 	(void)fputs("    growth   ", view->style->stream);
-	for (k = 0; k < view->leaks->heap_count; k++)
+	for (k = 0; k < view->leaks->used.count; k++)
 		(void)fprintf(view->style->stream, "%s%s", k ? " → " : "",
 			      units_count(group->growth[k], count));
 	(void)fputs(" objects in this place\n", view->style->stream);
@@ -312,6 +321,34 @@ static struct error *print_group(const struct view *view, const struct leaks_gro
 	return NULL;
 }
 
+static bool is_thinned(const struct view *view)
+{
+	return view->leaks->used.count < view->leaks->heap_count;
+}
+
+static const char *separator(size_t k, size_t count)
+{
+	if (!k)
+		return " ";
+	return k + 1 == count ? " and " : ", ";
+}
+
+/* Of a thinned series: which snapshots say what follows, numbered as they were given. */
+static void print_used(const struct view *view)
+{
+	const struct u32_array *used = &view->leaks->used;
+	size_t k;
+
+	if (!is_thinned(view))
+		return;
+	(void)fputs("used: snapshots", view->style->stream);
+	for (k = 0; k < used->count; k++)
+		(void)fprintf(view->style->stream, "%s%u", separator(k, used->count),
+			      used->items[k] + 1);
+	(void)fputs(", for longer steps, since all of them together show no suspect\n",
+		    view->style->stream);
+}
+
 static void print_head(const struct view *view)
 {
 	const struct heap_facts *first = &view->snapshots[0].heap->facts;
@@ -322,9 +359,11 @@ static void print_head(const struct view *view)
 		      "%zu snapshots of process %d over %s: ", view->leaks->heap_count,
 		      (int)last->pid, units_duration(last->time - first->time, time));
 	(void)fprintf(view->style->stream,
-		      "%s objects (%s) came after the first and are in all others\n",
+		      "%s objects (%s) came after the first and are in all others%s\n",
 		      units_count(view->leaks->persistent, count),
-		      units_bytes(view->leaks->persistent_size, size));
+		      units_bytes(view->leaks->persistent_size, size),
+		      is_thinned(view) ? " that were used" : "");
+	print_used(view);
 }
 
 static void print_verdict(const struct view *view, size_t suspects)

@@ -264,6 +264,43 @@ def clean_service_has_no_suspect(build):
             check(not document["larger"], f"{interpreter.name}, run {run}: {document['larger']}")
 
 
+# Requests before each of nine snapshots, of a leak that all nine together do not show.
+LATE = (BEFORE, 0, 0, 0, STEP, STEP, STEP, STEP, STEP)
+SELDOM = (BEFORE, 0, STEP, 0, STEP, 0, STEP, 0, STEP)
+THINNED = [0, 4, 6, 8]
+
+
+def series_of(build, target, requests):
+    files = []
+    for number, some in enumerate(requests):
+        files.append(os.path.join(target.work, f"of-{number}.snapshot"))
+        check(target.ask(str(some)) == "ok", "no answer")
+        build.ok("snapshot", target.pid, "-o", files[-1])
+    return files
+
+
+@test
+def a_long_series_shows_what_begins_late_or_comes_seldom(build):
+    """What all snapshots together do not show, longer steps do; and a full cache is none then."""
+    for interpreter in chosen()[:1]:
+        for requests in LATE, SELDOM:
+            with start(interpreter, "listener_list") as target:
+                files = series_of(build, target, requests)
+                document = json.loads(build.ok("leaks", "--json", *files))
+                text = build.ok("leaks", *files)
+            check(is_right(document, SCENARIOS["listener_list"]), f"{document['groups']}")
+            used = [i for i, item in enumerate(document["snapshots"]) if item["used"]]
+            check(used == THINNED, f"{document['snapshots']}")
+            growth = [sum(requests[:i + 1]) for i in used]
+            check(document["groups"][0]["growth"] == growth, f"{document['groups'][0]['growth']}")
+            check("used: snapshots 1, 5, 7 and 9," in text, text)
+        with start(interpreter, "clean_service") as target:
+            document = json.loads(build.ok("leaks", "--json", *series(build, target, 9)))
+        check(not document["groups"] and not document["larger"],
+              f"{[g['sentence'] for g in document['groups']]} {document['larger']}")
+        check(all(item["used"] for item in document["snapshots"]), f"{document['snapshots']}")
+
+
 @test
 def what_fills_up_is_no_suspect(build):
     """A deque and an lru_cache with limits are not named before they are full; a list is."""

@@ -88,11 +88,11 @@ function showHead() {
 
 /* --- charts --- */
 
-function points(values, width, height, pad) {
+function points(values, width, height, pad, times) {
 	const low = Math.min(...values), high = Math.max(...values), span = high - low || 1;
-	const start = data.snapshots[0].time, end = data.snapshots[last].time;
+	const start = times[0], end = times[times.length - 1];
 	return values.map((value, i) => {
-		const at = end > start ? (data.snapshots[i].time - start) / (end - start)
+		const at = end > start ? (times[i] - start) / (end - start)
 			: values.length > 1 ? i / (values.length - 1) : 0.5;
 		return [pad + at * (width - 2 * pad), height - pad - (value - low) / span * (height - 2 * pad)];
 	});
@@ -100,8 +100,10 @@ function points(values, width, height, pad) {
 
 const line = list => list.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(' ');
 
-function spark(values, name, label) {
-	const list = points(values, 100, 24, 3);
+const times = data.snapshots.map(s => s.time);
+
+function spark(values, name, label, at = times) {
+	const list = points(values, 100, 24, 3, at);
 	const picture = draw('svg', { viewBox: '0 0 100 24', role: 'img', 'aria-label': label },
 		draw('polyline', { class: `${name}series`, points: line(list) }));
 	const [x, y] = list[list.length - 1];
@@ -191,7 +193,8 @@ function showSuspect(group) {
 			make('ul', null, ...types),
 			make('p', { class: 'mono' }, group.samples.join(' '))),
 		make('figure', null,
-			spark(group.growth, 'bad-', `objects there: ${group.growth.map(count).join(', ')}`),
+			spark(group.growth, 'bad-', `objects there: ${group.growth.map(count).join(', ')}`,
+				times.filter((_, i) => data.leaks.snapshots[i].used)),
 			make('figcaption', null, `objects there: ${count(from)} \u2192 ${count(to)}`)));
 }
 
@@ -220,6 +223,10 @@ function showSuspects() {
 	if (!groups.length)
 		list.append(make('p', { class: 'clean' },
 			`No suspect over ${last + 1} snapshots: no place grew from each snapshot to the next and kept what came.`));
+	const used = data.leaks.snapshots.flatMap((s, i) => s.used ? [i + 1] : []);
+	if (used.length <= last)
+		list.append(make('p', { class: 'note' },
+			`From snapshots ${used.join(', ')}, for longer steps: all of them together show no suspect.`));
 	list.append(...groups.slice(0, 50).map(showSuspect));
 	showLarger(list, data.leaks.larger);
 	const rest = data.leaks.not_explained;
