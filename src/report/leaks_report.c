@@ -25,11 +25,24 @@ static bool is_shown(const struct view *view, const struct leaks_group *group)
 	       type_filter_takes(view->style->filter, type_of_first(view, group));
 }
 
-static const char *reason(enum leaks_verdict verdict)
+/* It may have grown all the same; a live session has the baseline and its last two snapshots. */
+static const char *why_stable(const struct view *view, const struct leaks_group *group)
 {
-	switch (verdict) {
-	case LEAKS_STABLE:
+	size_t last = view->leaks->used.count - 1;
+
+	if (group->growth[last] <= group->growth[0])
 		return "does not grow";
+	if (group->growth[last] <= group->growth[last - 1])
+		return view->snapshots ? "grew, but not in the last step"
+				       : "grew, but not in the last diff";
+	return view->snapshots ? "grew, but not in each step" : "grew, but in the last diff only";
+}
+
+static const char *reason(const struct view *view, const struct leaks_group *group)
+{
+	switch (group->verdict) {
+	case LEAKS_STABLE:
+		return why_stable(view, group);
 	case LEAKS_CHURN:
 		return "new ones replace old ones";
 	case LEAKS_LITTLE:
@@ -175,7 +188,7 @@ static struct error *group_json(const struct view *view, const struct leaks_grou
 	try_(samples_json(view, group, item));
 	if (group->verdict == LEAKS_SUSPECT)
 		try_(make_sentence(view, group, &sentence));
-	return put_text(item, "sentence", sentence ? sentence : reason(group->verdict));
+	return put_text(item, "sentence", sentence ? sentence : reason(view, group));
 }
 
 static struct error *rest_json(const struct view *view, json_t *document)
@@ -366,14 +379,19 @@ static void print_head(const struct view *view)
 	print_used(view);
 }
 
+/* When what is a suspect, or is larger, grew. */
+static const char *times(const struct view *view)
+{
+	return view->snapshots ? "from each snapshot to the next"
+			       : "both up to the diff before and in the last one";
+}
+
 static void print_verdict(const struct view *view, size_t suspects)
 {
 	if (!suspects)
-		(void)fprintf(
-			view->style->stream,
-			"no leak suspect: no place grew from each snapshot to the next by what "
-			"stayed%s\n",
-			view->leaks->grown.count ? ", but see what grew itself" : "");
+		(void)fprintf(view->style->stream,
+			      "no leak suspect: no place grew %s by what stayed%s\n", times(view),
+			      view->leaks->grown.count ? ", but see what grew itself" : "");
 	else
 		(void)fprintf(view->style->stream, "%zu suspect%s, the worst first\n", suspects,
 			      suspects == 1 ? "" : "s");
@@ -405,8 +423,9 @@ static struct error *print_grown(const struct view *view)
 	}
 	if (!found)
 		return NULL;
-	(void)fputs("\ngrew itself each time, with nothing new in it that says so:\n",
-		    view->style->stream);
+	(void)fprintf(view->style->stream,
+		      "\ngrew itself %s, with nothing new in it that says so:\n",
+		      view->snapshots ? "each time" : times(view));
 	try_(table_print(view->style, table));
 	table_print_left_out(view->style, found > shown ? found - shown : 0);
 	return NULL;
@@ -427,7 +446,7 @@ static struct error *print_others(const struct view *view)
 	for (i = 0; i < view->leaks->groups.count; i++) {
 		const struct leaks_group *group = &view->leaks->groups.items[i];
 		const char *texts[] = {units_count(group->count, count),
-				       units_bytes(group->retained, size), reason(group->verdict),
+				       units_bytes(group->retained, size), reason(view, group),
 				       group->path};
 
 		if (group->verdict == LEAKS_SUSPECT || others++ >= shown)

@@ -163,6 +163,22 @@ def attach_ends_with_the_result_at_ctrl_c(build):
 
 
 @test
+def attach_says_when_a_place_did_not_grow(build):
+    """It grew since the baseline, so it must not be said that it does not grow."""
+    with Target(first_python(), "scripted_leak.py", "--gc", "on") as target:
+        with Attach(build, target.pid, "--color", "never") as attach:
+            for command in "make 50", "make 50", None:
+                if command:
+                    target.ask(command)
+                check(attach.enter("identity:"), "no diff")
+            out, err, status = attach.interrupt()
+    check(status == 0, f"exit {status}: {err}")
+    result = out.split("=== result")[1]
+    check("grew, but not in the last diff" in result, result)
+    check("both up to the diff before and in the last one" in result, result)
+
+
+@test
 def json_lines_follow_the_contract(build):
     with Target(first_python(), "scripted_leak.py", "--gc", "on") as target:
         out = build.ok("attach", target.pid, "--every", "50ms", "--count", "3", "--format", "json",
