@@ -280,9 +280,10 @@ static struct error *add_referrers(struct search *search, uint32_t at)
 /* Nothing of it was shown. */
 static void end_without(const struct search *search, struct referrer_node *node)
 {
-	const uint32_t *start = &search->referrers.start[node->object];
+	const uint32_t *starts = search->referrers.start;
+	uint32_t id = node->object;
 
-	node->end = start[0] == start[1] ? REFERRER_NONE : REFERRER_HIDDEN;
+	node->end = starts[id] == starts[id + 1] ? REFERRER_NONE : REFERRER_HIDDEN;
 }
 
 static struct error *expand(struct search *search, uint32_t at)
