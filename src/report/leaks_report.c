@@ -19,10 +19,24 @@ static const char *type_of_first(const struct view *view, const struct leaks_gro
 	return heap_type_name(view->heap, group->samples[0]);
 }
 
+/* Only of suspects it is known what all they hold. */
+static bool holds_wanted(const struct view *view, const struct leaks_group *group)
+{
+	const struct histogram_rows *rows = &group->types.rows;
+	size_t i;
+
+	if (!rows->count)
+		return type_filter_takes(view->style->filter, type_of_first(view, group));
+	for (i = 0; i < rows->count; i++) {
+		if (type_filter_takes(view->style->filter, rows->items[i].type))
+			return true;
+	}
+	return false;
+}
+
 static bool is_shown(const struct view *view, const struct leaks_group *group)
 {
-	return (view->all || group->verdict == LEAKS_SUSPECT) &&
-	       type_filter_takes(view->style->filter, type_of_first(view, group));
+	return (view->all || group->verdict == LEAKS_SUSPECT) && holds_wanted(view, group);
 }
 
 /* It may have grown all the same; a live session has the baseline and its last two snapshots. */
@@ -386,8 +400,17 @@ static const char *times(const struct view *view)
 			       : "both up to the diff before and in the last one";
 }
 
+/* @suspects: those that --type and --ignore leave. */
 static void print_verdict(const struct view *view, size_t suspects)
 {
+	size_t left_out = view->leaks->suspects - suspects;
+
+	if (left_out)
+		(void)fprintf(view->style->stream,
+			      "%zu suspect%s hold%s nothing of the types asked for, left out\n",
+			      left_out, left_out == 1 ? "" : "s", left_out == 1 ? "s" : "");
+	if (!suspects && left_out)
+		return;
 	if (!suspects)
 		(void)fprintf(view->style->stream,
 			      "no leak suspect: no place grew %s by what stayed%s\n", times(view),

@@ -105,6 +105,12 @@ def leaks_says_how_much(build):
                       f"{paths['paths']}")
             text = build.ok("leaks", *files)
             check("1 suspect" in text and "__main__.CACHE[*]" in text, text)
+            for row in group["types"]:
+                text = build.ok("leaks", *files, "--type", f"^{re.escape(row['type'])}$")
+                check("__main__.CACHE[*]" in text, f"{row['type']}: {text}")
+            text = build.ok("leaks", *files, "--type", "^nothing$")
+            check("1 suspect holds nothing of the types asked for" in text and
+                  "no leak suspect" not in text, text)
             freed = json.loads(build.ok("retained", "--json", files[-1], holder["address"]))
             whole = json.loads(build.ok("show", "--json", files[-1], holder["address"]))
             check(freed["retained"] == whole["retained"], f"{freed['retained']} {whole}")
