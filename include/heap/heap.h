@@ -131,6 +131,12 @@ struct heap_big {
 	uint64_t value;
 };
 
+/** In an object with very many references: items among those before @ref, from its first one on. */
+struct heap_item_mark {
+	uint32_t ref;
+	uint32_t items;
+};
+
 /** Addresses from row @first on have these upper bits. */
 struct heap_segment {
 	uint32_t first;
@@ -316,6 +322,10 @@ struct heap {
 
 	struct heap_facts facts;
 	heap_text_t strings[HEAP_STRINGS];
+
+	struct heap_item_mark
+		*item_marks; /**< for heap_ref_index(); ascending, in no file; owned */
+	size_t item_mark_count;
 
 	void *storage; /**< owned; what it is only its maker knows */
 	void (*free_storage)(void *storage);
@@ -520,7 +530,7 @@ heap_text_t heap_object_text_id(const struct heap *heap, size_t id);
 /** The object whose reference @ref is. Logarithmic. */
 uint32_t heap_ref_source(const struct heap *heap, size_t ref);
 
-/** The index of an item in its sequence: how many items of @source precede it. Linear in these. */
+/** The index of an item in its sequence: how many items of @source precede it. Logarithmic. */
 uint64_t heap_ref_index(const struct heap *heap, uint32_t source, size_t ref);
 
 /** Who refers to whom: for each object the references that point to it, ascending. */

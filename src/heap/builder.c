@@ -1,4 +1,5 @@
 #include "builder_private.h"
+#include "items.h"
 
 #include "base/progress.h"
 #include "heap/explain.h"
@@ -495,6 +496,7 @@ struct error *heap_builder_finish(struct heap_builder *builder, struct heap **re
 	heap->storage = steal_ptr(columns);
 	if (heap->facts.with_graph)
 		try_(add_unexplained(heap, heap->storage));
+	try_(heap_mark_items(heap));
 	*ret = steal_ptr(heap);
 	return NULL;
 }

@@ -3,6 +3,7 @@
  * or decompressed, and checked.
  */
 #include "file_private.h"
+#include "items.h"
 
 #include "base/progress.h"
 
@@ -354,6 +355,7 @@ struct error *heap_file_parse(const void *bytes, size_t size, bool checksums, st
 	heap->marks_values = view.header->minor >= FORMAT_MINOR_VALUES;
 	try_(heap_check(heap));
 	try_(check_words(&view, heap));
+	try_(heap_mark_items(heap));
 	*ret = steal_ptr(heap);
 	return NULL;
 }

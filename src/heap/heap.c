@@ -8,6 +8,7 @@ void heap_destroy(struct heap *heap)
 		return;
 	if (heap->free_storage)
 		heap->free_storage(heap->storage);
+	free(heap->item_marks);
 	free(heap);
 }
 
@@ -192,16 +193,6 @@ uint32_t heap_ref_source(const struct heap *heap, size_t ref)
 			high = middle;
 	}
 	return (uint32_t)low;
-}
-
-uint64_t heap_ref_index(const struct heap *heap, uint32_t source, size_t ref)
-{
-	uint64_t index = 0;
-	size_t i;
-
-	for (i = heap_refs_begin(heap, source); i < ref; i++)
-		index += heap_ref_kind(heap, i) == HEAP_ITEM;
-	return index;
 }
 
 void heap_referrers_deinit(struct heap_referrers *referrers)
