@@ -11,6 +11,7 @@
  *	.<key 'k'>  .<local x>  .<closure x>  .<native>  .<guess>  .<weak>
  *	                                     what Python has no expression for
  *	.next{12}                            the same step twelve times
+ *	.<… 1000 steps …>                    the middle of a chain of very many steps that differ
  *
  * The dict in which an object keeps its attributes is no step of its own. Keys are texts where
  * the heap has their text, else the name of their type in angle brackets. Generalised, what
@@ -44,7 +45,10 @@ uint32_t path_end(const struct heap *heap, const struct path *path);
 _must_check_ struct error *path_text(const struct heap *heap, const struct path *path, bool general,
 				     char **ret);
 
-/** Where the object is in the shortest chain: path_to() and path_text(). Caller frees. */
+/**
+ * Where the object is in the shortest chain: the same text as by path_to() and path_text(), but a
+ * very long chain is not walked from end to end. Caller frees.
+ */
 _must_check_ struct error *path_text_to(const struct reach *reach, uint32_t id, char **ret);
 
 /* The parts, for those who render other things than one chain. Each appends to @to, no NUL. */
@@ -58,6 +62,20 @@ enum path_context {
 	PATH_PLAIN,
 	PATH_NAMESPACE, /**< it is the dict in which an object keeps its attributes */
 };
+
+/** A reference on a chain. */
+struct path_step {
+	uint32_t source;
+	uint32_t ref;
+	enum path_context context;
+};
+
+/** Whether they surely have the same text. Constant, so some that have it are not known. */
+bool path_steps_alike(const struct heap *heap, const struct path_step *a,
+		      const struct path_step *b);
+
+/** The context of references of @id, in the chain by which it is reached. */
+enum path_context path_context_to(const struct reach *reach, uint32_t id);
 
 /**
  * One reference of @source. A reference to the dict of attributes adds nothing; what follows it

@@ -11,7 +11,8 @@
  *	            a name and guesses only lead to what these do not reach.
  *
  * Weak references never lead anywhere. Breadth first, without recursion, linear; 8 bytes for each
- * object, 5 more for a while where some are not reached, and 1 for each label.
+ * object, 1 more for a while, 6 more where some are not reached, and 1 for each label. Where a
+ * chain is very long, 16 more for each object, so that nobody has to walk it for each object on it.
  */
 #ifndef REFTRACKER_ANALYZE_REACH_H
 #define REFTRACKER_ANALYZE_REACH_H
@@ -26,6 +27,23 @@ struct reach_without {
 	bool unreached;	     /**< leave alone what no root reaches */
 };
 
+enum {
+	REACH_SHORT = 255, /* references: chains of fewer are walked from end to end */
+	REACH_TOP = 32, /* references at the beginning of a long chain that can be walked alone */
+	REACH_CHANGES = 65 /* so many are not told from more */
+};
+
+/** What is known of the chain to one object, so that it need not be walked. */
+struct reach_chain {
+	uint32_t depth; /**< references in it */
+	uint32_t top; /**< the object on it that is REACH_TOP references deep, or nearer: itself */
+	/** The object from which on all references have the same text, see path_steps_alike(). */
+	uint32_t run;
+	uint8_t runs;	 /**< of such references, REACH_SHORT at most */
+	uint8_t changes; /**< references with another label than the one before; REACH_CHANGES at
+			    most */
+};
+
 struct reach {
 	const struct heap *heap; /**< borrowed */
 	/** For each object: the reference that leads to it; heap->ref_count + i: root number i;
@@ -33,6 +51,8 @@ struct reach {
 	uint32_t *via;
 	uint32_t *order; /**< objects reached, each behind the one before it in its chain; owned */
 	size_t count;	 /**< of order */
+	/** For each object reached; NULL: all chains are shorter than REACH_SHORT. Owned. */
+	struct reach_chain *chains;
 };
 
 #define REACH_NEVER   UINT32_MAX

@@ -5,8 +5,8 @@
 #include <string.h>
 
 enum {
-	SHORT_RUN = 3,	/* the same step so often is written out */
-	MOST_STEPS = 64 /* that are shown, half of them at each end */
+	SHORT_RUN = 3,		   /* the same step so often is written out */
+	MOST_STEPS = 2 * REACH_TOP /* that are shown, half of them at each end */
 };
 
 void path_deinit(struct path *path)
@@ -94,21 +94,22 @@ static struct error *end_run(struct writer *writer)
 	return NULL;
 }
 
-static struct error *write_step(struct writer *writer, struct char_array *step)
+/* The same step @times. */
+static struct error *write_step(struct writer *writer, struct char_array *step, size_t times)
 {
 	struct char_array old;
 
 	if (!step->count)
 		return NULL; /* folded */
 	if (writer->run && !strcmp(writer->step.items, step->items)) {
-		writer->run++;
+		writer->run += times;
 		return NULL;
 	}
 	try_(end_run(writer));
 	old = writer->step;
 	writer->step = *step;
 	*step = old;
-	writer->run = 1;
+	writer->run = times;
 	return NULL;
 }
 
@@ -122,67 +123,174 @@ static struct error *skip_middle(struct writer *writer, size_t skipped)
 	return path_add_text(&writer->text, text);
 }
 
-static bool same_label(const struct heap *heap, const struct path *path, size_t i)
+/* Steps that are alike, or one. */
+struct stretch {
+	struct path_step step;
+	uint32_t times;
+};
+
+DEFINE_ARRAY(stretch_array, struct stretch)
+
+/* What is written of a chain. */
+struct shown {
+	uint32_t root, start;
+	struct stretch_array stretches; /* from the root on, or where it is made towards it */
+	size_t skipped;			/* steps left out behind the first REACH_TOP */
+};
+
+static void shown_deinit(struct shown *shown)
 {
-	return i &&
-	       heap_label(heap, path->refs.items[i]) == heap_label(heap, path->refs.items[i - 1]);
+	stretch_array_deinit(&shown->stretches);
 }
 
-/* The steps between these two are left out, where they are too many that are no runs. */
-static void find_middle(const struct heap *heap, const struct path *path, size_t *ret_first,
-			size_t *ret_end)
+static struct error *write_shown(const struct heap *heap, const struct shown *shown,
+				 struct writer *writer)
 {
-	size_t changes = 0, i, n = path->refs.count;
+	_cleanup_(char_array_deinit) struct char_array text = {0};
+	const struct stretch *stretch = NULL;
+	size_t i;
 
-	*ret_first = *ret_end = n;
-	for (i = 0; i < n; i++)
-		changes += !same_label(heap, path, i);
-	if (changes <= MOST_STEPS || n <= MOST_STEPS)
-		return;
-	*ret_first = MOST_STEPS / 2;
-	*ret_end = n - MOST_STEPS / 2;
-}
-
-static struct error *write_path(const struct heap *heap, const struct path *path,
-				struct writer *writer)
-{
-	_cleanup_(char_array_deinit) struct char_array step = {0};
-	enum path_context context = PATH_PLAIN;
-	uint32_t source = path->start;
-	size_t i, first, end;
-
-	try_(path_add_root(heap, path->root, path->start, writer->general, &writer->text));
-	find_middle(heap, path, &first, &end);
-	for (i = 0; i < path->refs.count; i++) {
-		uint32_t ref = path->refs.items[i];
-
-		if (i == first)
-			try_(skip_middle(writer, end - first));
-		if (i < first || i >= end) {
-			step.count = 0;
-			try_(path_add_step(heap, source, ref, context, writer->general, &step));
-			try_(write_step(writer, &step));
-		}
-		context = path_is_namespace(heap, ref) ? PATH_NAMESPACE : PATH_PLAIN;
-		source = heap->ref_target[ref];
+	try_(path_add_root(heap, shown->root, shown->start, writer->general, &writer->text));
+	for (i = 0; i < shown->stretches.count; i++) {
+		stretch = &shown->stretches.items[i];
+		if (shown->skipped && i == REACH_TOP)
+			try_(skip_middle(writer, shown->skipped));
+		text.count = 0;
+		try_(path_add_step(heap, stretch->step.source, stretch->step.ref,
+				   stretch->step.context, writer->general, &text));
+		try_(write_step(writer, &text, stretch->times));
 	}
 	try_(end_run(writer));
 	/* The chain ends with the dict itself. */
-	return context == PATH_NAMESPACE ? path_add_text(&writer->text, ".__dict__") : NULL;
+	return stretch && path_is_namespace(heap, stretch->step.ref)
+		       ? path_add_text(&writer->text, ".__dict__")
+		       : NULL;
+}
+
+static struct error *shown_text(const struct heap *heap, const struct shown *shown, bool general,
+				char **ret)
+{
+	_cleanup_(writer_deinit) struct writer writer = {.general = general};
+
+	try_(write_shown(heap, shown, &writer));
+	return char_array_take(&writer.text, ret);
+}
+
+/* The steps in the middle are left out where they are too many that are no runs. */
+static bool is_cut(size_t steps, size_t changes, size_t runs)
+{
+	return steps > MOST_STEPS && (changes > MOST_STEPS || runs >= REACH_SHORT);
+}
+
+static struct path_step nth_step(const struct heap *heap, const struct path *path, size_t i)
+{
+	const uint32_t *refs = path->refs.items;
+
+	return (struct path_step){
+		.source = i ? heap->ref_target[refs[i - 1]] : path->start,
+		.ref = refs[i],
+		.context = i && path_is_namespace(heap, refs[i - 1]) ? PATH_NAMESPACE : PATH_PLAIN,
+	};
+}
+
+static bool needs_cut(const struct heap *heap, const struct path *path)
+{
+	size_t changes = 0, runs = 0, i, n = path->refs.count;
+
+	for (i = 0; i < n; i++) {
+		struct path_step step = nth_step(heap, path, i), before = {0};
+
+		if (i)
+			before = nth_step(heap, path, i - 1);
+		changes += !i || heap_label(heap, step.ref) != heap_label(heap, before.ref);
+		runs += !i || !path_steps_alike(heap, &before, &step);
+	}
+	return is_cut(n, changes, runs);
 }
 
 struct error *path_text(const struct heap *heap, const struct path *path, bool general, char **ret)
 {
-	_cleanup_(writer_deinit) struct writer writer = {.general = general};
+	_cleanup_(shown_deinit) struct shown shown = {.root = path->root, .start = path->start};
+	size_t i, n = path->refs.count;
 
-	try_(write_path(heap, path, &writer));
-	return char_array_take(&writer.text, ret);
+	if (needs_cut(heap, path))
+		shown.skipped = n - MOST_STEPS;
+	for (i = 0; i < n; i++) {
+		struct stretch stretch = {nth_step(heap, path, i), 1};
+
+		if (shown.skipped && i >= REACH_TOP && i < n - REACH_TOP)
+			continue;
+		try_(stretch_array_append(&shown.stretches, stretch));
+	}
+	return shown_text(heap, &shown, general, ret);
+}
+
+enum path_context path_context_to(const struct reach *reach, uint32_t id)
+{
+	return reach->via[id] < reach->heap->ref_count &&
+			       path_is_namespace(reach->heap, reach->via[id])
+		       ? PATH_NAMESPACE
+		       : PATH_PLAIN;
+}
+
+/* Up to @most stretches of the chain from *@at towards its root, each of one step or of all alike.
+ */
+static struct error *climb(const struct reach *reach, bool alike, size_t most, uint32_t *at,
+			   struct stretch_array *to)
+{
+	for (; most && reach->chains[*at].depth; most--) {
+		uint32_t before = reach_before(reach, *at);
+		uint32_t next = alike ? reach->chains[*at].run : before;
+		struct stretch stretch = {
+			.step = {before, reach->via[*at], path_context_to(reach, before)},
+			.times = reach->chains[*at].depth - reach->chains[next].depth,
+		};
+
+		try_(stretch_array_append(to, stretch));
+		*at = next;
+	}
+	return NULL;
+}
+
+static void turn_stretches(struct stretch_array *stretches)
+{
+	size_t i, n = stretches->count;
+
+	for (i = 0; i < n / 2; i++) {
+		struct stretch other = stretches->items[n - 1 - i];
+
+		stretches->items[n - 1 - i] = stretches->items[i];
+		stretches->items[i] = other;
+	}
+}
+
+/* Without a walk from end to end: over runs of steps, or over both ends. */
+static struct error *long_path_text(const struct reach *reach, uint32_t id, char **ret)
+{
+	const struct reach_chain *chain = &reach->chains[id];
+	_cleanup_(shown_deinit) struct shown shown = {0};
+	uint32_t at = id;
+
+	if (is_cut(chain->depth, chain->changes, chain->runs)) {
+		shown.skipped = chain->depth - MOST_STEPS;
+		try_(climb(reach, false, MOST_STEPS - REACH_TOP, &at, &shown.stretches));
+		at = chain->top;
+		try_(climb(reach, false, REACH_TOP, &at, &shown.stretches));
+	} else {
+		try_(climb(reach, true, REACH_SHORT, &at, &shown.stretches));
+	}
+	turn_stretches(&shown.stretches);
+	shown.root = reach_root(reach, at);
+	shown.start = at;
+	return shown_text(reach->heap, &shown, false, ret);
 }
 
 struct error *path_text_to(const struct reach *reach, uint32_t id, char **ret)
 {
 	_cleanup_(path_deinit) struct path path = {0};
 
+	if (reach->chains)
+		return long_path_text(reach, id, ret);
 	try_(path_to(reach, id, &path));
 	return path_text(reach->heap, &path, false, ret);
 }

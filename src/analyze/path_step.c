@@ -13,6 +13,7 @@ enum {
 	LONGEST_KEY = 64, /* bytes of a text that are shown */
 	SMALL_TUPLE = 8,  /* a tuple is a record up to here, its places mean something */
 	SMALL_DICT = 16,  /* keys of a dict are names up to here */
+	NEAR_ITEM = 64,	  /* references before an item up to which its index is looked at */
 	NUMBER_TEXT = 32
 };
 
@@ -260,6 +261,57 @@ struct error *path_add_step(const struct heap *heap, uint32_t source, size_t ref
 		break;
 	}
 	return add_bracketed(to, kind < HEAP_KINDS ? heap_kind_name(kind) : "?", name);
+}
+
+static bool same_key_text(const struct heap *heap, uint32_t a, uint32_t b)
+{
+	if (a == b)
+		return true;
+	if (a == HEAP_NONE || b == HEAP_NONE)
+		return false;
+	/* A heap has each text once. */
+	return heap->type[a] == heap->type[b] &&
+	       heap_object_text(heap, a) == heap_object_text(heap, b);
+}
+
+/* Only the first items: to count those before one takes time. */
+static bool same_index(const struct heap *heap, const struct path_step *a,
+		       const struct path_step *b)
+{
+	size_t before = a->ref - heap_refs_begin(heap, a->source);
+
+	return before < NEAR_ITEM && b->ref - heap_refs_begin(heap, b->source) < NEAR_ITEM &&
+	       heap_ref_index(heap, a->source, a->ref) == heap_ref_index(heap, b->source, b->ref);
+}
+
+bool path_steps_alike(const struct heap *heap, const struct path_step *a, const struct path_step *b)
+{
+	if (a->context != b->context ||
+	    heap_label_index(heap, a->ref) != heap_label_index(heap, b->ref))
+		return false;
+	switch (heap_ref_kind(heap, a->ref)) {
+	case HEAP_ITEM:
+		return same_index(heap, a, b);
+	case HEAP_KEY:
+		return false;
+	case HEAP_VALUE:
+		return same_key_text(heap, key_of(heap, a->source, a->ref),
+				     key_of(heap, b->source, b->ref));
+	case HEAP_ATTRIBUTE:
+	case HEAP_SLOT:
+		return is_type(heap, a->source, "builtins.dict") ==
+		       is_type(heap, b->source, "builtins.dict");
+	case HEAP_LOCAL:
+	case HEAP_CLOSURE:
+	case HEAP_TYPE:
+	case HEAP_WEAK:
+	case HEAP_NATIVE:
+	case HEAP_INTERNAL:
+	case HEAP_GUESS:
+	case HEAP_KINDS:
+		break;
+	}
+	return true;
 }
 
 /* "4711", or what else is known of a thread. */

@@ -1,4 +1,4 @@
-#include "analyze/reach.h"
+#include "reach_private.h"
 
 #include "base/progress.h"
 
@@ -16,6 +16,8 @@ struct search {
 	struct reach *reach;
 	const struct reach_without *without;
 	uint8_t *worth;	 /**< for each label */
+	uint8_t *depth;	 /**< of each object in its chain, REACH_SHORT at most */
+	bool deep;	 /**< an object is that deep */
 	size_t expanded; /**< objects of reach->order whose best references were followed */
 	size_t finished; /**< and whose others were */
 };
@@ -23,6 +25,7 @@ struct search {
 static void search_deinit(struct search *search)
 {
 	free(search->worth);
+	free(search->depth);
 }
 
 static bool is_text(const struct heap *heap, const struct heap_label *label, const char *text)
@@ -89,7 +92,7 @@ static struct error *rate_labels(struct search *search)
 	return NULL;
 }
 
-static void take(struct search *search, uint32_t object, uint32_t via)
+static void take(struct search *search, uint32_t object, uint32_t via, unsigned int depth)
 {
 	struct reach *reach = search->reach;
 
@@ -97,6 +100,8 @@ static void take(struct search *search, uint32_t object, uint32_t via)
 	    (search->without->objects && search->without->objects[object]))
 		return;
 	reach->via[object] = via;
+	search->depth[object] = (uint8_t)(depth < REACH_SHORT ? depth : REACH_SHORT);
+	search->deep |= depth >= REACH_SHORT;
 	reach->order[reach->count++] = object;
 }
 
@@ -108,7 +113,8 @@ static void follow(struct search *search, uint32_t object, enum worth worth)
 
 	for (ref = heap_refs_begin(heap, object); ref < end; ref++) {
 		if (search->worth[heap_label_index(heap, ref)] == worth)
-			take(search, heap->ref_target[ref], (uint32_t)ref);
+			take(search, heap->ref_target[ref], (uint32_t)ref,
+			     search->depth[object] + 1u);
 	}
 }
 
@@ -164,7 +170,7 @@ static void search_roots(struct search *search, unsigned int rank)
 		enum heap_root_kind kind = (enum heap_root_kind)heap->roots[i].kind;
 
 		if (root_rank(kind) == rank && !(search->without->root_kinds >> kind & 1))
-			take(search, heap->roots[i].target, (uint32_t)(heap->ref_count + i));
+			take(search, heap->roots[i].target, (uint32_t)(heap->ref_count + i), 0);
 	}
 	drain(search);
 }
@@ -224,7 +230,7 @@ static struct error *search_unreached(struct search *search)
 		}
 	}
 	while (starts.count) {
-		take(search, starts.items[--starts.count], REACH_NOTHING);
+		take(search, starts.items[--starts.count], REACH_NOTHING, 0);
 		drain(search);
 	}
 	return NULL;
@@ -246,7 +252,8 @@ struct error *reach_make(const struct heap *heap, const struct reach_without *wi
 		return error_create(ERROR_UNSUPPORTED, "too many references");
 	reach.via = malloc((heap->count + 1) * sizeof(*reach.via));
 	reach.order = malloc((heap->count + 1) * sizeof(*reach.order));
-	if (!reach.via || !reach.order)
+	search.depth = malloc(heap->count + 1);
+	if (!reach.via || !reach.order || !search.depth)
 		return &error_no_memory;
 	memset(reach.via, 0xff, (heap->count + 1) * sizeof(*reach.via)); /* REACH_NEVER */
 	try_(rate_labels(&search));
@@ -254,6 +261,8 @@ struct error *reach_make(const struct heap *heap, const struct reach_without *wi
 		search_roots(&search, rank);
 	if (!search.without->unreached)
 		try_(search_unreached(&search));
+	if (search.deep)
+		try_(reach_measure_chains(&reach));
 	*ret = reach;
 	reach = (struct reach){0};
 	return NULL;
@@ -270,6 +279,7 @@ void reach_deinit(struct reach *reach)
 {
 	free(reach->via);
 	free(reach->order);
+	free(reach->chains);
 	*reach = (struct reach){0};
 }
 

@@ -126,3 +126,54 @@ struct heap *long_heap(size_t objects)
 	ck_ok(heap_builder_add_root(builder, &root));
 	return finish(builder);
 }
+
+static uint32_t label_of(struct heap_builder *builder, enum heap_kind kind)
+{
+	uint32_t label;
+
+	ck_ok(heap_builder_add_label(builder, kind, HEAP_NONE, &label));
+	return label;
+}
+
+struct heap *mixed_heap(size_t objects, enum heap_kind even, enum heap_kind odd, uint64_t seed)
+{
+	uint64_t state = seed + 1;
+	struct heap_builder *builder = begin(objects, NULL);
+	struct heap_root root = {.name = HEAP_NONE, .thread = HEAP_NONE, .frame = HEAP_NONE};
+	uint32_t labels[] = {label_of(builder, even), label_of(builder, odd)};
+	size_t left = 0, longest = seed % 3 ? LARGEST / 10 : LARGEST / 200, i;
+	bool is_odd = true;
+
+	for (i = 0; i + 1 < objects; i++, left -= left > 0) {
+		struct heap_ref refs[2];
+		size_t count = 0;
+
+		if (!left) {
+			left = seed ? 1 + below(&state, longest) : 1;
+			is_odd = !is_odd;
+		}
+		if (is_odd && odd == HEAP_ITEM)
+			refs[count++] = (struct heap_ref){(uint32_t)i, labels[1]};
+		refs[count++] = (struct heap_ref){(uint32_t)i + 1, labels[is_odd]};
+		ck_ok(heap_builder_add_refs(builder, refs, count));
+	}
+	ck_ok(heap_builder_add_root(builder, &root));
+	return finish(builder);
+}
+
+struct heap *wide_heap(size_t items)
+{
+	struct heap_builder *builder = begin(items + 1, NULL);
+	struct heap_root root = {.name = HEAP_NONE, .thread = HEAP_NONE, .frame = HEAP_NONE};
+	struct heap_ref *refs = calloc(items + 1, sizeof(*refs));
+	uint32_t label = label_of(builder, HEAP_ITEM);
+	size_t i;
+
+	ck_assert_ptr_nonnull(refs);
+	for (i = 0; i < items; i++)
+		refs[i] = (struct heap_ref){(uint32_t)i + 1, label};
+	ck_ok(heap_builder_add_refs(builder, refs, items));
+	free(refs);
+	ck_ok(heap_builder_add_root(builder, &root));
+	return finish(builder);
+}

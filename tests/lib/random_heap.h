@@ -18,4 +18,13 @@ struct heap *random_heap(uint64_t seed, const struct random_heap_shape *shape);
 /** Objects of 16 bytes, each referring to the next; a module root refers to the first. */
 struct heap *long_heap(size_t objects);
 
+/**
+ * The same by references of two kinds, in turn where @seed is 0, else in random runs of random
+ * length. An @odd item is the second of its source, behind one of the source itself.
+ */
+struct heap *mixed_heap(size_t objects, enum heap_kind even, enum heap_kind odd, uint64_t seed);
+
+/** A module root refers to an object with so many items. */
+struct heap *wide_heap(size_t items);
+
 #endif
