@@ -7,7 +7,8 @@
 
 enum {
 	DEFAULT_DEPTH = 8,
-	MOST_DEPTH = 1000
+	/* JSON is nested twice as deep, of which jq 1.6 reads 256 and Python some 1,000. */
+	MOST_DEPTH = 100
 };
 
 struct referrers_values {
@@ -23,7 +24,7 @@ static const struct referrers_values defaults = {
 
 static const struct option options[] = {
 	{0, "depth", OPTION_NUMBER, offsetof(struct referrers_values, depth), "N",
-	 "levels of referrers (default 8)", NULL},
+	 "levels of referrers (default 8, at most 100)", NULL},
 	{0, "all", OPTION_FLAG, offsetof(struct referrers_values, all), NULL,
 	 "also weak references, types, namespaces, what is behind roots, all that are alike", NULL},
 	CAPTURE_OPTIONS(struct referrers_values, capture),
@@ -34,7 +35,7 @@ static struct error *run(struct command_context *context)
 {
 	const struct referrers_values *values = context->values;
 	struct referrers_options wanted = {
-		.depth = values->depth < MOST_DEPTH ? (uint32_t)values->depth : MOST_DEPTH,
+		.depth = (uint32_t)values->depth,
 		.width = context->style.rows,
 		.all = values->all,
 	};
@@ -42,6 +43,11 @@ static struct error *run(struct command_context *context)
 	_cleanup_(referrer_array_deinit) struct referrer_array tree = {0};
 	_cleanup_(reach_deinit) struct reach reach = {0};
 
+	if (values->depth > MOST_DEPTH)
+		return error_create(ERROR_USAGE,
+				    "--depth: at most %d levels; ask again with the "
+				    "object at the end of a branch, or see 'paths'",
+				    MOST_DEPTH);
 	try_(question_open(context, &values->capture, QUESTION_OBJECT, &question));
 	try_(referrers_find(question.heap, question.objects.items[0], &wanted, &tree));
 	try_(reach_make(question.heap, NULL, &reach));
