@@ -87,10 +87,22 @@ size_t units_character(const unsigned char *s)
 	return 0;
 }
 
-/* C0, DEL and the C1 controls, which terminals obey as well. */
+/* U+061C, U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069: they turn lines round, or break them.
+ */
+static bool is_direction(const unsigned char *s)
+{
+	if (s[0] == 0xd8)
+		return s[1] == 0x9c;
+	if (s[0] != 0xe2)
+		return false;
+	return s[1] == 0x80 ? s[2] == 0x8e || s[2] == 0x8f || (s[2] >= 0xa8 && s[2] <= 0xae)
+			    : s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9;
+}
+
+/* C0, DEL and the C1 controls, which terminals obey as well, and what has no look of its own. */
 static bool is_control(const unsigned char *s)
 {
-	return s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0);
+	return s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0) || is_direction(s);
 }
 
 struct error *units_clean(const char *text, bool keep_control, char **ret)
