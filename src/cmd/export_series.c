@@ -34,8 +34,8 @@ struct error *export_series_open(const struct command_context *context,
 	for (i = 0; i < files->count; i++) {
 		try_(source_open_file(files->items[i], SOURCE_GRAPH,
 				      &series->heaps[series->count]));
-		try_(sequence_add(&sequence, series->heaps[series->count], files->items[i]));
 		series->names[series->count++] = file_base_name(files->items[i]);
+		try_(sequence_add(&sequence, series->heaps[i + 1], files->items[i]));
 	}
 	return NULL;
 }
