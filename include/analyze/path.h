@@ -70,6 +70,10 @@ struct path_step {
 	enum path_context context;
 };
 
+/** Whether the label of a reference of @source alone makes its text, whatever its target. */
+bool path_label_tells(const struct heap *heap, uint32_t source, size_t ref,
+		      enum path_context context);
+
 /** Whether they surely have the same text. Constant, so some that have it are not known. */
 bool path_steps_alike(const struct heap *heap, const struct path_step *a,
 		      const struct path_step *b);

@@ -263,6 +263,30 @@ struct error *path_add_step(const struct heap *heap, uint32_t source, size_t ref
 	return add_bracketed(to, kind < HEAP_KINDS ? heap_kind_name(kind) : "?", name);
 }
 
+bool path_label_tells(const struct heap *heap, uint32_t source, size_t ref,
+		      enum path_context context)
+{
+	switch (heap_ref_kind(heap, ref)) {
+	case HEAP_ITEM:
+	case HEAP_KEY:
+	case HEAP_VALUE:
+		return false;
+	case HEAP_ATTRIBUTE:
+	case HEAP_SLOT:
+		return context == PATH_PLAIN && !is_type(heap, source, "builtins.dict");
+	case HEAP_LOCAL:
+	case HEAP_CLOSURE:
+	case HEAP_TYPE:
+	case HEAP_WEAK:
+	case HEAP_NATIVE:
+	case HEAP_INTERNAL:
+	case HEAP_GUESS:
+	case HEAP_KINDS:
+		break;
+	}
+	return true;
+}
+
 static bool same_key_text(const struct heap *heap, uint32_t a, uint32_t b)
 {
 	if (a == b)
@@ -286,32 +310,18 @@ static bool same_index(const struct heap *heap, const struct path_step *a,
 
 bool path_steps_alike(const struct heap *heap, const struct path_step *a, const struct path_step *b)
 {
+	enum heap_kind kind = heap_ref_kind(heap, a->ref);
+
 	if (a->context != b->context ||
-	    heap_label_index(heap, a->ref) != heap_label_index(heap, b->ref))
+	    heap_label_index(heap, a->ref) != heap_label_index(heap, b->ref) || kind == HEAP_KEY)
 		return false;
-	switch (heap_ref_kind(heap, a->ref)) {
-	case HEAP_ITEM:
+	if (kind == HEAP_ITEM)
 		return same_index(heap, a, b);
-	case HEAP_KEY:
-		return false;
-	case HEAP_VALUE:
+	if (kind == HEAP_VALUE)
 		return same_key_text(heap, key_of(heap, a->source, a->ref),
 				     key_of(heap, b->source, b->ref));
-	case HEAP_ATTRIBUTE:
-	case HEAP_SLOT:
-		return is_type(heap, a->source, "builtins.dict") ==
-		       is_type(heap, b->source, "builtins.dict");
-	case HEAP_LOCAL:
-	case HEAP_CLOSURE:
-	case HEAP_TYPE:
-	case HEAP_WEAK:
-	case HEAP_NATIVE:
-	case HEAP_INTERNAL:
-	case HEAP_GUESS:
-	case HEAP_KINDS:
-		break;
-	}
-	return true;
+	return path_label_tells(heap, a->source, a->ref, a->context) ==
+	       path_label_tells(heap, b->source, b->ref, b->context);
 }
 
 /* "4711", or what else is known of a thread. */

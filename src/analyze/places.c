@@ -160,55 +160,28 @@ static const char *star_of(const struct filling *filling, uint32_t source, size_
 	return kind == HEAP_KEY && path_has_value(heap, source, ref) ? ANY_KEY : ANY_ITEM;
 }
 
-static struct error *render(struct filling *filling, uint32_t source, size_t ref, uint32_t *ret)
+static struct error *render(struct filling *filling, uint32_t source, size_t ref,
+			    enum path_context context, uint32_t *ret)
 {
-	enum path_context context = placement_is_namespace(&filling->placement, source)
-					    ? PATH_NAMESPACE
-					    : PATH_PLAIN;
-
 	filling->text.count = 0;
 	try_(path_add_step(filling->reach->heap, source, ref, context, true, &filling->text));
 	return step_of_text(filling, filling->text.items, ret);
-}
-
-/* Whether the label alone makes the text. */
-static bool is_plain_label(const struct filling *filling, uint32_t source, size_t ref)
-{
-	const struct heap *heap = filling->reach->heap;
-
-	switch (heap_ref_kind(heap, ref)) {
-	case HEAP_ITEM:
-	case HEAP_KEY:
-	case HEAP_VALUE:
-		return false;
-	case HEAP_ATTRIBUTE:
-	case HEAP_SLOT:
-		return !placement_is_namespace(&filling->placement, source) &&
-		       strcmp(heap_type_name(heap, source), "builtins.dict");
-	case HEAP_LOCAL:
-	case HEAP_CLOSURE:
-	case HEAP_TYPE:
-	case HEAP_WEAK:
-	case HEAP_NATIVE:
-	case HEAP_INTERNAL:
-	case HEAP_GUESS:
-	case HEAP_KINDS:
-		break;
-	}
-	return true;
 }
 
 static struct error *step_of_ref(struct filling *filling, uint32_t source, size_t ref,
 				 uint32_t *ret)
 {
 	const struct heap *heap = filling->reach->heap;
+	enum path_context context = placement_is_namespace(&filling->placement, source)
+					    ? PATH_NAMESPACE
+					    : PATH_PLAIN;
 	uint32_t *known;
 
-	if (!is_plain_label(filling, source, ref))
-		return render(filling, source, ref, ret);
+	if (!path_label_tells(heap, source, ref, context))
+		return render(filling, source, ref, context, ret);
 	known = &filling->step_of_label.items[heap_label_index(heap, ref)];
 	if (!*known) {
-		try_(render(filling, source, ref, ret));
+		try_(render(filling, source, ref, context, ret));
 		*known = *ret + 1; /* PLACES_NONE stays 0: asked again, for it may be made */
 	}
 	*ret = *known - 1;
