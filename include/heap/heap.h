@@ -131,11 +131,7 @@ struct heap_big {
 	uint64_t value;
 };
 
-/** In an object with very many references: items among those before @ref, from its first one on. */
-struct heap_item_mark {
-	uint32_t ref;
-	uint32_t items;
-};
+struct heap_items;
 
 /** Addresses from row @first on have these upper bits. */
 struct heap_segment {
@@ -323,9 +319,8 @@ struct heap {
 	struct heap_facts facts;
 	heap_text_t strings[HEAP_STRINGS];
 
-	struct heap_item_mark
-		*item_marks; /**< for heap_ref_index(); ascending, in no file; owned */
-	size_t item_mark_count;
+	/** What heap_ref_index() notes, in no file; owned. NULL: it counts each time. */
+	struct heap_items *items;
 
 	void *storage; /**< owned; what it is only its maker knows */
 	void (*free_storage)(void *storage);
@@ -530,7 +525,8 @@ heap_text_t heap_object_text_id(const struct heap *heap, size_t id);
 /** The object whose reference @ref is. Logarithmic. */
 uint32_t heap_ref_source(const struct heap *heap, size_t ref);
 
-/** The index of an item in its sequence: how many items of @source precede it. Logarithmic. */
+/** The index of an item in its sequence: how many items of @source precede it. Logarithmic,
+ * but for the first time, which is linear in the heap. Not by several threads at once. */
 uint64_t heap_ref_index(const struct heap *heap, uint32_t source, size_t ref);
 
 /** Who refers to whom: for each object the references that point to it, ascending. */

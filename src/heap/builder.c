@@ -480,6 +480,9 @@ struct error *heap_builder_finish(struct heap_builder *builder, struct heap **re
 
 	if (!columns || !heap)
 		return &error_no_memory;
+	heap->items = heap_items_create();
+	if (!heap->items)
+		return &error_no_memory;
 	try_(builder_sort(builder));
 	try_(pack_texts(builder));
 	*columns = builder->columns;
@@ -496,7 +499,6 @@ struct error *heap_builder_finish(struct heap_builder *builder, struct heap **re
 	heap->storage = steal_ptr(columns);
 	if (heap->facts.with_graph)
 		try_(add_unexplained(heap, heap->storage));
-	try_(heap_mark_items(heap));
 	*ret = steal_ptr(heap);
 	return NULL;
 }

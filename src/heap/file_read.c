@@ -339,10 +339,11 @@ struct error *heap_file_parse(const void *bytes, size_t size, bool checksums, st
 
 	if (!heap)
 		return &error_no_memory;
+	heap->items = heap_items_create();
 	heap->storage = calloc(1, sizeof(struct storage));
 	heap->free_storage = free_storage;
 	heap->rest_storage = rest_storage;
-	if (!heap->storage)
+	if (!heap->storage || !heap->items)
 		return &error_no_memory;
 	try_(view_init(&view, bytes, size, checksums));
 	try_(check_unknown(&view));
@@ -355,7 +356,6 @@ struct error *heap_file_parse(const void *bytes, size_t size, bool checksums, st
 	heap->marks_values = view.header->minor >= FORMAT_MINOR_VALUES;
 	try_(heap_check(heap));
 	try_(check_words(&view, heap));
-	try_(heap_mark_items(heap));
 	*ret = steal_ptr(heap);
 	return NULL;
 }

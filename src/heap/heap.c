@@ -1,5 +1,7 @@
 #include "heap/heap.h"
 
+#include "items.h"
+
 #include <stdlib.h>
 
 void heap_destroy(struct heap *heap)
@@ -8,7 +10,7 @@ void heap_destroy(struct heap *heap)
 		return;
 	if (heap->free_storage)
 		heap->free_storage(heap->storage);
-	free(heap->item_marks);
+	heap_items_destroy(heap->items);
 	free(heap);
 }
 

@@ -1,7 +1,7 @@
 /*
  * The index of an item in its sequence is how many items are before it: to count them anew for each
  * item of a list of a million would take hours. So in large objects there is a mark now and then,
- * from which on the rest is counted.
+ * from which on the rest is counted. Most who open a heap never ask, so none is made before that.
  */
 #include "items.h"
 
@@ -11,7 +11,31 @@ enum {
 	MARK_EVERY = 1024 /* references of one object */
 };
 
-DEFINE_ARRAY(mark_array, struct heap_item_mark)
+struct heap_items {
+	bool made; /* or tried to */
+	/* Ascending. Of each mark the reference at which it is, and how many items of its object
+	 * are before that. */
+	struct u32_array refs, before;
+};
+
+struct heap_items *heap_items_create(void)
+{
+	return calloc(1, sizeof(struct heap_items));
+}
+
+static void clear(struct heap_items *items)
+{
+	u32_array_deinit(&items->refs);
+	u32_array_deinit(&items->before);
+}
+
+void heap_items_destroy(struct heap_items *items)
+{
+	if (!items)
+		return;
+	clear(items);
+	free(items);
+}
 
 static uint32_t count_items(const struct heap *heap, size_t begin, size_t end)
 {
@@ -23,53 +47,53 @@ static uint32_t count_items(const struct heap *heap, size_t begin, size_t end)
 	return items;
 }
 
-static struct error *mark_object(const struct heap *heap, size_t id, struct mark_array *to)
+static struct error *mark_object(const struct heap *heap, size_t id)
 {
 	size_t begin = heap_refs_begin(heap, id), end = heap_refs_end(heap, id);
-	struct heap_item_mark mark = {0};
+	uint32_t before = 0;
 
 	for (; end - begin > MARK_EVERY; begin += MARK_EVERY) {
-		mark.items += count_items(heap, begin, begin + MARK_EVERY);
-		mark.ref = (uint32_t)(begin + MARK_EVERY);
-		try_(mark_array_append(to, mark));
+		before += count_items(heap, begin, begin + MARK_EVERY);
+		try_(u32_array_append(&heap->items->refs, (uint32_t)(begin + MARK_EVERY)));
+		try_(u32_array_append(&heap->items->before, before));
 	}
 	return NULL;
 }
 
-struct error *heap_mark_items(struct heap *heap)
+static struct error *mark_all(const struct heap *heap)
 {
-	_cleanup_(mark_array_deinit) struct mark_array marks = {0};
 	size_t i;
 
-	for (i = 0; heap->ref_count && i < heap->count; i++)
-		try_(mark_object(heap, i, &marks));
-	heap->item_mark_count = marks.count;
-	return mark_array_take(&marks, &heap->item_marks);
+	for (i = 0; i < heap->count; i++)
+		try_(mark_object(heap, i));
+	return NULL;
 }
 
-/* The last mark that is not behind @ref; marks of its object come last, if it has any. */
-static const struct heap_item_mark *mark_before(const struct heap *heap, size_t ref)
+/* Whether there are marks. Without the memory for them it only takes longer. */
+static bool have_marks(const struct heap *heap)
 {
-	size_t low = 0, high = heap->item_mark_count;
+	struct error *err;
 
-	while (high - low > 1) {
-		size_t middle = low + (high - low) / 2;
-
-		if (heap->item_marks[middle].ref <= ref)
-			low = middle;
-		else
-			high = middle;
-	}
-	return &heap->item_marks[low];
+	if (!heap->items)
+		return false;
+	if (heap->items->made)
+		return heap->items->refs.count;
+	heap->items->made = true;
+	err = mark_all(heap);
+	if (err)
+		clear(heap->items);
+	error_free(err);
+	return heap->items->refs.count;
 }
 
 uint64_t heap_ref_index(const struct heap *heap, uint32_t source, size_t ref)
 {
-	size_t begin = heap_refs_begin(heap, source);
-	const struct heap_item_mark *mark;
+	size_t begin = heap_refs_begin(heap, source), mark;
+	const struct heap_items *items = heap->items;
 
-	if (ref - begin < MARK_EVERY)
+	/* An object with a reference so far behind its first has a mark there or before. */
+	if (ref - begin < MARK_EVERY || !have_marks(heap))
 		return count_items(heap, begin, ref);
-	mark = mark_before(heap, ref);
-	return mark->items + count_items(heap, mark->ref, ref);
+	mark = u32_lower_bound(items->refs.items, 0, items->refs.count, (uint32_t)ref + 1) - 1;
+	return items->before.items[mark] + count_items(heap, items->refs.items[mark], ref);
 }

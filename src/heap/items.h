@@ -1,10 +1,11 @@
-/* Where items stand in large sequences. */
+/* Where items stand in large sequences: noted when the first index there is asked for. */
 #ifndef REFTRACKER_HEAP_ITEMS_H
 #define REFTRACKER_HEAP_ITEMS_H
 
 #include "heap/heap.h"
 
-/** Make heap->item_marks. Linear in the objects and in the references of the large ones. */
-_must_check_ struct error *heap_mark_items(struct heap *heap);
+/** NULL: no memory. */
+struct heap_items *heap_items_create(void);
+void heap_items_destroy(struct heap_items *items);
 
 #endif
