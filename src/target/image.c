@@ -8,44 +8,42 @@ enum {
 	PAGE = 4096
 };
 
-bool image_find_sorted(const struct image_region *regions, size_t count, raddr_t addr,
-		       struct image_region *ret)
+/* The first that ends behind @addr; @count: there is none. */
+static size_t first_region(const struct image_region *regions, size_t count, raddr_t addr)
 {
 	size_t low = 0, high = count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		const struct image_region *r = &regions[middle];
 
-		if (addr < r->start) {
+		if (regions[middle].end > addr)
 			high = middle;
-		} else if (addr >= r->end) {
+		else
 			low = middle + 1;
-		} else {
-			*ret = *r;
-			return true;
-		}
 	}
-	return false;
+	return low;
+}
+
+bool image_find_sorted(const struct image_region *regions, size_t count, raddr_t addr,
+		       struct image_region *ret)
+{
+	size_t i = first_region(regions, count, addr);
+
+	if (i == count || regions[i].start > addr)
+		return false;
+	*ret = regions[i];
+	return true;
 }
 
 bool image_next_sorted(const struct image_region *regions, size_t count, raddr_t from,
 		       raddr_t *ret_start, raddr_t *ret_end)
 {
-	size_t low = 0, high = count;
+	size_t i = first_region(regions, count, from);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (regions[middle].end > from)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	if (low == count)
+	if (i == count)
 		return false;
-	*ret_start = regions[low].start;
-	*ret_end = regions[low].end;
+	*ret_start = regions[i].start;
+	*ret_end = regions[i].end;
 	return true;
 }
 
