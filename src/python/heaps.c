@@ -74,17 +74,6 @@ static uint64_t page_word(const struct heaps *heaps, const struct page *page, en
 	return word;
 }
 
-static uint64_t page_block_size(const struct heaps *heaps, const struct page *page)
-{
-	uint32_t narrow;
-
-	if (py_size(heaps->view->layout, PY_MI_PAGE_BLOCK_SIZE) == sizeof(uint64_t))
-		return page_word(heaps, page, PY_MI_PAGE_BLOCK_SIZE);
-	memcpy(&narrow, page->bytes + py_at(heaps->view->layout, PY_MI_PAGE_BLOCK_SIZE),
-	       sizeof(narrow));
-	return narrow;
-}
-
 static raddr_t segment_of(raddr_t address)
 {
 	return address & ~((raddr_t)SEGMENT_SIZE - 1);
@@ -131,9 +120,10 @@ static struct error *read_page(struct heaps *heaps, raddr_t address, struct page
 	const struct py_layout *layout = heaps->view->layout;
 
 	ret->address = address;
-	if (!image_read(heaps->view->image, address, ret->bytes, py_size(layout, PY_MI_PAGE)))
+	/* The size of blocks is half a word in 2.1.2. */
+	if (!image_read(heaps->view->image, address, ret->bytes, py_size(layout, PY_MI_PAGE)) ||
+	    !view_field(heaps->view, address, PY_MI_PAGE_BLOCK_SIZE, &ret->block_size))
 		return torn(address);
-	ret->block_size = page_block_size(heaps, ret);
 	memcpy(&ret->capacity, ret->bytes + py_at(layout, PY_MI_PAGE_CAPACITY),
 	       sizeof(ret->capacity));
 	if (ret->block_size < sizeof(raddr_t) || ret->block_size % sizeof(raddr_t) ||
