@@ -195,6 +195,13 @@ struct error *graph_tell_leaves(struct graph *graph, uint32_t end)
 	return NULL;
 }
 
+/* All that comes before the references of object number @id. */
+static struct error *tell_before(struct graph *graph, uint32_t id)
+{
+	try_(graph_tell_leaves(graph, id));
+	return walk_flush_object(&graph->walk, id);
+}
+
 /* What has been read of a slice. */
 static struct error *tell_read(struct graph *graph, struct reading *reading)
 {
@@ -204,8 +211,7 @@ static struct error *tell_read(struct graph *graph, struct reading *reading)
 	for (i = 0; i < reading->read.count; i++) {
 		const struct read_object *object = &reading->read.items[i];
 
-		try_(graph_tell_leaves(graph, object->id));
-		try_(walk_flush_object(&graph->walk, object->id));
+		try_(tell_before(graph, object->id));
 		try_(tell_object(graph, reading, object, ref, title));
 		graph->told = object->id + 1;
 		ref = object->refs;
@@ -257,8 +263,7 @@ static struct error *tell_large(struct graph *graph, struct reading *reading)
 	struct large large = {graph, reading, graph->to_read.items[reading->next].id};
 	struct error *err;
 
-	try_(graph_tell_leaves(graph, large.id));
-	try_(walk_flush_object(&graph->walk, large.id));
+	try_(tell_before(graph, large.id));
 	try_(ref_make_room(reader, PART_ROWS));
 	reader->view = graph->walk.view;
 	reader->full = tell_part;
