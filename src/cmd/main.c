@@ -42,7 +42,8 @@ static int fail(struct error *err, const char *command)
 static int print_version(void)
 {
 	(void)printf("reftracker " REFTRACKER_VERSION "\n"
-		     "CPython 3.8 to 3.15 with a GIL, release and debug builds, Linux x86-64\n");
+		     "CPython 3.8 to 3.15 with and without a GIL, release and debug builds, Linux "
+		     "x86-64\n");
 	return fflush(stdout) ? fail(error_from_errno(errno, "cannot write standard output"), NULL)
 			      : 0;
 }
