@@ -60,15 +60,15 @@ $(BUILD)/%.o: %.c Makefile VERSION
 	@echo "  CC      $<"
 	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS_ALL) $(PRIVATE) -MMD -MP -c -o $@ $<
 
-# The code that the probe puts into a clone: nothing but itself, so no instrumentation either.
-PROBE_CFLAGS := -std=c11 $(WARNINGS) $(if $(DEVELOPER),-Werror) -Iinclude -O2 -ffreestanding -fPIC \
+# The code that is put into a clone: nothing but itself, so no instrumentation either.
+GUEST_CFLAGS := -std=c11 $(WARNINGS) $(if $(DEVELOPER),-Werror) -Iinclude -O2 -ffreestanding -fPIC \
 	-fno-stack-protector -fcf-protection=none -fno-lto -fno-asynchronous-unwind-tables \
 	-fno-unwind-tables -fno-jump-tables
 
-$(BUILD)/src/target/probe_loop.o: src/target/probe_loop.c scripts/check-probe-code Makefile
+$(BUILD)/src/target/%_loop.o: src/target/%_loop.c scripts/check-guest-code Makefile
 	@echo "  CC      $<"
-	$(Q)mkdir -p $(@D) && $(CC) $(PROBE_CFLAGS) -MMD -MP -MT $@ -MF $(@:.o=.d) -c -o $@.tmp $< && \
-		scripts/check-probe-code $@.tmp && mv $@.tmp $@
+	$(Q)mkdir -p $(@D) && $(CC) $(GUEST_CFLAGS) -MMD -MP -MT $@ -MF $(@:.o=.d) -c -o $@.tmp $< && \
+		scripts/check-guest-code $@.tmp && mv $@.tmp $@
 
 # The page of the HTML report, as a string.
 $(PAGE).c: scripts/embed-page $(wildcard src/report/page/*)

@@ -5,10 +5,9 @@
 #define REFTRACKER_TARGET_PROBE_PRIVATE_H
 
 #include "base/array.h"
+#include "guest.h"
 #include "probe_window.h"
 #include "target/probe.h"
-
-#include <sys/user.h>
 
 DEFINE_ARRAY(visit_array, raddr_t)
 DEFINE_ARRAY(end_array, uint32_t)
@@ -23,13 +22,10 @@ struct probe_suspect {
 DEFINE_ARRAY(suspect_array, struct probe_suspect)
 
 struct probe {
-	pid_t pid;
-	struct user_regs_struct entry; /**< of the clone about to run the probe's code */
-	int resume;		       /**< the request of ptrace(2) that lets it run */
+	struct guest guest;
 
 	/* The window as it is mapped here: its pointers are the clone's, these are ours. */
 	struct probe_window *window;
-	size_t window_size;
 	struct probe_job *jobs;
 	uint32_t *job_ends;
 	raddr_t *seen;

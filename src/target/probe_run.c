@@ -1,20 +1,12 @@
 #include "probe_private.h"
 
-#include "arch.h"
 #include "base/clock.h"
-#include "tracee_private.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/ptrace.h>
-#include <time.h>
 
 enum {
-	SLICE_MSEC = 20,  /* between two looks at how far it has come */
-	LIMIT_MSEC = 200, /* of processor time for one object, in which nothing is visited */
-	STUCK_SEC = 20,	  /* without anything to show for it, not even processor time */
-	INTERRUPT_SEC = 5,
+	SLICE_MSEC = 20, /* between two looks at how far it has come */
 	/* A function is given up after so many failures, the probe after so many delays. */
 	MOST_CRASHES = 250, /* and one for so many calls: */
 	CALLS_PER_CRASH = 64,
@@ -36,17 +28,13 @@ struct round {
 /* How far it has come. */
 struct progress {
 	uint64_t index, used;
-	uint64_t cpu, since; /**< when that was seen last: processor time and clock_now() */
+	struct guest_watch watch; /**< since that was seen */
 };
 
 static struct error *corrupt(const struct probe *probe)
 {
-	return error_create(ERROR_BAD_DATA, "the probe in %d tells nonsense", (int)probe->pid);
-}
-
-static struct error *gone(const struct probe *probe)
-{
-	return error_create(ERROR_INCONSISTENT, "the clone %d has ended", (int)probe->pid);
+	return error_create(ERROR_BAD_DATA, "the probe in %d tells nonsense",
+			    (int)probe->guest.pid);
 }
 
 /* Where the visits of call number @call of the run begin. */
@@ -153,7 +141,7 @@ static struct error *suspect(struct round *round, size_t call, enum probe_status
 
 	if (status != PROBE_CRASHED && ++probe->delays >= MOST_DELAYS)
 		return error_create(ERROR_OTHER, "too many functions of %d do not return",
-				    (int)probe->pid);
+				    (int)probe->guest.pid);
 	if (!found && probe->suspects.count < MOST_SUSPECTS) {
 		try_(suspect_array_append(&probe->suspects, fresh));
 		found = &probe->suspects.items[probe->suspects.count - 1];
@@ -172,12 +160,8 @@ static struct error *suspect(struct round *round, size_t call, enum probe_status
 /* Begin anew at window->index, with all that lies on the stack forgotten. */
 static struct error *enter(struct probe *probe)
 {
-	struct error *err = arch_write_general(probe->pid, &probe->entry);
-
 	probe->window->request = PROBE_NO_REQUEST;
-	if (!error_catch(&err, ERROR_GONE))
-		return err;
-	return gone(probe);
+	return guest_enter(&probe->guest, probe_entry());
 }
 
 /* The call being made has failed: the next one. */
@@ -228,21 +212,10 @@ static struct error *on_call(struct round *round, bool *ret_done)
 	}
 }
 
-static bool is_fault(const struct probe *probe, int signal)
-{
-	siginfo_t info = {0};
-
-	if (signal != SIGSEGV && signal != SIGBUS && signal != SIGILL && signal != SIGFPE &&
-	    signal != SIGTRAP && signal != SIGSYS)
-		return false;
-	/* Positive: the processor's doing, and not sent by anybody. */
-	return !ptrace(PTRACE_GETSIGINFO, probe->pid, NULL, &info) && info.si_code > 0;
-}
-
 /* Signals that somebody sends get lost here: the clone is nobody's. */
 static struct error *on_signal(struct round *round, int signal, bool *ret_done)
 {
-	if (!is_fault(round->probe, signal))
+	if (!guest_is_fault(&round->probe->guest, signal))
 		return NULL;
 	if (signal == SIGSYS)
 		return on_call(round, ret_done);
@@ -250,23 +223,10 @@ static struct error *on_signal(struct round *round, int signal, bool *ret_done)
 	return skip(round, PROBE_CRASHED);
 }
 
-/* Processor time of the clone in ns; wall-clock time where the kernel does not say. */
-static uint64_t cpu_time(const struct probe *probe)
-{
-	struct timespec time;
-	clockid_t clock;
-
-	if (clock_getcpuclockid(probe->pid, &clock) || clock_gettime(clock, &time))
-		return clock_now();
-	return (uint64_t)time.tv_sec * NSEC_PER_SEC + (uint64_t)time.tv_nsec;
-}
-
 static void look(const struct probe *probe, struct progress *progress)
 {
 	progress->index = __atomic_load_n(&probe->window->index, __ATOMIC_RELAXED);
 	progress->used = __atomic_load_n(&probe->window->used, __ATOMIC_RELAXED);
-	progress->cpu = cpu_time(probe);
-	progress->since = clock_now();
 }
 
 /* Whether it has spent too much since it last got on; @progress: as it was then. */
@@ -275,12 +235,11 @@ static bool is_late(const struct probe *probe, struct progress *progress)
 	struct progress now;
 
 	look(probe, &now);
-	if (now.index != progress->index || now.used != progress->used) {
-		*progress = now;
-		return false;
-	}
-	return now.cpu - progress->cpu > LIMIT_MSEC * NSEC_PER_MSEC ||
-	       now.since - progress->since > STUCK_SEC * NSEC_PER_SEC;
+	if (now.index == progress->index && now.used == progress->used)
+		return guest_is_late(&probe->guest, &progress->watch);
+	*progress = now;
+	guest_watch_begin(&probe->guest, &progress->watch);
+	return false;
 }
 
 /* Wait until it stops; where it is late, see to that. @ret_late: it was stopped by us. */
@@ -290,33 +249,17 @@ static struct error *wait_for_stop(const struct probe *probe, struct stop *ret, 
 
 	*ret_late = false;
 	look(probe, &progress);
+	guest_watch_begin(&probe->guest, &progress.watch);
 	for (;;) {
-		*ret = tracee_wait(probe->pid, clock_now() + SLICE_MSEC * NSEC_PER_MSEC);
+		*ret = tracee_wait(probe->guest.pid, clock_now() + SLICE_MSEC * NSEC_PER_MSEC);
 		if (ret->kind != STOP_NONE)
 			return NULL;
 		if (is_late(probe, &progress))
 			break;
 	}
-	(void)ptrace(PTRACE_INTERRUPT, probe->pid, NULL, NULL);
-	*ret = tracee_wait(probe->pid, clock_now() + INTERRUPT_SEC * NSEC_PER_SEC);
+	try_(guest_interrupt(&probe->guest, ret));
 	*ret_late = ret->kind == STOP_EVENT;
-	if (ret->kind == STOP_NONE)
-		return error_create(ERROR_OTHER, "the clone %d does not stop", (int)probe->pid);
 	return NULL;
-}
-
-/*
- * PTRACE_SYSEMU stops before a system call, and before any seccomp filter of the target's that
- * would kill for it. Without it our own filter does.
- */
-static struct error *resume(struct probe *probe)
-{
-	if (!ptrace(probe->resume, probe->pid, NULL, NULL))
-		return NULL;
-	if (errno == ESRCH || probe->resume == PTRACE_CONT)
-		return gone(probe);
-	probe->resume = PTRACE_CONT;
-	return resume(probe);
 }
 
 /* Let it run until it stops, and see to what has stopped it. */
@@ -325,7 +268,7 @@ static struct error *step(struct round *round, bool *ret_done)
 	struct stop stop;
 	bool late;
 
-	try_(resume(round->probe));
+	try_(guest_resume(&round->probe->guest));
 	try_(wait_for_stop(round->probe, &stop, &late));
 	switch (stop.kind) {
 	case STOP_SYSCALL:
@@ -338,7 +281,7 @@ static struct error *step(struct round *round, bool *ret_done)
 		try_(take_ends(round));
 		return skip(round, PROBE_TIMED_OUT);
 	case STOP_GONE:
-		return gone(round->probe);
+		return guest_gone(&round->probe->guest);
 	case STOP_NONE:
 	case STOP_CLONE:
 	case STOP_OTHER:

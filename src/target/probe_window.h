@@ -36,14 +36,10 @@ struct probe_window {
 	int (*visit)(void *object, void *window);
 };
 
-/** The code for the clone: [probe_code_start(), + probe_code_size()), runs at any address. */
-const unsigned char *probe_code_start(void);
-uint64_t probe_code_size(void);
+/** Where to begin, with the window's address as the only argument. Never returns. */
+const void *probe_entry(void);
 
-/** Where in it to begin, with the window's address as the only argument. Never returns. */
-uint64_t probe_code_entry(void);
-
-/** Where in it the visitor is. */
-uint64_t probe_code_visit(void);
+/** The visitor: to be called in the clone only. */
+const void *probe_visitor(void);
 
 #endif
