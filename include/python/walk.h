@@ -163,11 +163,13 @@ struct py_sink {
 	/** Key of content and body of objects; NULL: these, which cost a read each, are not wanted.
 	 */
 	const struct siphash_key *identity;
+	bool unordered; /**< the objects of a list may be told in any order, which is faster */
 	struct error *(*type)(void *ctx, const struct py_type_event *event);
 	struct error *(*list)(void *ctx, const struct py_list_event *event);
 	/**
-	 * In list order: objects follow the list event they belong to. Objects are told some at a
-	 * time: what names others (references, roots, texts, frames) may come before these.
+	 * In list order, unless unordered: objects follow the list event they belong to. Objects
+	 * are told some at a time: what names others (references, roots, texts, frames) may come
+	 * before these.
 	 */
 	struct error *(*object)(void *ctx, const struct py_object_event *event);
 	/** For each object, in the order in which they were told, after its own event. */

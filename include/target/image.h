@@ -40,6 +40,21 @@ struct image {
 	uint64_t thrown_out; /**< how often bytes that find() gave went away */
 };
 
+/**
+ * A ring of nodes, each linked with both of its neighbours, that is read from its head on. Of each
+ * node the bytes from @before bytes before it on are wanted, @size in all; the other figures are
+ * counted from the node.
+ */
+struct image_list {
+	raddr_t head;
+	uint32_t link_at[2]; /**< of the pointers to the next node, and to the previous one */
+	uint64_t mask;	     /**< of the bits of both that are the pointer */
+	bool both;	     /**< first, last, second, last but one... */
+	uint32_t type_at;    /**< a word by which nodes differ: image_follow_beyond() */
+	uint32_t before, size;
+	uint32_t beyond_size; /**< bytes that are wanted of what image_follow_beyond() names */
+};
+
 struct image_ops {
 	const char *name;
 	/** The range that holds @addr. False where none is at hand. */
@@ -56,6 +71,11 @@ struct image_ops {
 	 * read. NULL: that cannot be, and so the image cannot be shared.
 	 */
 	void (*hold)(struct image *image, bool hold);
+	/** The list that is read next. NULL: of no use. */
+	void (*follow)(struct image *image, const struct image_list *list);
+	/** The other functions of such lists. Not NULL where follow is not. */
+	const unsigned char *(*next_node)(struct image *image, raddr_t addr);
+	void (*follow_beyond)(struct image *image, uint64_t type, uint32_t at);
 	/** NULL: somebody else ends it. */
 	void (*destroy)(struct image *image);
 };
@@ -130,6 +150,45 @@ bool image_read_string(struct image *image, raddr_t addr, char *buffer, size_t s
  * writable memory, in which alone an allocator can have put something. False: there is none.
  */
 bool image_next_aligned(struct image *image, raddr_t from, uint64_t alignment, raddr_t *ret);
+
+/**
+ * Say that @list is read next, node by node and in order. Whatever becomes of that, all reads are
+ * as they are without.
+ */
+static inline void image_follow(struct image *image, const struct image_list *list)
+{
+	if (image->ops->follow)
+		image->ops->follow(image, list);
+}
+
+enum {
+	IMAGE_FOLLOW_KEPT = 4 /**< nodes: of the last ones it is cheap to read what is wanted */
+};
+
+/** Whether image_next_node() may be of use. */
+static inline bool image_follows(const struct image *image)
+{
+	return image->ops->follow != NULL;
+}
+
+/**
+ * Where the next node of the list lies, at @addr, as far as is wanted and from the node itself on;
+ * good until IMAGE_FOLLOW_KEPT more were asked for. NULL: it is to be read.
+ */
+static inline const unsigned char *image_next_node(struct image *image, raddr_t addr)
+{
+	return image->ops->follow ? image->ops->next_node(image, addr) : NULL;
+}
+
+/**
+ * Say that of nodes whose word at type_at is @type what the pointer @at bytes behind the node
+ * points to is wanted, too.
+ */
+static inline void image_follow_beyond(struct image *image, uint64_t type, uint32_t at)
+{
+	if (image->ops->follow)
+		image->ops->follow_beyond(image, type, at);
+}
 
 void image_destroy(struct image *image);
 

@@ -258,6 +258,8 @@ static struct error *freeze_and_build(struct capture *capture, struct freeze *fr
 	job->facts->resident = status.rss;
 	try_(freeze_settle(frozen, status.rss, sparing_cache(job, status.rss)));
 	try_(freeze_hide(frozen, &capture->smaps));
+	if (job->follows_lists)
+		try_(freeze_scout(frozen));
 	return job->build(job->ctx, capture, frozen);
 }
 

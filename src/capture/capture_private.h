@@ -37,6 +37,9 @@ struct capture_job {
 	bool needs_threads;
 	/** What is resident of the process is wanted, in capture->smaps. */
 	bool needs_residency;
+	/** Of a clone hardly more is read than lists, so that a scout is of use (target/scout.h).
+	 */
+	bool follows_lists;
 	/** With the target running again; called again where an attempt was inconsistent. */
 	struct error *(*build)(void *ctx, struct capture *capture, const struct freeze *freeze);
 	void *ctx;

@@ -1,9 +1,12 @@
 #include "freeze.h"
 
+#include "target/scout.h"
+
 void freeze_deinit(struct freeze *freeze)
 {
 	if (freeze->way == CAPTURE_CLONE)
 		image_destroy(freeze->image);
+	image_destroy(freeze->beneath);
 	clone_destroy(freeze->clone);
 	image_copy_destroy(freeze->copy);
 }
@@ -71,6 +74,23 @@ struct error *freeze_hide(struct freeze *freeze, const struct smaps *smaps)
 	return NULL;
 }
 
+struct error *freeze_scout(struct freeze *freeze)
+{
+	struct image *scout;
+	struct error *err;
+
+	if (freeze->way != CAPTURE_CLONE)
+		return NULL;
+	err = image_scout_create(freeze->clone, freeze->image, &scout);
+	if (err) {
+		(void)error_catch(&err, ERROR_NOT_CLONABLE);
+		return err;
+	}
+	freeze->beneath = freeze->image;
+	freeze->image = scout;
+	return NULL;
+}
+
 struct origin freeze_origin(const struct freeze *freeze, pid_t pid)
 {
 	return (struct origin){
@@ -85,8 +105,11 @@ uint64_t freeze_bytes(const struct freeze *freeze)
 		return core_facts(freeze->core)->bytes;
 	if (!freeze->image)
 		return 0;
-	return freeze->way == CAPTURE_CLONE ? image_clone_bytes(freeze->image)
-					    : image_copy_bytes(freeze->copy);
+	if (freeze->way == CAPTURE_COPY)
+		return image_copy_bytes(freeze->copy);
+	if (!freeze->beneath)
+		return image_clone_bytes(freeze->image);
+	return image_scout_bytes(freeze->image) + image_clone_bytes(freeze->beneath);
 }
 
 struct error *freeze_check(const struct freeze *freeze)

@@ -20,6 +20,7 @@ struct freeze {
 	struct image_copy *copy; /**< CAPTURE_COPY; owned */
 	struct core *core;	 /**< borrowed; of the others there is none then */
 	struct image *image;	 /**< of the memory, after freeze_settle(); see freeze_end() */
+	struct image *beneath;	 /**< that of the clone, where image is a scout's; owned */
 };
 
 /** A core is one instant, and @ret is ready. */
@@ -43,6 +44,9 @@ _must_check_ struct error *freeze_settle(struct freeze *freeze, uint64_t cache, 
  * empty.
  */
 _must_check_ struct error *freeze_hide(struct freeze *freeze, const struct smaps *smaps);
+
+/** Have the lists of a clone followed by a scout (target/scout.h), where there can be one. */
+_must_check_ struct error *freeze_scout(struct freeze *freeze);
 
 /** Whose mappings are those of the image: the clone, or @pid, the target itself, or a core. */
 struct origin freeze_origin(const struct freeze *freeze, pid_t pid);

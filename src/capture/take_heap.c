@@ -339,6 +339,7 @@ static struct error *build_heap(void *ctx, struct capture *capture, const struct
 	struct py_sink sink = {
 		.ctx = taking,
 		.identity = taking->what == TAKEN_TOTALS ? NULL : program_run_key(capture),
+		.unordered = taking->what == TAKEN_TOTALS,
 		.type = on_type,
 		.list = on_list,
 		.object = on_object,
@@ -382,6 +383,7 @@ static struct error *take(struct capture *capture, enum taken what, struct heap 
 		.needs_idle = true,
 		.needs_threads = what == TAKEN_GRAPH,
 		.needs_residency = what == TAKEN_GRAPH,
+		.follows_lists = what != TAKEN_GRAPH && !capture->runtime->traits.free_threaded,
 		.build = build_heap,
 		.ctx = &taking,
 	};

@@ -123,7 +123,7 @@ enum {
 
 /* A node of a list, with the header of the object behind it. */
 struct node {
-	raddr_t next, previous;
+	raddr_t link[2]; /**< the next node, and the previous one */
 	struct object_header object;
 };
 
@@ -165,7 +165,9 @@ struct error *walk_init(struct walk *walk, struct py_view *view, const struct py
 	if (!walk->pending)
 		return &error_no_memory;
 	try_(crew_init(&walk->crew, view));
-	walk->pending_most = walk->crew.workers ? WALK_PENDING : WALK_PENDING_ALONE;
+	walk->pending_most = walk->crew.workers		  ? WALK_PENDING
+			     : image_follows(view->image) ? WALK_PENDING_FOLLOWED
+							  : WALK_PENDING_ALONE;
 	if (!sink->identity)
 		return NULL;
 	walk->identity = siphash_begin(sink->identity);
@@ -174,8 +176,8 @@ struct error *walk_init(struct walk *walk, struct py_view *view, const struct py
 
 static void take_node(const struct walk *walk, const unsigned char *bytes, struct node *ret)
 {
-	ret->next = word_of(bytes, walk->next_at) & GC_POINTER_MASK;
-	ret->previous = word_of(bytes, walk->prev_at) & GC_POINTER_MASK;
+	ret->link[0] = word_of(bytes, walk->next_at) & GC_POINTER_MASK;
+	ret->link[1] = word_of(bytes, walk->prev_at) & GC_POINTER_MASK;
 	walk_header(walk, bytes + walk->head_size, &ret->object);
 }
 
@@ -197,8 +199,10 @@ static _noinline_ bool read_odd_node(const struct walk *walk, raddr_t address, s
 
 static bool read_node(const struct walk *walk, raddr_t address, struct node *ret)
 {
-	const unsigned char *bytes = image_at(walk->view->image, address, NODE_BYTES);
+	const unsigned char *bytes = image_next_node(walk->view->image, address);
 
+	if (!bytes)
+		bytes = image_at(walk->view->image, address, NODE_BYTES);
 	if (_unlikely_(!bytes))
 		return read_odd_node(walk, address, ret);
 	take_node(walk, bytes, ret);
@@ -211,30 +215,89 @@ static struct error *torn(const struct py_list_event *list, raddr_t address)
 			    list->generation, (uintmax_t)address);
 }
 
+enum {
+	MANAGED_BYTES = 16, /* before the nodes of some */
+	BODY_BYTES = 80	    /* of an object, for body_hash() */
+};
+
+static void follow(const struct walk *walk, raddr_t head)
+{
+	const bool bodies = walk->sink->identity != NULL;
+	const struct image_list list = {
+		.head = head,
+		.link_at = {walk->next_at, walk->prev_at},
+		.mask = GC_POINTER_MASK,
+		.both = walk->sink->unordered,
+		.type_at = walk->head_size + walk->type_at,
+		.before = bodies ? MANAGED_BYTES : 0,
+		.size = bodies ? MANAGED_BYTES + walk->head_size + BODY_BYTES : NODE_BYTES,
+		.beyond_size = py_size(walk->view->layout, PY_KEYS),
+	};
+
+	image_follow(walk->view->image, &list);
+}
+
+/* How far a list has been gone through from one of its ends. */
+struct end {
+	raddr_t previous, next; /**< the node that was read last, and the one to be read */
+};
+
 /*
- * Follow one list. Every node must point back to the one it was reached from, so no node can be
- * met twice (it would have to point back to two), and the walk ends however damaged the list is.
+ * Tell the next node from one end; @way: 0 or 1. Every node must point back to the one it was
+ * reached from, so no node can be met twice (it would have to point back to two), and the walk ends
+ * however damaged the list is.
  */
+static struct error *tell_node(struct walk *walk, struct end *end, unsigned int way,
+			       const struct py_list_event *list)
+{
+	const raddr_t address = end->next;
+	struct node node;
+
+	if (!address || !read_node(walk, address, &node) || node.link[!way] != end->previous)
+		return torn(list, address);
+	/* The next node comes into the processor's cache while this one is told. */
+	image_fetch(walk->view->image, node.link[way], NODE_BYTES);
+	end->previous = address;
+	end->next = node.link[way];
+	return walk_tell(walk, address + walk->head_size, &node.object, walk->lists - 1);
+}
+
+/*
+ * Follow one list until what comes from one end meets what came from the other, or waits there: in
+ * the same node, which then lies between both. From both ends in turn the processor waits for two
+ * nodes at a time.
+ */
+static struct error *walk_nodes(struct walk *walk, raddr_t head, struct end *ends,
+				const struct py_list_event *list)
+{
+	unsigned int way = 0;
+
+	for (;;) {
+		bool met = ends[way].next == ends[!way].next;
+
+		if (ends[way].next == head)
+			return torn(list, ends[way].previous);
+		try_(tell_node(walk, &ends[way], way, list));
+		if (met)
+			break;
+		way ^= walk->sink->unordered;
+	}
+	return ends[way].next == ends[!way].previous ? NULL : torn(list, ends[way].previous);
+}
+
 static struct error *walk_list(struct walk *walk, raddr_t head, const struct py_list_event *list)
 {
-	raddr_t previous = head, address;
-	struct node node;
-	uint64_t word;
+	struct end ends[2] = {{.previous = head}, {.previous = head}};
 
-	if (!image_read_u64(walk->view->image, head + walk->next_at, &word))
+	if (!image_read_u64(walk->view->image, head + walk->next_at, &ends[0].next) ||
+	    !image_read_u64(walk->view->image, head + walk->prev_at, &ends[1].next))
 		return torn(list, head);
-	for (address = word & GC_POINTER_MASK; address != head; address = node.next) {
-		if (!address || !read_node(walk, address, &node) || node.previous != previous)
-			return torn(list, address);
-		/* The next node comes into the processor's cache while this one is told. */
-		image_fetch(walk->view->image, node.next, NODE_BYTES);
-		try_(walk_tell(walk, address + walk->head_size, &node.object, walk->lists - 1));
-		previous = address;
-	}
-	if (!image_read_u64(walk->view->image, head + walk->prev_at, &word) ||
-	    (word & GC_POINTER_MASK) != previous)
-		return torn(list, head);
-	return NULL;
+	ends[0].next &= GC_POINTER_MASK;
+	ends[1].next &= GC_POINTER_MASK;
+	if (ends[0].next == head && ends[1].next == head)
+		return NULL;
+	follow(walk, head);
+	return walk_nodes(walk, head, ends, list);
 }
 
 /*

@@ -153,13 +153,23 @@ uint64_t walk_divided_refcount(const struct walk *walk, const unsigned char *byt
 	return bytes[walk->bits_at] & GC_BIT_DEFERRED ? without_deferred(refcount) : refcount;
 }
 
+/* The size of a dict is in the head of its keys. */
+static void follow_keys(const struct walk *walk, const struct type_info *type)
+{
+	if (type->flags & TPFLAGS_DICT_SUBCLASS)
+		image_follow_beyond(walk->view->image, type->address,
+				    walk->head_size + py_at(walk->view->layout, PY_DICT_KEYS));
+}
+
 struct error *walk_tell(struct walk *walk, raddr_t address, const struct object_header *header,
 			uint32_t list)
 {
 	const struct type_info *type = type_table_get(&walk->types, header->type);
 
-	if (_unlikely_(!type))
+	if (_unlikely_(!type)) {
 		try_(type_table_add(&walk->types, header->type, &type));
+		follow_keys(walk, type);
+	}
 	return walk_tell_typed(walk, address, header, type, list);
 }
 

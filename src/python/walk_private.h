@@ -10,8 +10,9 @@
 #include <string.h>
 
 enum {
-	WALK_PENDING = 4096,	 /* objects that are told together */
-	WALK_PENDING_ALONE = 32, /* by one thread: while they are in the processor's cache */
+	WALK_PENDING = 4096,	   /* objects that are told together */
+	WALK_PENDING_ALONE = 32,   /* by one thread: while they are in the processor's cache */
+	WALK_PENDING_FOLLOWED = 1, /* while image_follow() has them */
 	WALK_NO_VALUE = UINT32_MAX
 };
 

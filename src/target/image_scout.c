@@ -1,0 +1,436 @@
+/*
+ * An image whose lists are gone through by a scout (scout.h). Records of nodes come through a ring
+ * in memory that is shared with the clone: the scout makes them, the reader finds its reads in
+ * them, in order, and what lies some way back is given back to the scout. What is not in a record
+ * is read of the image beneath.
+ *
+ * The reader is at two places of the list at once: at the node that it has reached, and at the one
+ * that it looks into once more, some way back.
+ */
+#include "target/scout.h"
+
+#include "base/clock.h"
+#include "guest.h"
+#include "image_private.h"
+#include "scout_window.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	RING = 512 << 10, /* bytes of records: for the second cache */
+	GIVEN_BACK = 512, /* records that are given back at once */
+	MOST_SIZE = 128,  /* bytes wanted of a node */
+	MOST_FAULTS = 1000,
+	SPINS = 2000, /* some tens of us: others may not sleep for less */
+	EAGER_USEC = 200,
+	SLEEP_USEC = 50,
+};
+
+struct scout {
+	struct image image;  /**< first: image_ops get a pointer to it */
+	struct image *under; /**< borrowed */
+	struct guest guest;
+	struct scout_window *window;
+	unsigned char *records;
+	struct image_list list; /**< that is followed */
+	size_t record_size, room;
+	uint64_t made;	  /**< records that are known to be there; counted from the start */
+	uint64_t kept;	  /**< the first of them that was not given back */
+	uint64_t reached; /**< number of the next node that is read */
+	raddr_t next[2];  /**< addresses of those that are reached next, from either end */
+	uint64_t bytes;	  /**< of the nodes that were reached */
+	unsigned int faults;
+	bool entered;	/**< the code was begun */
+	bool following; /**< a list, and not lost */
+	bool spins;	/**< there is another processor */
+};
+
+static struct scout_record *record_at(const struct scout *scout, uint64_t number)
+{
+	return (struct scout_record *)(void *)(scout->records +
+					       (number & (scout->room - 1)) * scout->record_size);
+}
+
+static void give_back(struct scout *scout, uint64_t end)
+{
+	scout->kept = end;
+	__atomic_store_n(&scout->window->taken, end, __ATOMIC_RELEASE);
+}
+
+static void lose(struct scout *scout)
+{
+	scout->following = false;
+	give_back(scout, scout->made);
+}
+
+static bool resume(struct scout *scout)
+{
+	struct error *err;
+
+	scout->window->request = SCOUT_NO_REQUEST;
+	err = guest_resume(&scout->guest);
+	error_free(err);
+	return !err;
+}
+
+static bool enter(struct scout *scout)
+{
+	struct error *err = guest_enter(&scout->guest, scout_entry());
+
+	scout->entered = !err;
+	error_free(err);
+	return !err && resume(scout);
+}
+
+/* Once more, with care. False where that was done, or too often. */
+static bool enter_again(struct scout *scout)
+{
+	if (scout->window->careful || ++scout->faults > MOST_FAULTS)
+		return false;
+	scout->window->careful = 1;
+	return enter(scout);
+}
+
+/* It has stopped. False where it is of no use any more. */
+static bool see_to(struct scout *scout, struct stop stop)
+{
+	switch (stop.kind) {
+	case STOP_SYSCALL:
+		return scout->window->request == SCOUT_FULL && resume(scout);
+	case STOP_SIGNAL:
+		/* What somebody sends gets lost here: the clone is nobody's. */
+		return guest_is_fault(&scout->guest, stop.signal) ? enter_again(scout)
+								  : resume(scout);
+	case STOP_EVENT:
+		return resume(scout);
+	case STOP_NONE:
+	case STOP_GONE:
+	case STOP_CLONE:
+	case STOP_OTHER:
+	default:
+		return false;
+	}
+}
+
+static void rest(const struct guest_watch *watch)
+{
+	if (clock_now() - watch->since < EAGER_USEC * NSEC_PER_USEC)
+		(void)sched_yield();
+	else
+		clock_sleep(SLEEP_USEC * NSEC_PER_USEC);
+}
+
+static uint64_t look(struct scout *scout)
+{
+	uint64_t made = __atomic_load_n(&scout->window->told, __ATOMIC_ACQUIRE);
+
+	if (made - scout->made <= scout->room)
+		scout->made = made;
+	return scout->made;
+}
+
+/* Wait for record number @number. */
+static bool wait_long(struct scout *scout, uint64_t number)
+{
+	struct guest_watch watch;
+	uint64_t made = scout->made;
+
+	guest_watch_begin(&scout->guest, &watch);
+	while (look(scout) <= number) {
+		struct stop stop = tracee_poll(scout->guest.pid);
+
+		if (scout->made != made || stop.kind != STOP_NONE)
+			guest_watch_begin(&scout->guest, &watch);
+		made = scout->made;
+		if (stop.kind == STOP_NONE) {
+			if (guest_is_late(&scout->guest, &watch))
+				return false;
+			rest(&watch);
+		} else if (look(scout) <= number && !see_to(scout, stop)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static void pause_shortly(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#else
+	__asm__ volatile("yield");
+#endif
+}
+
+static bool wait_for(struct scout *scout, uint64_t number)
+{
+	unsigned int i;
+
+	for (i = 0; scout->spins && i < SPINS; i++) {
+		if (look(scout) > number)
+			return true;
+		pause_shortly();
+	}
+	return wait_long(scout, number);
+}
+
+/* Where record number @number has @size bytes at @addr; NULL: it has not. */
+static const unsigned char *find_in(const struct scout *scout, uint64_t number, raddr_t addr,
+				    size_t size)
+{
+	const struct scout_record *record = record_at(scout, number);
+	const unsigned char *bytes = (const unsigned char *)(record + 1);
+	const struct image_list *list = &scout->list;
+	uint64_t at = addr - (record->node - list->before);
+
+	if (at >= record->first && at < record->end && size <= record->end - at &&
+	    record->end <= list->size)
+		return bytes + at;
+	at = addr - record->beyond;
+	if (record->beyond && at < list->beyond_size && size <= list->beyond_size - at)
+		return bytes + list->size + at;
+	return NULL;
+}
+
+static uint64_t word_in(const struct scout *scout, const struct scout_record *record, uint32_t at)
+{
+	uint64_t word;
+
+	memcpy(&word, (const unsigned char *)(record + 1) + scout->list.before + at, sizeof(word));
+	return word;
+}
+
+/* Where the guest stands because it had no room, there may be some now. */
+static void go_on(struct scout *scout)
+{
+	if (scout->reached - scout->kept < GIVEN_BACK + IMAGE_FOLLOW_KEPT)
+		return;
+	give_back(scout, scout->reached - IMAGE_FOLLOW_KEPT);
+	if (__atomic_load_n(&scout->window->request, __ATOMIC_RELAXED) == SCOUT_FULL) {
+		struct stop stop = tracee_poll(scout->guest.pid);
+
+		if (stop.kind != STOP_NONE && !see_to(scout, stop))
+			lose(scout);
+	}
+}
+
+/* The end from which the next node comes. */
+static unsigned int way_of(const struct scout *scout)
+{
+	return (scout->reached - scout->window->first) & scout->list.both;
+}
+
+static const unsigned char *scout_next_node(struct image *image, raddr_t addr)
+{
+	struct scout *scout = (struct scout *)image;
+	const unsigned int way = way_of(scout);
+	const struct scout_record *record;
+	const unsigned char *bytes;
+
+	if (!scout->following || addr != scout->next[way])
+		return NULL;
+	if (scout->made <= scout->reached && !wait_for(scout, scout->reached)) {
+		lose(scout);
+		return NULL;
+	}
+	record = record_at(scout, scout->reached++);
+	scout->next[way] = word_in(scout, record, scout->list.link_at[way]) & scout->list.mask;
+	scout->bytes += scout->list.size;
+	bytes = find_in(scout, scout->reached - 1, addr, scout->list.size - scout->list.before);
+	go_on(scout);
+	return bytes;
+}
+
+static const unsigned char *find_back(struct scout *scout, raddr_t addr, size_t size)
+{
+	uint64_t number = scout->reached;
+	const unsigned char *bytes = NULL;
+
+	while (!bytes && number > scout->kept && number + IMAGE_FOLLOW_KEPT > scout->reached)
+		bytes = find_in(scout, --number, addr, size);
+	return bytes;
+}
+
+/* Nothing is found: that would have to stay where it is. */
+static bool scout_find(struct image *image, raddr_t addr, struct image_region *ret)
+{
+	(void)image;
+	(void)addr;
+	(void)ret;
+	return false;
+}
+
+static bool scout_read(struct image *image, raddr_t addr, void *buffer, size_t size)
+{
+	struct scout *scout = (struct scout *)image;
+	const unsigned char *bytes = scout->following ? find_back(scout, addr, size) : NULL;
+
+	if (!bytes)
+		return image_read(scout->under, addr, buffer, size);
+	memcpy(buffer, bytes, size);
+	return true;
+}
+
+static bool scout_next(struct image *image, raddr_t from, raddr_t *ret_start, raddr_t *ret_end)
+{
+	struct image *under = ((struct scout *)image)->under;
+
+	return under->ops->next && under->ops->next(under, from, ret_start, ret_end);
+}
+
+/* Whether it can begin a list: it stands at the end of one, or has not begun at all. */
+static bool is_idle(struct scout *scout)
+{
+	struct guest_watch watch;
+
+	if (!scout->entered)
+		return true;
+	guest_watch_begin(&scout->guest, &watch);
+	while (tracee_poll(scout->guest.pid).kind == STOP_NONE) {
+		if (guest_is_late(&scout->guest, &watch))
+			return false;
+		rest(&watch);
+	}
+	return scout->window->request == SCOUT_END;
+}
+
+static bool takes(const struct image_list *list)
+{
+	const uint32_t odd = list->before | list->link_at[0] | list->link_at[1] | list->type_at |
+			     list->size | list->beyond_size;
+
+	return odd % SCOUT_WORD == 0 && list->size <= MOST_SIZE && list->beyond_size <= MOST_SIZE &&
+	       list->before + list->link_at[0] < list->size &&
+	       list->before + list->link_at[1] < list->size &&
+	       list->before + list->type_at < list->size;
+}
+
+/* Of records in the ring: a power of 2. */
+static size_t find_room(size_t record_size)
+{
+	size_t room = 1;
+
+	while (room * 2 * record_size <= RING)
+		room *= 2;
+	return room;
+}
+
+static void describe(struct scout *scout)
+{
+	const struct image_list *list = &scout->list;
+	struct scout_window *window = scout->window;
+	unsigned int way;
+
+	window->head = list->head;
+	for (way = 0; way < 2; way++) {
+		window->previous[way] = list->head;
+		window->next[way] = scout->next[way];
+		window->link_at[way] = list->before + list->link_at[way];
+	}
+	window->first = scout->made;
+	window->both = list->both;
+	window->careful = 0;
+	window->before = list->before;
+	window->type_at = list->before + list->type_at;
+	window->mask = list->mask;
+	window->size = list->size;
+	window->beyond_size = list->beyond_size;
+	window->record_size = scout->record_size;
+	window->room = scout->room;
+}
+
+/* The first and the last node. */
+static bool find_ends(struct scout *scout, const struct image_list *list)
+{
+	unsigned int way;
+
+	for (way = 0; way < 2; way++) {
+		raddr_t *next = &scout->next[way];
+
+		if (!image_read_u64(scout->under, list->head + list->link_at[way], next))
+			return false;
+		*next &= list->mask;
+	}
+	return true;
+}
+
+static void scout_follow(struct image *image, const struct image_list *list)
+{
+	struct scout *scout = (struct scout *)image;
+
+	lose(scout);
+	if (!takes(list) || !is_idle(scout) || !find_ends(scout, list))
+		return;
+	scout->list = *list;
+	scout->record_size = sizeof(struct scout_record) + list->size + list->beyond_size;
+	scout->room = find_room(scout->record_size);
+	scout->reached = scout->made;
+	describe(scout);
+	scout->following = scout->next[0] != list->head &&
+			   (scout->entered ? resume(scout) : enter(scout));
+}
+
+static void scout_follow_beyond(struct image *image, uint64_t type, uint32_t at)
+{
+	struct scout *scout = (struct scout *)image;
+	struct scout_pointer *pointer = &scout->window->pointers[scout_hash(type)];
+
+	/* Where another one is: that is read as what is not wanted. */
+	if (pointer->type || at % SCOUT_WORD || scout->list.before + at >= scout->list.size)
+		return;
+	pointer->at = scout->list.before + at;
+	__atomic_store_n(&pointer->type, type, __ATOMIC_RELEASE);
+}
+
+static void scout_destroy(struct image *image)
+{
+	struct scout *scout = (struct scout *)image;
+
+	guest_deinit(&scout->guest);
+	free(scout);
+}
+
+static const struct image_ops scout_ops = {
+	.name = "scout",
+	.find = scout_find,
+	.read = scout_read,
+	.next = scout_next,
+	.follow = scout_follow,
+	.next_node = scout_next_node,
+	.follow_beyond = scout_follow_beyond,
+	.destroy = scout_destroy,
+};
+
+static bool has_processors(void)
+{
+	cpu_set_t set;
+
+	return !sched_getaffinity(0, sizeof(set), &set) && CPU_COUNT(&set) > 1;
+}
+
+struct error *image_scout_create(struct clone *clone, struct image *under, struct image **ret)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct scout *scout = calloc(1, sizeof(*scout));
+	_cleanup_image_ struct image *image = (struct image *)scout;
+
+	if (!scout)
+		return &error_no_memory;
+	image->ops = &scout_ops;
+	scout->under = under;
+	scout->spins = has_processors();
+	try_(guest_init(&scout->guest, clone, page + RING));
+	scout->window = scout->guest.window;
+	scout->records = (unsigned char *)scout->guest.window + page;
+	scout->window->records = (unsigned char *)(uintptr_t)(scout->guest.there + page);
+	*ret = steal_ptr(image);
+	return NULL;
+}
+
+uint64_t image_scout_bytes(const struct image *image)
+{
+	return ((const struct scout *)image)->bytes;
+}
