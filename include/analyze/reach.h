@@ -10,7 +10,7 @@
  *	            keys, values, variables. Types, the namespace of a function, references without
  *	            a name and guesses only lead to what these do not reach.
  *
- * Weak references never lead anywhere. Breadth first, without recursion, linear; 8 bytes for each
+ * Weak references never lead anywhere. Breadth first, without recursion, linear; 12 bytes for each
  * object, 1 more for a while, 6 more where some are not reached, and 1 for each label. Where a
  * chain is very long, 16 more for each object, so that nobody has to walk it for each object on it.
  */
@@ -44,11 +44,17 @@ struct reach_chain {
 			    most */
 };
 
+/** The end of the chain to an object. */
+struct reach_hop {
+	/** The reference that leads to it; heap->ref_count + i: root number i; REACH_NOTHING: no
+	 * root reaches it, it begins a chain; REACH_NEVER: left out. */
+	uint32_t via;
+	uint32_t before; /**< the object whose reference that is; HEAP_NONE: it is none */
+};
+
 struct reach {
 	const struct heap *heap; /**< borrowed */
-	/** For each object: the reference that leads to it; heap->ref_count + i: root number i;
-	 * REACH_NOTHING: no root reaches it, it begins a chain; REACH_NEVER: left out. Owned. */
-	uint32_t *via;
+	struct reach_hop *hops;	 /**< for each object; owned */
 	uint32_t *order; /**< objects reached, each behind the one before it in its chain; owned */
 	size_t count;	 /**< of order */
 	/** For each object reached; NULL: all chains are shorter than REACH_SHORT. Owned. */
@@ -68,8 +74,11 @@ void reach_forget_order(struct reach *reach);
 /** Whether a reference is one with a meaning to the programmer, see above. Weak ones are not. */
 bool reach_is_plain(const struct heap *heap, size_t ref);
 
-/** The object before @id in its chain; HEAP_NONE: it begins one, or is left out. Logarithmic. */
-uint32_t reach_before(const struct reach *reach, uint32_t id);
+/** The object before @id in its chain; HEAP_NONE: it begins one, or is left out. */
+static inline uint32_t reach_before(const struct reach *reach, uint32_t id)
+{
+	return reach->hops[id].before;
+}
 
 /** The root by which a chain begins at @id; HEAP_NONE: none, or it does not begin there. */
 uint32_t reach_root(const struct reach *reach, uint32_t id);

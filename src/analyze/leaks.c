@@ -336,7 +336,7 @@ static uint32_t start_of_chain(const struct leaks_search *search, uint32_t holde
 /* A key stands beside what it leads to, which says more. */
 static bool is_key(const struct leaks_search *search, uint32_t id)
 {
-	uint32_t via = search->reach.via[id];
+	uint32_t via = search->reach.hops[id].via;
 
 	return via < search->heap->ref_count && heap_ref_kind(search->heap, via) == HEAP_KEY &&
 	       path_has_value(search->heap, reach_before(&search->reach, id), via);
@@ -365,7 +365,7 @@ bool leaks_is_bounded(const struct leaks_search *search, uint32_t holder)
 
 	if (holder == HEAP_NONE || heap_limit(heap, holder))
 		return holder != HEAP_NONE;
-	via = search->reach.via[holder];
+	via = search->reach.hops[holder].via;
 	before = reach_before(&search->reach, holder);
 	return before != HEAP_NONE && heap_ref_kind(heap, via) == HEAP_SLOT &&
 	       heap_limit(heap, before);

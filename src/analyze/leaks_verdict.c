@@ -47,7 +47,7 @@ static bool is_garbage(const struct leaks_search *search, const struct leaks_gro
 	for (before = reach_before(&search->reach, id); before != HEAP_NONE;
 	     before = reach_before(&search->reach, id))
 		id = before;
-	return search->reach.via[id] == REACH_NOTHING;
+	return search->reach.hops[id].via == REACH_NOTHING;
 }
 
 size_t leaks_steps_without(const struct leaks_search *search)

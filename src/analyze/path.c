@@ -33,7 +33,7 @@ struct error *path_to(const struct reach *reach, uint32_t id, struct path *ret)
 
 	for (before = reach_before(reach, at); before != HEAP_NONE;
 	     before = reach_before(reach, at)) {
-		try_(u32_array_append(&path.refs, reach->via[at]));
+		try_(u32_array_append(&path.refs, reach->hops[at].via));
 		at = before;
 	}
 	turn_round(&path.refs);
@@ -56,8 +56,8 @@ bool path_is_namespace_dict(const struct reach *reach, uint32_t id)
 
 	if (root != HEAP_NONE)
 		return reach->heap->roots[root].kind == HEAP_ROOT_MODULE;
-	return reach->via[id] < reach->heap->ref_count &&
-	       path_is_namespace(reach->heap, reach->via[id]);
+	return reach->hops[id].via < reach->heap->ref_count &&
+	       path_is_namespace(reach->heap, reach->hops[id].via);
 }
 
 /* Steps on their way to the text, where runs of the same one are drawn together. */
@@ -227,8 +227,8 @@ struct error *path_text(const struct heap *heap, const struct path *path, bool g
 
 enum path_context path_context_to(const struct reach *reach, uint32_t id)
 {
-	return reach->via[id] < reach->heap->ref_count &&
-			       path_is_namespace(reach->heap, reach->via[id])
+	return reach->hops[id].via < reach->heap->ref_count &&
+			       path_is_namespace(reach->heap, reach->hops[id].via)
 		       ? PATH_NAMESPACE
 		       : PATH_PLAIN;
 }
@@ -242,7 +242,7 @@ static struct error *climb(const struct reach *reach, bool alike, size_t most, u
 		uint32_t before = reach_before(reach, *at);
 		uint32_t next = alike ? reach->chains[*at].run : before;
 		struct stretch stretch = {
-			.step = {before, reach->via[*at], path_context_to(reach, before)},
+			.step = {before, reach->hops[*at].via, path_context_to(reach, before)},
 			.times = reach->chains[*at].depth - reach->chains[next].depth,
 		};
 

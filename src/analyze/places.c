@@ -229,12 +229,12 @@ static struct error *place_object(struct filling *filling, uint32_t object)
 		return place_at_root(filling, object, place);
 	if (filling->placement.place[before] == PLACES_NONE)
 		return NULL;
-	if (path_is_namespace(filling->reach->heap, filling->reach->via[object])) {
+	if (path_is_namespace(filling->reach->heap, filling->reach->hops[object].via)) {
 		*place = filling->placement.place[before];
 		filling->placement.namespaces[object / 64] |= UINT64_C(1) << (object % 64);
 		return NULL;
 	}
-	return place_behind(filling, before, filling->reach->via[object], place);
+	return place_behind(filling, before, filling->reach->hops[object].via, place);
 }
 
 static struct error *filling_init(struct filling *filling)

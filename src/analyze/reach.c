@@ -92,14 +92,14 @@ static struct error *rate_labels(struct search *search)
 	return NULL;
 }
 
-static void take(struct search *search, uint32_t object, uint32_t via, unsigned int depth)
+static void take(struct search *search, uint32_t object, struct reach_hop hop, unsigned int depth)
 {
 	struct reach *reach = search->reach;
 
-	if (reach->via[object] != REACH_NEVER ||
+	if (reach->hops[object].via != REACH_NEVER ||
 	    (search->without->objects && search->without->objects[object]))
 		return;
-	reach->via[object] = via;
+	reach->hops[object] = hop;
 	search->depth[object] = (uint8_t)(depth < REACH_SHORT ? depth : REACH_SHORT);
 	search->deep |= depth >= REACH_SHORT;
 	reach->order[reach->count++] = object;
@@ -112,9 +112,10 @@ static void follow(struct search *search, uint32_t object, enum worth worth)
 	size_t ref, end = heap_refs_end(heap, object);
 
 	for (ref = heap_refs_begin(heap, object); ref < end; ref++) {
+		const struct reach_hop hop = {.via = (uint32_t)ref, .before = object};
+
 		if (search->worth[heap_label_index(heap, ref)] == worth)
-			take(search, heap->ref_target[ref], (uint32_t)ref,
-			     search->depth[object] + 1u);
+			take(search, heap->ref_target[ref], hop, search->depth[object] + 1u);
 	}
 }
 
@@ -168,9 +169,10 @@ static void search_roots(struct search *search, unsigned int rank)
 
 	for (i = 0; i < heap->root_count; i++) {
 		enum heap_root_kind kind = (enum heap_root_kind)heap->roots[i].kind;
+		const struct reach_hop hop = {(uint32_t)(heap->ref_count + i), HEAP_NONE};
 
 		if (root_rank(kind) == rank && !(search->without->root_kinds >> kind & 1))
-			take(search, heap->roots[i].target, (uint32_t)(heap->ref_count + i), 0);
+			take(search, heap->roots[i].target, hop, 0);
 	}
 	drain(search);
 }
@@ -215,12 +217,13 @@ static struct error *search_unreached(struct search *search)
 	_cleanup_free_ bool *marked = calloc(n + 1, sizeof(*marked));
 	_cleanup_free_ uint32_t *stack = calloc(n + 1, sizeof(*stack));
 	_cleanup_(u32_array_deinit) struct u32_array starts = {0};
+	const struct reach_hop none = {REACH_NOTHING, HEAP_NONE};
 	int builtin;
 
 	if (!marked || !stack)
 		return &error_no_memory;
 	for (i = 0; i < n; i++)
-		marked[i] = reach->via[i] != REACH_NEVER;
+		marked[i] = reach->hops[i].via != REACH_NEVER;
 	for (builtin = 0; builtin < 2; builtin++) {
 		for (i = 0; i < n; i++) {
 			if (marked[i] || is_builtin(reach->heap, i) != builtin)
@@ -230,7 +233,7 @@ static struct error *search_unreached(struct search *search)
 		}
 	}
 	while (starts.count) {
-		take(search, starts.items[--starts.count], REACH_NOTHING, 0);
+		take(search, starts.items[--starts.count], none, 0);
 		drain(search);
 	}
 	return NULL;
@@ -250,12 +253,13 @@ struct error *reach_make(const struct heap *heap, const struct reach_without *wi
 
 	if (heap->ref_count + heap->root_count >= REACH_NOTHING)
 		return error_create(ERROR_UNSUPPORTED, "too many references");
-	reach.via = malloc((heap->count + 1) * sizeof(*reach.via));
+	reach.hops = malloc((heap->count + 1) * sizeof(*reach.hops));
 	reach.order = malloc((heap->count + 1) * sizeof(*reach.order));
 	search.depth = malloc(heap->count + 1);
-	if (!reach.via || !reach.order || !search.depth)
+	if (!reach.hops || !reach.order || !search.depth)
 		return &error_no_memory;
-	memset(reach.via, 0xff, (heap->count + 1) * sizeof(*reach.via)); /* REACH_NEVER */
+	/* REACH_NEVER and HEAP_NONE */
+	memset(reach.hops, 0xff, (heap->count + 1) * sizeof(*reach.hops));
 	try_(rate_labels(&search));
 	for (rank = 0; rank < RANKS; rank++)
 		search_roots(&search, rank);
@@ -277,22 +281,15 @@ void reach_forget_order(struct reach *reach)
 
 void reach_deinit(struct reach *reach)
 {
-	free(reach->via);
+	free(reach->hops);
 	free(reach->order);
 	free(reach->chains);
 	*reach = (struct reach){0};
 }
 
-uint32_t reach_before(const struct reach *reach, uint32_t id)
-{
-	if (reach->via[id] >= reach->heap->ref_count)
-		return HEAP_NONE;
-	return heap_ref_source(reach->heap, reach->via[id]);
-}
-
 uint32_t reach_root(const struct reach *reach, uint32_t id)
 {
-	uint32_t via = reach->via[id];
+	uint32_t via = reach->hops[id].via;
 
 	if (via < reach->heap->ref_count || via >= REACH_NOTHING)
 		return HEAP_NONE;

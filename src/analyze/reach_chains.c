@@ -13,7 +13,7 @@ static struct path_step last_step(const struct reach *reach, uint32_t before, ui
 {
 	return (struct path_step){
 		.source = before,
-		.ref = reach->via[id],
+		.ref = reach->hops[id].via,
 		.context = path_context_to(reach, before),
 	};
 }
@@ -37,8 +37,8 @@ static void measure(struct reach *reach, uint32_t id)
 	if (before == HEAP_NONE)
 		return;
 	up = &reach->chains[before];
-	same_label = up->depth && heap_label_index(reach->heap, reach->via[before]) ==
-					  heap_label_index(reach->heap, reach->via[id]);
+	same_label = up->depth && heap_label_index(reach->heap, reach->hops[before].via) ==
+					  heap_label_index(reach->heap, reach->hops[id].via);
 	same_step = same_label && repeats(reach, before, id);
 	chain->depth = up->depth + 1;
 	chain->top = chain->depth > REACH_TOP ? up->top : id;
