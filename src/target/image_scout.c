@@ -22,6 +22,8 @@
 enum {
 	RING = 512 << 10, /* bytes of records: for the second cache */
 	GIVEN_BACK = 512, /* records that are given back at once */
+	FIRST = 2000,	  /* nodes of the first list, that show of which types more is wanted */
+	FIRST_AHEAD = 32, /* records that the scout may be ahead then */
 	MOST_SIZE = 128,  /* bytes wanted of a node */
 	MOST_FAULTS = 1000,
 	SPINS = 2000, /* some tens of us: others may not sleep for less */
@@ -56,8 +58,16 @@ static struct scout_record *record_at(const struct scout *scout, uint64_t number
 
 static void give_back(struct scout *scout, uint64_t end)
 {
+	const uint64_t withheld = scout->reached < FIRST ? scout->room - FIRST_AHEAD : 0;
+
 	scout->kept = end;
-	__atomic_store_n(&scout->window->taken, end, __ATOMIC_RELEASE);
+	__atomic_store_n(&scout->window->taken, end - withheld, __ATOMIC_RELEASE);
+}
+
+static void give_back_all(struct scout *scout)
+{
+	if (scout->reached > scout->kept + IMAGE_FOLLOW_KEPT)
+		give_back(scout, scout->reached - IMAGE_FOLLOW_KEPT);
 }
 
 static void lose(struct scout *scout)
@@ -99,6 +109,7 @@ static bool see_to(struct scout *scout, struct stop stop)
 {
 	switch (stop.kind) {
 	case STOP_SYSCALL:
+		give_back_all(scout);
 		return scout->window->request == SCOUT_FULL && resume(scout);
 	case STOP_SIGNAL:
 		/* What somebody sends gets lost here: the clone is nobody's. */
@@ -203,18 +214,20 @@ static uint64_t word_in(const struct scout *scout, const struct scout_record *re
 	return word;
 }
 
-/* Where the guest stands because it had no room, there may be some now. */
+/* Where the guest stands for want of room, there is enough once half of what it made is read. */
 static void go_on(struct scout *scout)
 {
+	struct stop stop;
+
 	if (scout->reached - scout->kept < GIVEN_BACK + IMAGE_FOLLOW_KEPT)
 		return;
-	give_back(scout, scout->reached - IMAGE_FOLLOW_KEPT);
-	if (__atomic_load_n(&scout->window->request, __ATOMIC_RELAXED) == SCOUT_FULL) {
-		struct stop stop = tracee_poll(scout->guest.pid);
-
-		if (stop.kind != STOP_NONE && !see_to(scout, stop))
-			lose(scout);
-	}
+	give_back_all(scout);
+	if (__atomic_load_n(&scout->window->request, __ATOMIC_RELAXED) != SCOUT_FULL ||
+	    look(scout) - scout->reached > scout->room / 2)
+		return;
+	stop = tracee_poll(scout->guest.pid);
+	if (stop.kind != STOP_NONE && !see_to(scout, stop))
+		lose(scout);
 }
 
 /* The end from which the next node comes. */
@@ -368,6 +381,7 @@ static void scout_follow(struct image *image, const struct image_list *list)
 	scout->record_size = sizeof(struct scout_record) + list->size + list->beyond_size;
 	scout->room = find_room(scout->record_size);
 	scout->reached = scout->made;
+	give_back(scout, scout->made);
 	describe(scout);
 	scout->following = scout->next[0] != list->head &&
 			   (scout->entered ? resume(scout) : enter(scout));
