@@ -6,8 +6,8 @@
 #include "cmd/command.h"
 
 #include "base/clock.h"
+#include "base/units.h"
 #include "capture/estimate.h"
-#include "report/units.h"
 #include "target/permission.h"
 
 #include <jansson.h>

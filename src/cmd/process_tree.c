@@ -2,7 +2,7 @@
 
 #include "find_process.h"
 
-#include "report/units.h"
+#include "base/units.h"
 #include "target/proc.h"
 
 #include <ctype.h>

@@ -1,7 +1,7 @@
 #include "question.h"
 
 #include "analyze/select.h"
-#include "report/units.h"
+#include "base/units.h"
 
 #include <inttypes.h>
 #include <stdio.h>

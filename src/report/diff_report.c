@@ -2,8 +2,8 @@
 #include "table.h"
 
 #include "base/clock.h"
+#include "base/units.h"
 #include "report/diff.h"
-#include "report/units.h"
 
 #include <stdlib.h>
 

@@ -4,8 +4,8 @@
  * dashed.
  */
 #include "analyze/path.h"
+#include "base/units.h"
 #include "export_private.h"
-#include "report/units.h"
 #include "title.h"
 
 #include <stdio.h>

@@ -13,10 +13,10 @@
  *  - an edge "shortcut" changes who dominates whom: there are none;
  *  - memlab goes through no node of type "code": code objects are of type "object".
  */
+#include "base/units.h"
 #include "export_private.h"
 #include "export_roots.h"
 #include "export_shown.h"
-#include "report/units.h"
 #include "title.h"
 
 #include <stdio.h>

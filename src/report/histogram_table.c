@@ -1,6 +1,6 @@
 #include "report_private.h"
 
-#include "report/units.h"
+#include "base/units.h"
 
 #include <libsmartcols.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 #include "report_private.h"
 
 #include "analyze/honesty.h"
-#include "report/units.h"
+#include "base/units.h"
 
 static double guessed_share(const struct honesty *honesty)
 {

@@ -1,7 +1,7 @@
 #include "table.h"
 
+#include "base/units.h"
 #include "report/memory.h"
-#include "report/units.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 #include "openmetrics.h"
 
-#include "report/units.h"
+#include "base/units.h"
 
 #include <inttypes.h>
 #include <string.h>

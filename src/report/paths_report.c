@@ -1,7 +1,7 @@
 #include "table.h"
 
+#include "base/units.h"
 #include "report/holders.h"
-#include "report/units.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #include "report/pool.h"
 
-#include "report/units.h"
+#include "base/units.h"
 #include "table.h"
 
 #include <stdlib.h>

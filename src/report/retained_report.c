@@ -2,8 +2,8 @@
 #include "title.h"
 
 #include "analyze/retained.h"
+#include "base/units.h"
 #include "report/holders.h"
-#include "report/units.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 #include "table.h"
 
+#include "base/units.h"
 #include "heap/explain.h"
 #include "report/holders.h"
-#include "report/units.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

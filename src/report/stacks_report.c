@@ -1,7 +1,7 @@
 #include "report_private.h"
 
 #include "base/clock.h"
-#include "report/units.h"
+#include "base/units.h"
 
 #include <inttypes.h>
 

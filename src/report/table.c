@@ -1,6 +1,6 @@
 #include "table.h"
 
-#include "report/units.h"
+#include "base/units.h"
 
 #include <stdlib.h>
 

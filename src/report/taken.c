@@ -1,6 +1,6 @@
 #include "report_private.h"
 
-#include "report/units.h"
+#include "base/units.h"
 
 const char *report_taken(const struct heap_facts *facts, char *buffer)
 {

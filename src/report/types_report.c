@@ -1,7 +1,7 @@
 #include "openmetrics.h"
 
 #include "base/clock.h"
-#include "report/units.h"
+#include "base/units.h"
 
 #include <stdlib.h>
 #include <string.h>

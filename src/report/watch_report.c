@@ -1,6 +1,6 @@
 #include "report/watch.h"
 
-#include "report/units.h"
+#include "base/units.h"
 #include "table.h"
 
 /* ORDER watch-reason */

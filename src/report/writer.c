@@ -1,6 +1,6 @@
 #include "writer.h"
 
-#include "report/units.h"
+#include "base/units.h"
 
 #include <errno.h>
 #include <string.h>

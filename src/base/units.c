@@ -1,4 +1,4 @@
-#include "report/units.h"
+#include "base/units.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /*
  * Numbers and foreign text as people read them.
  */
-#ifndef REFTRACKER_REPORT_UNITS_H
-#define REFTRACKER_REPORT_UNITS_H
+#ifndef REFTRACKER_BASE_UNITS_H
+#define REFTRACKER_BASE_UNITS_H
 
 #include "base/error.h"
 
