@@ -16,6 +16,8 @@ const char *units_count(uint64_t count, char *buffer);
 const char *units_change(int64_t change, char *buffer);
 /** "812 B", "12.3 KiB", "4.0 GiB". */
 const char *units_bytes(uint64_t bytes, char *buffer);
+/** "12.3 %" of @all; 0 of nothing. */
+const char *units_share(uint64_t part, uint64_t all, char *buffer);
 /** "850 us", "12.3 ms", "4.2 s". */
 const char *units_duration(uint64_t ns, char *buffer);
 
@@ -25,10 +27,15 @@ const char *units_duration(uint64_t ns, char *buffer);
  */
 size_t units_character(const unsigned char *s);
 
-/**
- * Text from the target as it can be shown: control characters and bytes that are no UTF-8
- * become \xNN. With @keep_control only the latter. Caller frees *@ret.
- */
-_must_check_ struct error *units_clean(const char *text, bool keep_control, char **ret);
+/** Which characters of a text become bytes, \xNN, beside those that are no UTF-8. */
+enum units_text {
+	/** What a terminal obeys, what breaks a line or turns it round. */
+	UNITS_SHOWN,
+	UNITS_VALID, /**< none */
+	UNITS_ASCII, /**< all but printable ASCII, for a terminal that knows nothing else */
+};
+
+/** Text from the target as it can be shown. Caller frees *@ret. */
+_must_check_ struct error *units_clean(const char *text, enum units_text how, char **ret);
 
 #endif

@@ -38,16 +38,16 @@ struct report_style {
 	const struct type_filter *filter;
 };
 
-/** Columns of a histogram table. */
-enum report_columns {
-	REPORT_SHARE = 1 << 0,	/**< share of all bytes */
-	REPORT_CHANGE = 1 << 1, /**< change since the baseline */
+/** The last column of a histogram table. */
+enum report_extra {
+	REPORT_SHARE,  /**< share of all bytes */
+	REPORT_CHANGE, /**< change since the baseline */
 };
 
 /** A histogram as a table (and no more), with a line for the rows left out. */
 _must_check_ struct error *report_histogram_table(const struct report_style *style,
 						  const struct histogram *histogram,
-						  unsigned int columns);
+						  enum report_extra extra);
 
 /** The answer of the `types` command. */
 _must_check_ struct error *report_types(const struct report_style *style,

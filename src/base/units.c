@@ -46,6 +46,13 @@ const char *units_bytes(uint64_t bytes, char *buffer)
 	return buffer;
 }
 
+const char *units_share(uint64_t part, uint64_t all, char *buffer)
+{
+	(void)snprintf(buffer, UNIT_TEXT, "%.1f %%",
+		       all ? 100.0 * (double)part / (double)all : 0.0);
+	return buffer;
+}
+
 const char *units_duration(uint64_t ns, char *buffer)
 {
 	double us = (double)ns / 1e3;
@@ -105,7 +112,20 @@ static bool is_control(const unsigned char *s)
 	return s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0) || is_direction(s);
 }
 
-struct error *units_clean(const char *text, bool keep_control, char **ret)
+static bool is_shown(const unsigned char *s, enum units_text how)
+{
+	switch (how) {
+	case UNITS_SHOWN:
+		return !is_control(s);
+	case UNITS_ASCII:
+		return s[0] >= 0x20 && s[0] < 0x7f;
+	case UNITS_VALID:
+		break;
+	}
+	return true;
+}
+
+struct error *units_clean(const char *text, enum units_text how, char **ret)
 {
 	const unsigned char *from = (const unsigned char *)text;
 	char *clean = malloc(strlen(text) * 4 + 1), *to = clean;
@@ -114,7 +134,7 @@ struct error *units_clean(const char *text, bool keep_control, char **ret)
 		return &error_no_memory;
 	while (*from) {
 		size_t length = units_character(from), i;
-		bool bad = !length || (!keep_control && is_control(from));
+		bool bad = !length || !is_shown(from, how);
 
 		for (i = 0; i < (length ? length : 1); i++, from++) {
 			if (bad)

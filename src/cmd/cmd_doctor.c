@@ -147,7 +147,7 @@ static struct error *print_core(const struct report_style *style, const struct c
 		      facts->files, facts->absent, facts->unverified);
 	if (!core_problem(core))
 		return NULL;
-	try_(units_clean(core_problem(core), false, &problem));
+	try_(units_clean(core_problem(core), UNITS_SHOWN, &problem));
 	(void)fprintf(style->stream, "             %s\n", problem);
 	return NULL;
 }
@@ -180,10 +180,10 @@ static struct error *print_table(const struct command_context *context,
 	char version[VERSION_TEXT];
 	_cleanup_free_ char *command = NULL, *path = NULL, *other = NULL;
 
-	try_(units_clean(findings->command, false, &command));
-	try_(units_clean(runtime->path, false, &path));
+	try_(units_clean(findings->command, UNITS_SHOWN, &command));
+	try_(units_clean(runtime->path, UNITS_SHOWN, &path));
 	if (runtime->other)
-		try_(units_clean(runtime->other, false, &other));
+		try_(units_clean(runtime->other, UNITS_SHOWN, &other));
 	(void)fprintf(style->stream, "process      %d: %s\n", (int)pid, command);
 	(void)fprintf(style->stream, "interpreter  CPython %s, %s build, %s\n",
 		      version_text(runtime->version, version), flavour_name(runtime->flavour),

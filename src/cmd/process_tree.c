@@ -120,7 +120,7 @@ static struct error *list_text(const struct process_tree *tree, char **ret)
 	for (i = 0; i < tree->list.count && i < SHOWN; i++) {
 		const struct tree_process *process = &tree->list.items[i];
 		_cleanup_free_ char *clean = NULL;
-		struct error *err = units_clean(process->command, false, &clean);
+		struct error *err = units_clean(process->command, UNITS_SHOWN, &clean);
 		const char *command = err ? "?" : clean;
 		int length = shown_length(command);
 

@@ -24,7 +24,7 @@ static struct error *note_choice(const struct command_context *context,
 
 	if (context->quiet || question->objects.count < 2)
 		return NULL;
-	try_(units_clean(heap_type_name(question->heap, id), false, &type));
+	try_(units_clean(heap_type_name(question->heap, id), UNITS_SHOWN, &type));
 	(void)fprintf(stderr,
 		      "reftracker: the first of %s objects: %s at 0x%" PRIx64
 		      "; '%s#2' is the second\n",

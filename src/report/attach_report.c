@@ -39,7 +39,7 @@ struct error *report_attach_start(const struct report_style *style,
 
 	if (style->format == REPORT_JSON)
 		return NULL; /* the baseline is part of every document */
-	try_(units_clean(target->command, false, &command));
+	try_(units_clean(target->command, UNITS_SHOWN, &command));
 	try_(histogram_count(&all, baseline, histogram_tracked, baseline));
 	(void)fprintf(style->stream, "process %d, %s: %s\nbaseline: ", (int)target->pid,
 		      target->python, command);

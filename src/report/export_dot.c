@@ -74,7 +74,7 @@ static struct error *put_label(struct writer *out, const char *text)
 	_cleanup_free_ char *clean = NULL;
 	size_t length = 0, at;
 
-	try_(units_clean(text, false, &clean));
+	try_(units_clean(text, UNITS_SHOWN, &clean));
 	for (at = 0; clean[at]; at += units_character((unsigned char *)clean + at))
 		length++;
 	if (length <= LONGEST_LABEL) {

@@ -1,56 +1,23 @@
-#include "report_private.h"
+#include "table.h"
 
 #include "base/units.h"
 
-#include <libsmartcols.h>
 #include <stdlib.h>
 
 enum {
-	COLUMN_TYPE,
-	COLUMN_COUNT,
-	COLUMN_SIZE,
-	COLUMN_EXTRA
+	COLUMNS = 4
 };
 
-static void cleanup_table(struct libscols_table **table)
-{
-	scols_unref_table(*table);
-}
-
-static struct error *add_columns(struct libscols_table *table, unsigned int columns)
-{
-	bool ok = scols_table_new_column(table, "TYPE", 0.4, 0) &&
-		  scols_table_new_column(table, "COUNT", 0, SCOLS_FL_RIGHT) &&
-		  scols_table_new_column(table, "BYTES", 0, SCOLS_FL_RIGHT);
-
-	if (columns & REPORT_SHARE)
-		ok = ok && scols_table_new_column(table, "SHARE", 0, SCOLS_FL_RIGHT);
-	if (columns & REPORT_CHANGE)
-		ok = ok && scols_table_new_column(table, "SINCE BASELINE", 0, SCOLS_FL_RIGHT);
-	return ok ? NULL : &error_no_memory;
-}
-
 static struct error *add_row(struct libscols_table *table, const struct histogram_row *row,
-			     uint64_t all, unsigned int columns)
+			     uint64_t all, enum report_extra extra)
 {
-	struct libscols_line *line = scols_table_new_line(table, NULL);
-	char count[UNIT_TEXT], size[UNIT_TEXT], extra[UNIT_TEXT];
-	int failed;
+	char count[UNIT_TEXT], size[UNIT_TEXT], last[UNIT_TEXT];
+	const char *texts[COLUMNS] = {row->type, units_count(row->count, count),
+				      units_bytes(row->size, size),
+				      extra == REPORT_SHARE ? units_share(row->size, all, last)
+							    : units_change(row->change, last)};
 
-	if (!line)
-		return &error_no_memory;
-	/* Of all texts here only this one is foreign: libsmartcols itself makes it harmless. */
-	failed = scols_line_set_data(line, COLUMN_TYPE, row->type) |
-		 scols_line_set_data(line, COLUMN_COUNT, units_count(row->count, count)) |
-		 scols_line_set_data(line, COLUMN_SIZE, units_bytes(row->size, size));
-	if (columns & REPORT_SHARE) {
-		(void)snprintf(extra, sizeof(extra), "%.1f %%",
-			       all ? 100.0 * (double)row->size / (double)all : 0.0);
-		failed |= scols_line_set_data(line, COLUMN_EXTRA, extra);
-	}
-	if (columns & REPORT_CHANGE)
-		failed |= scols_line_set_data(line, COLUMN_EXTRA, units_change(row->change, extra));
-	return failed ? &error_no_memory : NULL;
+	return table_add(table, NULL, texts, COLUMNS, NULL);
 }
 
 static void print_left_out(const struct report_style *style, size_t left_out)
@@ -63,28 +30,27 @@ static void print_left_out(const struct report_style *style, size_t left_out)
 }
 
 struct error *report_histogram_table(const struct report_style *style,
-				     const struct histogram *histogram, unsigned int columns)
+				     const struct histogram *histogram, enum report_extra extra)
 {
+	const struct table_column titles[COLUMNS] = {
+		{.title = "TYPE"},
+		{.title = "COUNT", .right = true},
+		{.title = "BYTES", .right = true},
+		{.title = extra == REPORT_SHARE ? "SHARE" : "SINCE BASELINE", .right = true},
+	};
 	_cleanup_(row_pointers_deinit) struct row_pointers rows = {0};
-	_cleanup_(cleanup_table) struct libscols_table *table = scols_new_table();
+	_cleanup_table_ struct libscols_table *table = NULL;
 	uint64_t count, size;
 	size_t shown, i;
 
-	if (!table)
-		return &error_no_memory;
 	try_(select_rows(style, histogram, &rows, &count, &size));
 	shown = style->rows && style->rows < rows.count ? style->rows : rows.count;
 	if (!shown)
 		return NULL;
-	try_(add_columns(table, columns));
+	try_(table_create(titles, COLUMNS, &table));
 	for (i = 0; i < shown; i++)
-		try_(add_row(table, rows.items[i], histogram->size, columns));
-	scols_table_set_stream(table, style->stream);
-	/* Not cut to the terminal: a type name is what one came for. */
-	(void)scols_table_enable_maxout(table, 0);
-	(void)scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
-	if (scols_print_table(table) && !ferror(style->stream))
-		return &error_no_memory;
+		try_(add_row(table, rows.items[i], histogram->size, extra));
+	try_(table_print(style, table));
 	print_left_out(style, rows.count - shown);
 	return NULL;
 }

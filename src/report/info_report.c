@@ -113,7 +113,7 @@ static struct error *print_strings(const struct report_style *style,
 
 		if (!info->strings[i])
 			continue;
-		try_(units_clean(info->strings[i], false, &clean));
+		try_(units_clean(info->strings[i], UNITS_SHOWN, &clean));
 		(void)fprintf(style->stream, "%-12s %s\n", strings[i].label, clean);
 	}
 	return NULL;

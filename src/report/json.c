@@ -15,7 +15,7 @@ struct error *json_text(const char *text, json_t **ret)
 {
 	_cleanup_free_ char *clean = NULL;
 
-	try_(units_clean(text, true, &clean));
+	try_(units_clean(text, UNITS_VALID, &clean));
 	*ret = json_string(clean);
 	return *ret ? NULL : &error_no_memory;
 }

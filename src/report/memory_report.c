@@ -101,9 +101,7 @@ static struct error *add_row(const struct view *view, struct libscols_table *tab
 
 	if (view->before)
 		return table_add(table, NULL, two, ARRAY_SIZE(two), NULL);
-	(void)snprintf(last, sizeof(last), "%.1f %%",
-		       view->now.resident ? 100.0 * (double)bytes / (double)view->now.resident
-					  : 0.0);
+	(void)units_share(bytes, view->now.resident, last);
 	return table_add(table, NULL, one, ARRAY_SIZE(one), NULL);
 }
 

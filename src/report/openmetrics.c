@@ -18,7 +18,7 @@ static struct error *print_label(const struct report_style *style, const char *k
 	_cleanup_free_ char *clean = NULL;
 	const char *c;
 
-	try_(units_clean(value, false, &clean));
+	try_(units_clean(value, UNITS_SHOWN, &clean));
 	(void)fprintf(style->stream, ",%s=\"", key);
 	for (c = clean; *c; c++) {
 		if (*c == '"' || *c == '\\')

@@ -1,8 +1,7 @@
 #include "report/result.h"
 
-#include "report_private.h"
+#include "table.h"
 
-#include <libsmartcols.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -10,20 +9,28 @@ enum {
 	NUMBER_TEXT = 40
 };
 
+struct result_column {
+	bool text;		  /**< not all are numbers */
+	char number[NUMBER_TEXT]; /**< the one in the current row */
+};
+
 struct report_result {
 	const struct report_style *style;
 	size_t columns;
 	size_t rows;		      /**< of the current result */
 	struct libscols_table *table; /**< as a table: of the current result */
-	bool *text;		      /**< for each column: not all are numbers */
+	struct result_column *infos;  /**< as a table: of each column */
+	const char **texts;	      /**< as a table: the current row */
 };
 
 static void forget(struct report_result *result)
 {
 	scols_unref_table(result->table);
 	result->table = NULL;
-	free(result->text);
-	result->text = NULL;
+	free(result->infos);
+	result->infos = NULL;
+	free(result->texts);
+	result->texts = NULL;
 }
 
 void report_result_destroy(struct report_result *result)
@@ -53,30 +60,36 @@ static const char *cell_text(const struct cell *cell, char *buffer)
 	return buffer;
 }
 
+static struct error *create_table(const char *const *titles, size_t count,
+				  struct libscols_table **ret)
+{
+	_cleanup_free_ struct table_column *columns = calloc(count, sizeof(*columns));
+	size_t i;
+
+	if (!columns)
+		return &error_no_memory;
+	for (i = 0; i < count; i++)
+		columns[i].title = titles[i];
+	return table_create(columns, count, ret);
+}
+
 static struct error *table_begin(void *ctx, const char *const *columns, size_t count)
 {
 	struct report_result *result = ctx;
-	size_t i;
 
 	forget(result);
 	result->columns = count;
 	result->rows = 0;
-	result->table = scols_new_table();
-	result->text = calloc(count, sizeof(*result->text));
-	if (!result->table || !result->text)
+	result->infos = calloc(count, sizeof(*result->infos));
+	result->texts = calloc(count, sizeof(*result->texts));
+	if (!result->infos || !result->texts)
 		return &error_no_memory;
-	/* Foreign text here and in the rows: libsmartcols itself makes it harmless. */
-	for (i = 0; i < count; i++) {
-		if (!scols_table_new_column(result->table, columns[i], 0, 0))
-			return &error_no_memory;
-	}
-	return NULL;
+	return create_table(columns, count, &result->table);
 }
 
 static struct error *table_row(void *ctx, const struct cell *cells, bool *ret_stop)
 {
 	struct report_result *result = ctx;
-	struct libscols_line *line;
 	size_t i;
 
 	/* One more than is shown has come: enough to know. */
@@ -84,17 +97,11 @@ static struct error *table_row(void *ctx, const struct cell *cells, bool *ret_st
 	result->rows++;
 	if (*ret_stop)
 		return NULL;
-	line = scols_table_new_line(result->table, NULL);
-	if (!line)
-		return &error_no_memory;
 	for (i = 0; i < result->columns; i++) {
-		char buffer[NUMBER_TEXT];
-
-		result->text[i] = result->text[i] || cells[i].kind == CELL_TEXT;
-		if (scols_line_set_data(line, i, cell_text(&cells[i], buffer)))
-			return &error_no_memory;
+		result->infos[i].text |= cells[i].kind == CELL_TEXT;
+		result->texts[i] = cell_text(&cells[i], result->infos[i].number);
 	}
-	return NULL;
+	return table_add(result->table, NULL, result->texts, result->columns, NULL);
 }
 
 static struct error *table_end(void *ctx)
@@ -104,17 +111,12 @@ static struct error *table_end(void *ctx)
 	size_t i;
 
 	for (i = 0; i < result->columns; i++) {
-		struct libscols_column *column = scols_table_get_column(result->table, i);
-
-		if (!result->text[i] && scols_column_set_flags(column, SCOLS_FL_RIGHT))
-			return &error_no_memory;
+		if (!result->infos[i].text)
+			try_(table_align_right(result->table, i));
 	}
-	scols_table_set_stream(result->table, stream);
-	(void)scols_table_enable_maxout(result->table, 0);
-	(void)scols_table_set_termforce(result->table, SCOLS_TERMFORCE_NEVER);
-	if (result->rows && scols_print_table(result->table) && !ferror(stream))
-		return &error_no_memory;
-	if (!result->rows)
+	if (result->rows)
+		try_(table_print(result->style, result->table));
+	else
 		(void)fputs("no rows\n", stream);
 	if (result->style->rows && result->rows > result->style->rows)
 		(void)fputs("… more rows (-n 0 shows all)\n", stream);

@@ -48,14 +48,6 @@ static bool is_listed(const void *ctx, uint32_t id)
 	return reach_root(view->reach, id) != HEAP_NONE || !path_is_namespace_dict(view->reach, id);
 }
 
-static void share(const struct view *view, uint64_t bytes, char *buffer)
-{
-	uint64_t all = view->dominators->total;
-
-	(void)snprintf(buffer, UNIT_TEXT, "%.1f %%",
-		       all ? 100.0 * (double)bytes / (double)all : 0.0);
-}
-
 static struct error *begin_json(const struct view *view, enum report_retained by, json_t **ret)
 {
 	_cleanup_json_ json_t *document = json_object();
@@ -132,7 +124,7 @@ static struct error *add_object(const struct view *view, uint32_t id, struct lib
 			       heap_type_name(view->heap, id),
 			       NULL};
 
-	share(view, view->dominators->retained[id], part);
+	(void)units_share(view->dominators->retained[id], view->dominators->total, part);
 	(void)snprintf(address, sizeof(address), "0x%" PRIx64, heap_address(view->heap, id));
 	try_(path_text_to(view->reach, id, &path));
 	texts[5] = path;
@@ -287,7 +279,7 @@ static struct error *add_row(const struct view *view, const struct retained_tabl
 			       units_count(row->count, count), units_bytes(row->size, size),
 			       row_name(view, rows, row, buffer, sizeof(buffer))};
 
-	share(view, row->retained, part);
+	(void)units_share(row->retained, view->dominators->total, part);
 	return table_add(table, NULL, texts, ARRAY_SIZE(texts), NULL);
 }
 
@@ -414,7 +406,7 @@ static struct error *freed_table(const struct view *view, const char *what,
 	FILE *stream = view->style->stream;
 
 	try_(path_text_to(view->reach, objects->items[0], &path));
-	share(view, freed->size, part);
+	(void)units_share(freed->size, view->dominators->total, part);
 	try_(print_clean(view->style, what));
 	(void)fprintf(stream, ": %s object%s, such as ", units_count(objects->count, named),
 		      objects->count == 1 ? "" : "s");

@@ -55,7 +55,7 @@ struct error *report_csv_text(FILE *stream, const char *text)
 	_cleanup_free_ char *clean = NULL;
 	const char *c;
 
-	try_(units_clean(text, false, &clean));
+	try_(units_clean(text, UNITS_SHOWN, &clean));
 	(void)fputc('"', stream);
 	for (c = clean; *c; c++) {
 		if (*c == '"')

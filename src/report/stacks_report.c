@@ -92,7 +92,7 @@ static struct error *print_thread(const struct report_style *style, const struct
 	_cleanup_free_ char *name = NULL, *damage = NULL;
 	size_t i;
 
-	try_(units_clean(thread->name, false, &name));
+	try_(units_clean(thread->name, UNITS_SHOWN, &name));
 	print_thread_head(style, thread, name);
 	for (i = 0; i < thread->count; i++) {
 		const struct stack_frame *frame = &stacks->frames.items[thread->first + i];
@@ -213,7 +213,7 @@ static struct error *thread_json(const struct stacks *stacks, const struct stack
 	json_t *object;
 
 	try_(append_object(list, &object));
-	try_(units_clean(thread->name, true, &name));
+	try_(units_clean(thread->name, UNITS_VALID, &name));
 	try_(json_put(object, "tid", thread->tid ? json_integer(thread->tid) : json_null()));
 	try_(json_put(object, "name", json_string(name)));
 	try_(put_address(object, "state", thread->state));

@@ -2,7 +2,29 @@
 
 #include "base/units.h"
 
+#include <langinfo.h>
 #include <stdlib.h>
+#include <string.h>
+
+/*
+ * libsmartcols would escape our backslashes once more, so it is told to leave texts alone. It then
+ * goes round for ever at a byte that is no character of the locale: without UTF-8 it gets ASCII.
+ */
+static struct error *clean_cell(const char *text, char **ret)
+{
+	bool utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
+
+	return units_clean(text, utf8 ? UNITS_SHOWN : UNITS_ASCII, ret);
+}
+
+static struct error *add_column(struct libscols_table *table, const struct table_column *column)
+{
+	int flags = (column->right ? SCOLS_FL_RIGHT : 0) | (column->tree ? SCOLS_FL_TREE : 0);
+	_cleanup_free_ char *title = NULL;
+
+	try_(clean_cell(column->title, &title));
+	return scols_table_new_column(table, title, 0, flags) ? NULL : &error_no_memory;
+}
 
 struct error *table_create(const struct table_column *columns, size_t count,
 			   struct libscols_table **ret)
@@ -12,13 +34,9 @@ struct error *table_create(const struct table_column *columns, size_t count,
 
 	if (!table)
 		return &error_no_memory;
-	for (i = 0; i < count; i++) {
-		int flags = (columns[i].right ? SCOLS_FL_RIGHT : 0) |
-			    (columns[i].tree ? SCOLS_FL_TREE : 0);
-
-		if (!scols_table_new_column(table, columns[i].title, 0, flags))
-			return &error_no_memory;
-	}
+	(void)scols_table_enable_noencoding(table, 1);
+	for (i = 0; i < count; i++)
+		try_(add_column(table, &columns[i]));
 	*ret = steal_ptr(table);
 	return NULL;
 }
@@ -36,7 +54,7 @@ struct error *table_add(struct libscols_table *table, struct libscols_line *abov
 
 		if (!texts[i])
 			continue;
-		try_(units_clean(texts[i], false, &clean));
+		try_(clean_cell(texts[i], &clean));
 		if (scols_line_set_data(line, i, clean))
 			return &error_no_memory;
 	}
@@ -45,10 +63,17 @@ struct error *table_add(struct libscols_table *table, struct libscols_line *abov
 	return NULL;
 }
 
+struct error *table_align_right(struct libscols_table *table, size_t column)
+{
+	struct libscols_column *found = scols_table_get_column(table, column);
+
+	return scols_column_set_flags(found, SCOLS_FL_RIGHT) ? &error_no_memory : NULL;
+}
+
 struct error *table_print(const struct report_style *style, struct libscols_table *table)
 {
 	scols_table_set_stream(table, style->stream);
-	/* Not cut to the terminal: a path is what one came for. */
+	/* Not cut to the terminal: a name or a path is what one came for. */
 	(void)scols_table_enable_maxout(table, 0);
 	(void)scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
 	if (scols_print_table(table) && !ferror(style->stream))
@@ -69,7 +94,7 @@ struct error *print_clean(const struct report_style *style, const char *text)
 {
 	_cleanup_free_ char *clean = NULL;
 
-	try_(units_clean(text, false, &clean));
+	try_(units_clean(text, UNITS_SHOWN, &clean));
 	(void)fputs(clean, style->stream);
 	return NULL;
 }

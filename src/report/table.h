@@ -1,5 +1,5 @@
 /*
- * Tables of a few columns by libsmartcols, for the reports that are no histogram.
+ * Tables and trees by libsmartcols: the one way to it, which makes foreign text harmless.
  */
 #ifndef REFTRACKER_REPORT_TABLE_H
 #define REFTRACKER_REPORT_TABLE_H
@@ -20,7 +20,7 @@ static inline void cleanup_table(struct libscols_table **table)
 }
 #define _cleanup_table_ _cleanup_(cleanup_table)
 
-/** @ret: returned, scols_unref_table(). */
+/** Titles are copied. @ret: returned, scols_unref_table(). */
 _must_check_ struct error *table_create(const struct table_column *columns, size_t count,
 					struct libscols_table **ret);
 
@@ -28,6 +28,9 @@ _must_check_ struct error *table_create(const struct table_column *columns, size
 _must_check_ struct error *table_add(struct libscols_table *table, struct libscols_line *above,
 				     const char *const *texts, size_t count,
 				     struct libscols_line **ret);
+
+/** Align a column on the right, which is known only now. */
+_must_check_ struct error *table_align_right(struct libscols_table *table, size_t column);
 
 /** To the stream of the report, never cut to the width of a terminal. */
 _must_check_ struct error *table_print(const struct report_style *style,
