@@ -18,7 +18,7 @@ const char *units_change(int64_t change, char *buffer);
 const char *units_bytes(uint64_t bytes, char *buffer);
 /** "12.3 %" of @all; 0 of nothing. */
 const char *units_share(uint64_t part, uint64_t all, char *buffer);
-/** "850 us", "12.3 ms", "4.2 s". */
+/** "850 us", "12.3 ms", "4.2 s", "90.0 min", "47.5 h", "7.0 days". */
 const char *units_duration(uint64_t ns, char *buffer);
 
 /**
@@ -27,10 +27,15 @@ const char *units_duration(uint64_t ns, char *buffer);
  */
 size_t units_character(const unsigned char *s);
 
+/** Which character it is, where there is one at @s. */
+uint32_t units_code_point(const unsigned char *s);
+
+/** Whether the character at @s is one that terminals obey, or breaks a line or turns it round. */
+bool units_is_control(const unsigned char *s);
+
 /** Which characters of a text become bytes, \xNN, beside those that are no UTF-8. */
 enum units_text {
-	/** What a terminal obeys, what breaks a line or turns it round. */
-	UNITS_SHOWN,
+	UNITS_SHOWN, /**< units_is_control() */
 	UNITS_VALID, /**< none */
 	UNITS_ASCII, /**< all but printable ASCII, for a terminal that knows nothing else */
 };

@@ -1,5 +1,6 @@
 #include "base/units.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,14 +56,26 @@ const char *units_share(uint64_t part, uint64_t all, char *buffer)
 
 const char *units_duration(uint64_t ns, char *buffer)
 {
-	double us = (double)ns / 1e3;
+	/* Below @end a duration is told in @unit; what would be rounded up to it is not. */
+	static const struct {
+		double unit, end;
+		const char *name;
+	} steps[] = {
+		{1, 1e3, "ns"},
+		{1e3, 999.5e3, "us"},
+		{1e6, 999.95e6, "ms"},
+		{1e9, 119.95e9, "s"},
+		{60e9, 119.95 * 60e9, "min"},
+		{3600e9, 47.95 * 3600e9, "h"},
+		{24 * 3600e9, INFINITY, "days"},
+	};
+	double value = (double)ns;
+	size_t i = 0;
 
-	if (us < 1e3)
-		(void)snprintf(buffer, UNIT_TEXT, "%.0f us", us);
-	else if (us < 1e6)
-		(void)snprintf(buffer, UNIT_TEXT, "%.1f ms", us / 1e3);
-	else
-		(void)snprintf(buffer, UNIT_TEXT, "%.1f s", us / 1e6);
+	while (value >= steps[i].end)
+		i++;
+	(void)snprintf(buffer, UNIT_TEXT, i < 2 ? "%.0f %s" : "%.1f %s", value / steps[i].unit,
+		       steps[i].name);
 	return buffer;
 }
 
@@ -94,29 +107,39 @@ size_t units_character(const unsigned char *s)
 	return 0;
 }
 
-/* U+061C, U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069: they turn lines round, or break them.
- */
-static bool is_direction(const unsigned char *s)
+uint32_t units_code_point(const unsigned char *s)
 {
-	if (s[0] == 0xd8)
-		return s[1] == 0x9c;
-	if (s[0] != 0xe2)
-		return false;
-	return s[1] == 0x80 ? s[2] == 0x8e || s[2] == 0x8f || (s[2] >= 0xa8 && s[2] <= 0xae)
-			    : s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9;
+	size_t length = units_character(s), i;
+	uint32_t code = length > 1 ? s[0] & (0x7fu >> length) : s[0];
+
+	for (i = 1; i < length; i++)
+		code = code << 6 | (s[i] & 0x3f);
+	return code;
 }
 
-/* C0, DEL and the C1 controls, which terminals obey as well, and what has no look of its own. */
-static bool is_control(const unsigned char *s)
+/* They turn lines round, or break them. */
+static bool is_direction(uint32_t code)
 {
-	return s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0) || is_direction(s);
+	return code == 0x61c || code == 0x200e || code == 0x200f ||
+	       (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+}
+
+bool units_is_control(const unsigned char *s)
+{
+	uint32_t code;
+
+	if (s[0] < 0x7f)
+		return s[0] < 0x20;
+	code = units_code_point(s);
+	/* C1 controls, which terminals obey as well. */
+	return code < 0xa0 || is_direction(code);
 }
 
 static bool is_shown(const unsigned char *s, enum units_text how)
 {
 	switch (how) {
 	case UNITS_SHOWN:
-		return !is_control(s);
+		return !units_is_control(s);
 	case UNITS_ASCII:
 		return s[0] >= 0x20 && s[0] < 0x7f;
 	case UNITS_VALID:

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/hold.h"
+#include "base/units.h"
 #include "capture/estimate.h"
 #include "program_run.h"
 #include "python/walk.h"
@@ -378,10 +379,11 @@ static struct error *follow(struct capture *capture)
 
 static struct error *too_long(uint64_t expected, uint64_t limit)
 {
+	char pause[UNIT_TEXT], most[UNIT_TEXT];
+
 	return error_create(ERROR_INCONSISTENT,
-			    "a pause of %.3g ms is to be expected and %.3g ms are allowed",
-			    (double)expected / (double)NSEC_PER_MSEC,
-			    (double)limit / (double)NSEC_PER_MSEC);
+			    "a pause of %s is to be expected, and at most %s is allowed",
+			    units_duration(expected, pause), units_duration(limit, most));
 }
 
 /* The way that fits max_pause_ns, where there is a choice; nothing is stopped. */

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/units.h"
 #include "clone_private.h"
 #include "fault.h"
 #include "headroom.h"
@@ -284,6 +285,7 @@ bool clone_is_apart(const struct clone *clone)
 struct error *clone_check(const struct clone *clone)
 {
 	siginfo_t info = {0};
+	char life[UNIT_TEXT];
 
 	/* WNOWAIT: kill_clone() waits for it. A tracer is told of the stop in any case. */
 	if (!waitid(P_PID, (id_t)clone->pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) &&
@@ -293,9 +295,8 @@ struct error *clone_check(const struct clone *clone)
 		return error_create(ERROR_NOT_CLONABLE,
 				    "the clone was killed while it was read: is memory short?");
 	return error_hint(error_create(ERROR_OTHER,
-				       "the clone was not read within the %.3g s "
-				       "that it may live",
-				       (double)clone->life_ns / (double)NSEC_PER_SEC),
+				       "the clone was not read within the %s that it may live",
+				       units_duration(clone->life_ns, life)),
 			  "--clone-life sets how long");
 }
 

@@ -1,6 +1,7 @@
 #include "headroom.h"
 
 #include "base/file.h"
+#include "base/units.h"
 #include "cgroup.h"
 #include "image_private.h"
 #include "target/residency.h"
@@ -47,6 +48,7 @@ static struct error *check_commit(pid_t pid)
 {
 	uint64_t mode = 0, limit, committed, needed;
 	struct proc_maps maps = {0};
+	char size[UNIT_TEXT], left[UNIT_TEXT];
 
 	if (!file_number("/proc/sys/vm/overcommit_memory", "", &mode) || mode != COMMIT_NEVER)
 		return NULL;
@@ -58,9 +60,9 @@ static struct error *check_commit(pid_t pid)
 	if (limit > committed && limit - committed > needed)
 		return NULL;
 	return error_create(ERROR_NOT_CLONABLE,
-			    "a clone commits %ju MiB, and vm.overcommit_memory=2 leaves %ju MiB",
-			    (uintmax_t)(needed >> 20),
-			    (uintmax_t)((limit > committed ? limit - committed : 0) >> 20));
+			    "a clone commits %s, and vm.overcommit_memory=2 leaves %s",
+			    units_bytes(needed, size),
+			    units_bytes(limit > committed ? limit - committed : 0, left));
 }
 
 /* The number behind @key in /proc/PID/@name; UINT64_MAX where there is none. */
@@ -156,15 +158,15 @@ static bool has_private_huge_pages(pid_t pid)
 static struct error *check_huge_pages(pid_t pid)
 {
 	uint64_t kilobytes;
-	char name[16];
+	char name[16], size[UNIT_TEXT];
 
 	(void)snprintf(name, sizeof(name), "%d", (int)pid);
 	kilobytes = find_number(name, "status", "\nHugetlbPages:\t");
 	if (!kilobytes || kilobytes == UINT64_MAX || !has_private_huge_pages(pid))
 		return NULL;
 	return error_create(ERROR_NOT_CLONABLE,
-			    "%ju MiB of it are huge pages, of which a clone may use up the pool",
-			    (uintmax_t)(kilobytes >> 10));
+			    "%s of it are huge pages, of which a clone may use up the pool",
+			    units_bytes(kilobytes << 10, size));
 }
 
 struct error *headroom_check(pid_t pid)

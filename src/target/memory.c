@@ -3,6 +3,7 @@
  * the kernel's OOM killer, which may choose the target.
  */
 #include "base/file.h"
+#include "base/units.h"
 #include "cgroup.h"
 #include "image_private.h"
 
@@ -21,11 +22,12 @@ uint64_t memory_meminfo(const char *key)
 
 static struct error *check_fits(uint64_t needed, uint64_t left, const char *what, const char *where)
 {
+	char most[UNIT_TEXT], room[UNIT_TEXT];
+
 	if (needed <= left)
 		return NULL;
-	return error_create(ERROR_NO_MEMORY,
-			    "%s needs %ju MiB of memory and only %ju MiB can be had%s", what,
-			    (uintmax_t)(needed >> 20), (uintmax_t)(left >> 20), where);
+	return error_create(ERROR_NO_MEMORY, "%s needs %s of memory and only %s can be had%s", what,
+			    units_bytes(needed, most), units_bytes(left, room), where);
 }
 
 struct error *memory_check(pid_t pid, uint64_t needed, const char *what)
