@@ -38,6 +38,10 @@ struct report_style {
 	const struct type_filter *filter;
 };
 
+/** A line of a report, and only one: foreign text in it is shown as base/units.h has it. */
+_must_check_ _printf_(2, 3) struct error *report_line(const struct report_style *style,
+						      const char *format, ...);
+
 /** The last column of a histogram table. */
 enum report_extra {
 	REPORT_SHARE,  /**< share of all bytes */

@@ -8,9 +8,9 @@
 #include "base/clock.h"
 #include "base/units.h"
 #include "capture/estimate.h"
+#include "report/json.h"
 #include "target/permission.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,7 +61,7 @@ static struct error *examine_core(const struct core_options *core, struct findin
 	return findings->command ? NULL : &error_no_memory;
 }
 
-static void print_layout(const struct report_style *style, const struct findings *findings)
+static struct error *print_layout(const struct report_style *style, const struct findings *findings)
 {
 	const struct py_layout *layout = &findings->runtime->layout;
 	int source;
@@ -80,8 +80,9 @@ static void print_layout(const struct report_style *style, const struct findings
 			      layout->builtin_exact ? "this version" : "nearest version",
 			      layout->builtin_alike ? ", another size of _PyRuntime" : "");
 	if (findings->runtime->debug_path)
-		(void)fprintf(style->stream, "             debug file %s\n",
-			      findings->runtime->debug_path);
+		try_(report_line(style, "             debug file %s",
+				 findings->runtime->debug_path));
+	return NULL;
 }
 
 static void print_fields(const struct report_style *style, const struct py_layout *layout)
@@ -100,19 +101,21 @@ static void print_fields(const struct report_style *style, const struct py_layou
 	}
 }
 
-static void print_capture(const struct report_style *style, const struct findings *findings)
+static struct error *print_capture(const struct report_style *style,
+				   const struct findings *findings)
 {
 	const struct capture_estimate *estimate = &findings->estimate;
 	char pause[UNIT_TEXT];
 
 	if (estimate->not_clonable)
-		(void)fprintf(style->stream, "clone        no: %s\n", estimate->not_clonable);
+		try_(report_line(style, "clone        no: %s", estimate->not_clonable));
 	else
 		(void)fprintf(style->stream, "clone        pause about %s%s\n",
 			      units_duration(estimate->clone_ns, pause),
 			      findings->status.seccomp ? ", if its seccomp filter allows" : "");
 	(void)fprintf(style->stream, "copy         pause about %s\n",
 		      units_duration(estimate->copy_ns, pause));
+	return NULL;
 }
 
 static void print_tree(const struct report_style *style, const struct process_tree *tree, pid_t pid)
@@ -134,7 +137,6 @@ static struct error *print_core(const struct report_style *style, const struct c
 {
 	const struct core_facts *facts = core_facts(core);
 	char bytes[UNIT_TEXT], from_files[UNIT_TEXT];
-	_cleanup_free_ char *problem = NULL;
 
 	if (facts->signal)
 		(void)fprintf(style->stream, "ended by     signal %d (%s)\n", facts->signal,
@@ -145,14 +147,13 @@ static struct error *print_core(const struct report_style *style, const struct c
 		      units_bytes(facts->bytes, bytes), units_bytes(facts->from_files, from_files));
 	(void)fprintf(style->stream, "files        %u, %u not used, %u taken as they are now\n",
 		      facts->files, facts->absent, facts->unverified);
-	if (!core_problem(core))
-		return NULL;
-	try_(units_clean(core_problem(core), UNITS_SHOWN, &problem));
-	(void)fprintf(style->stream, "             %s\n", problem);
+	if (core_problem(core))
+		try_(report_line(style, "             %s", core_problem(core)));
 	return NULL;
 }
 
-static void print_live(const struct report_style *style, const struct findings *findings, pid_t pid)
+static struct error *print_live(const struct report_style *style, const struct findings *findings,
+				pid_t pid)
 {
 	char bytes[UNIT_TEXT], resident[UNIT_TEXT];
 
@@ -166,8 +167,9 @@ static void print_live(const struct report_style *style, const struct findings *
 	(void)fprintf(style->stream, "memory       %s resident, %s to copy\n",
 		      units_bytes(findings->estimate.resident, resident),
 		      units_bytes(findings->estimate.bytes, bytes));
-	print_capture(style, findings);
+	try_(print_capture(style, findings));
 	print_tree(style, &findings->tree, pid);
+	return NULL;
 }
 
 static struct error *print_table(const struct command_context *context,
@@ -178,116 +180,116 @@ static struct error *print_table(const struct command_context *context,
 	pid_t pid = findings->capture ? core_facts(capture_core(findings->capture))->pid
 				      : context->pid;
 	char version[VERSION_TEXT];
-	_cleanup_free_ char *command = NULL, *path = NULL, *other = NULL;
 
-	try_(units_clean(findings->command, UNITS_SHOWN, &command));
-	try_(units_clean(runtime->path, UNITS_SHOWN, &path));
+	try_(report_line(style, "process      %d: %s", (int)pid, findings->command));
+	try_(report_line(style, "interpreter  CPython %s, %s build, %s",
+			 version_text(runtime->version, version), flavour_name(runtime->flavour),
+			 runtime->path));
 	if (runtime->other)
-		try_(units_clean(runtime->other, UNITS_SHOWN, &other));
-	(void)fprintf(style->stream, "process      %d: %s\n", (int)pid, command);
-	(void)fprintf(style->stream, "interpreter  CPython %s, %s build, %s\n",
-		      version_text(runtime->version, version), flavour_name(runtime->flavour),
-		      path);
-	if (other)
-		(void)fprintf(style->stream, "             another lives beside it, not read: %s\n",
-			      other);
+		try_(report_line(style, "             another lives beside it, not read: %s",
+				 runtime->other));
 	(void)fprintf(style->stream, "runtime      0x%jx, by %s, build-id %s\n",
 		      (uintmax_t)runtime->address, runtime->found_by,
 		      *runtime->build_id ? runtime->build_id : "none");
-	print_layout(style, findings);
+	try_(print_layout(style, findings));
 	if (findings->capture)
 		try_(print_core(style, capture_core(findings->capture)));
 	else
-		print_live(style, findings, pid);
+		try_(print_live(style, findings, pid));
 	if (context->verbose)
 		print_fields(style, &runtime->layout);
 	return NULL;
 }
 
-static bool put_tree(const struct process_tree *tree, pid_t pid, json_t *document)
+static struct error *put_tree(const struct process_tree *tree, pid_t pid, json_t *document)
 {
 	json_t *list = json_array();
 	size_t i;
 
-	if (json_object_set_new(document, "subprocesses", list))
-		return false;
+	try_(json_put(document, "subprocesses", list));
 	for (i = 0; i < tree->list.count; i++) {
 		if (tree->list.items[i].pid != pid &&
 		    json_array_append_new(list, json_integer(tree->list.items[i].pid)))
-			return false;
+			return &error_no_memory;
 	}
-	return true;
+	return NULL;
 }
 
-static struct error *write_json(const struct command_context *context, json_t *document)
+static struct error *put_layout(const struct findings *findings, json_t *document)
 {
-	int failed;
+	json_t *layout = json_object();
 
-	if (!document)
-		return error_create(ERROR_OTHER, "the findings cannot be written as JSON");
-	failed = json_dumpf(document, context->style.stream, JSON_INDENT(1));
-	(void)fputc('\n', context->style.stream);
-	json_decref(document);
-	return failed && !ferror(context->style.stream) ? &error_no_memory : NULL;
+	try_(json_put(document, "layout", layout));
+	try_(put_integer(layout, "dwarf", findings->sources[PY_SOURCE_DWARF]));
+	try_(put_integer(layout, "debug_offsets", findings->sources[PY_SOURCE_REPORTED]));
+	return put_integer(layout, "builtin", findings->sources[PY_SOURCE_BUILTIN]);
 }
 
 /* The members that a process and a core file have in common. */
-static json_t *common_json(const struct findings *findings, pid_t pid)
+static struct error *put_common(const struct findings *findings, pid_t pid, json_t *document)
 {
 	const struct py_runtime *runtime = findings->runtime;
 	char version[VERSION_TEXT], address[32];
 
 	(void)snprintf(address, sizeof(address), "0x%jx", (uintmax_t)runtime->address);
-	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s?, s:s, s:s, s:{s:i, s:i, s:i}}", "schema",
-			 "reftracker.doctor/1", "pid", (int)pid, "version",
-			 version_text(runtime->version, version), "flavour",
-			 flavour_name(runtime->flavour), "path", runtime->path, "other",
-			 runtime->other, "build_id", runtime->build_id, "runtime", address,
-			 "layout", "dwarf", findings->sources[PY_SOURCE_DWARF], "debug_offsets",
-			 findings->sources[PY_SOURCE_REPORTED], "builtin",
-			 findings->sources[PY_SOURCE_BUILTIN]);
+	try_(put_text(document, "schema", "reftracker.doctor/1"));
+	try_(put_integer(document, "pid", (uint64_t)pid));
+	try_(put_text(document, "version", version_text(runtime->version, version)));
+	try_(put_text(document, "flavour", flavour_name(runtime->flavour)));
+	try_(put_text(document, "path", runtime->path));
+	try_(put_text(document, "other", runtime->other));
+	try_(put_text(document, "build_id", runtime->build_id));
+	try_(put_text(document, "runtime", address));
+	return put_layout(findings, document);
 }
 
-static json_t *core_json(const struct core *core)
+static struct error *put_core(const struct core *core, json_t *document)
 {
 	const struct core_facts *facts = core_facts(core);
+	json_t *object;
 
-	return json_pack("{s:i, s:o, s:{s:i, s:I, s:I, s:i, s:i, s:i, s:s?}}", "threads",
-			 (int)core_threads(core)->count, "start_time", json_null(), "core",
-			 "signal", facts->signal, "bytes", (json_int_t)facts->bytes, "from_files",
-			 (json_int_t)facts->from_files, "files", (int)facts->files, "absent",
-			 (int)facts->absent, "unverified", (int)facts->unverified, "problem",
-			 core_problem(core));
+	try_(put_integer(document, "threads", core_threads(core)->count));
+	try_(json_put(document, "start_time", json_null()));
+	object = json_object();
+	try_(json_put(document, "core", object));
+	try_(json_put(object, "signal", json_integer(facts->signal)));
+	try_(put_integer(object, "bytes", facts->bytes));
+	try_(put_integer(object, "from_files", facts->from_files));
+	try_(put_integer(object, "files", facts->files));
+	try_(put_integer(object, "absent", facts->absent));
+	try_(put_integer(object, "unverified", facts->unverified));
+	return put_text(object, "problem", core_problem(core));
 }
 
-static json_t *live_json(const struct findings *findings)
+static struct error *put_live(const struct findings *findings, pid_t pid, json_t *document)
 {
 	const struct capture_estimate *estimate = &findings->estimate;
 
-	return json_pack("{s:i, s:i, s:I, s:I, s:s?, s:f, s:f}", "nspid",
-			 (int)proc_inner_pid(&findings->status), "threads",
-			 (int)findings->status.threads, "resident", (json_int_t)estimate->resident,
-			 "bytes", (json_int_t)estimate->bytes, "not_clonable",
-			 estimate->not_clonable, "clone_pause_ms",
-			 (double)estimate->clone_ns / (double)NSEC_PER_MSEC, "copy_pause_ms",
-			 (double)estimate->copy_ns / (double)NSEC_PER_MSEC);
+	try_(put_integer(document, "nspid", (uint64_t)proc_inner_pid(&findings->status)));
+	try_(put_integer(document, "threads", findings->status.threads));
+	try_(put_integer(document, "resident", estimate->resident));
+	try_(put_integer(document, "bytes", estimate->bytes));
+	try_(put_text(document, "not_clonable", estimate->not_clonable));
+	try_(put_msec(document, "clone_pause_ms", estimate->clone_ns));
+	try_(put_msec(document, "copy_pause_ms", estimate->copy_ns));
+	return put_tree(&findings->tree, pid, document);
 }
 
 static struct error *print_json(const struct command_context *context,
 				const struct findings *findings)
 {
 	const struct core *core = findings->capture ? capture_core(findings->capture) : NULL;
-	json_t *document = common_json(findings, core ? core_facts(core)->pid : context->pid);
-	json_t *rest = core ? core_json(core) : live_json(findings);
-	bool failed = !document || !rest || json_object_update(document, rest) ||
-		      (!core && !put_tree(&findings->tree, context->pid, document));
+	pid_t pid = core ? core_facts(core)->pid : context->pid;
+	_cleanup_json_ json_t *document = json_object();
 
-	if (failed) {
-		json_decref(document);
-		document = NULL;
-	}
-	json_decref(rest);
-	return write_json(context, document);
+	if (!document)
+		return &error_no_memory;
+	try_(put_common(findings, pid, document));
+	if (core)
+		try_(put_core(core, document));
+	else
+		try_(put_live(findings, pid, document));
+	return json_write(&context->style, document, false);
 }
 
 static struct error *run(struct command_context *context)

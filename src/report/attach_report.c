@@ -34,15 +34,14 @@ struct error *report_attach_start(const struct report_style *style,
 				  const struct report_target *target, const struct heap *baseline)
 {
 	_cleanup_(histogram_deinit) struct histogram all = {0};
-	_cleanup_free_ char *command = NULL;
 	char pause[UNIT_TEXT];
 
 	if (style->format == REPORT_JSON)
 		return NULL; /* the baseline is part of every document */
-	try_(units_clean(target->command, UNITS_SHOWN, &command));
 	try_(histogram_count(&all, baseline, histogram_tracked, baseline));
-	(void)fprintf(style->stream, "process %d, %s: %s\nbaseline: ", (int)target->pid,
-		      target->python, command);
+	try_(report_line(style, "process %d, %s: %s", (int)target->pid, target->python,
+			 target->command));
+	(void)fputs("baseline: ", style->stream);
 	try_(print_sum(style, &all));
 	(void)fprintf(style->stream, "; paused %s (%s)\n",
 		      units_duration(baseline->facts.pause, pause), report_way(&baseline->facts));
@@ -134,8 +133,7 @@ static struct error *step_json(const struct report_style *style, const struct re
 	try_(json_put(document, "pid", json_integer(target->pid)));
 	try_(json_put(document, "step", json_integer(step->number)));
 	try_(json_put(document, "time", json_real((double)facts->time / (double)NSEC_PER_SEC)));
-	try_(json_put(document, "pause_ms",
-		      json_real((double)facts->pause / (double)NSEC_PER_MSEC)));
+	try_(put_msec(document, "pause_ms", facts->pause));
 	try_(json_put(document, "capture", json_string(report_way(&heap->facts))));
 	try_(json_put(document, "objects", json_integer((json_int_t)step->all.count)));
 	try_(json_put(document, "bytes", json_integer((json_int_t)step->all.size)));

@@ -62,8 +62,7 @@ static struct error *put_facts(json_t *document, const struct heap_facts *facts)
 		try_(put_integer(document, "resident", facts->resident));
 	}
 	try_(put_text(document, "capture", report_way(facts)));
-	try_(json_put(document, "pause_ms",
-		      json_real((double)facts->pause / (double)NSEC_PER_MSEC)));
+	try_(put_msec(document, "pause_ms", facts->pause));
 	try_(put_integer(document, "attempts", facts->attempts));
 	try_(json_put(document, "values", json_boolean(facts->with_values)));
 	try_(json_put(document, "graph", json_boolean(facts->with_graph)));
@@ -109,12 +108,8 @@ static struct error *print_strings(const struct report_style *style,
 	size_t i;
 
 	for (i = 0; i < HEAP_STRINGS; i++) {
-		_cleanup_free_ char *clean = NULL;
-
-		if (!info->strings[i])
-			continue;
-		try_(units_clean(info->strings[i], UNITS_SHOWN, &clean));
-		(void)fprintf(style->stream, "%-12s %s\n", strings[i].label, clean);
+		if (info->strings[i])
+			try_(report_line(style, "%-12s %s", strings[i].label, info->strings[i]));
 	}
 	return NULL;
 }
@@ -155,7 +150,7 @@ static struct error *info_table(const struct report_style *style, const char *pa
 {
 	char bytes[UNIT_TEXT], raw[UNIT_TEXT];
 
-	(void)fprintf(style->stream, "file         %s\n", path);
+	try_(report_line(style, "file         %s", path));
 	(void)fprintf(style->stream, "format       %u.%u, %s%s%s\n", info->major, info->minor,
 		      units_bytes(info->bytes, bytes), info->compressed ? ", compressed from " : "",
 		      info->compressed ? units_bytes(info->raw_bytes, raw) : "");

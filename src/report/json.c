@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/units.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -45,6 +46,11 @@ struct error *put_text(json_t *to, const char *key, const char *text)
 		return json_put(to, key, json_null());
 	try_(json_text(text, &value));
 	return json_put(to, key, value);
+}
+
+struct error *put_msec(json_t *to, const char *key, uint64_t ns)
+{
+	return json_put(to, key, json_real((double)(ns / NSEC_PER_USEC) / 1e3));
 }
 
 struct error *put_object(json_t *to, const struct heap *heap, uint32_t id)
@@ -112,13 +118,66 @@ struct error *json_groups(const struct report_style *style, const struct histogr
 	return NULL;
 }
 
+enum {
+	DELETE = 0x7f /* the only control character that jansson does not escape */
+};
+
+/* Where in the text of a document we are. */
+struct printer {
+	FILE *stream;
+	bool escape;	     /**< behind a backslash */
+	unsigned int digits; /**< of a \u escape that are still to come */
+};
+
+/* jansson has its hexadecimal digits in capitals, all other programs in small letters. */
+static void print_byte(struct printer *printer, char c)
+{
+	if (printer->digits) {
+		printer->digits--;
+		c = (char)tolower((unsigned char)c);
+	} else if (printer->escape) {
+		printer->escape = false;
+		printer->digits = c == 'u' ? 4 : 0;
+	} else {
+		printer->escape = c == '\\';
+	}
+	(void)putc_unlocked(c, printer->stream);
+}
+
+/* jansson hands over whole characters; beyond ASCII they stand in strings only. */
+static int print_some(const char *text, size_t size, void *ctx)
+{
+	struct printer *printer = ctx;
+	const unsigned char *from = (const unsigned char *)text, *end = from + size;
+
+	while (from < end) {
+		size_t length = units_character(from);
+
+		if (length < 2 && *from != DELETE)
+			print_byte(printer, (char)*from);
+		else if (units_is_control(from))
+			(void)fprintf(printer->stream, "\\u%04" PRIx32, units_code_point(from));
+		else
+			(void)fwrite(from, 1, length, printer->stream);
+		from += length ? length : 1;
+	}
+	return ferror(printer->stream) ? -1 : 0;
+}
+
+struct error *json_print(FILE *stream, const json_t *value, size_t flags)
+{
+	struct printer printer = {.stream = stream};
+
+	/* A real number as people write it: 17 digits make 1.2 of it 1.1999999999999999. */
+	flags |= JSON_REAL_PRECISION(15);
+	if (json_dump_callback(value, print_some, &printer, flags) && !ferror(stream))
+		return &error_no_memory;
+	return NULL;
+}
+
 struct error *json_write(const struct report_style *style, const json_t *document, bool compact)
 {
-	size_t flags = compact ? JSON_COMPACT : JSON_INDENT(1);
-
-	/* Whether everything could be written is checked when the stream is closed. */
-	if (json_dumpf(document, style->stream, flags) && !ferror(style->stream))
-		return &error_no_memory;
+	try_(json_print(style->stream, document, compact ? JSON_COMPACT : JSON_INDENT(1)));
 	(void)fputc('\n', style->stream);
 	return NULL;
 }

@@ -98,9 +98,8 @@ static struct error *pool_json(const struct report_style *style, const struct po
 
 static struct error *print_one(const struct report_style *style, const struct pool_process *process)
 {
-	(void)fprintf(style->stream, "=== process %d: ", (int)process->pid);
-	try_(print_clean(style, process->command));
-	(void)fputs("\n\n", style->stream);
+	try_(report_line(style, "=== process %d: %s", (int)process->pid, process->command));
+	(void)fputc('\n', style->stream);
 	try_(report_types(style, process->histogram, process->heap));
 	(void)fputc('\n', style->stream);
 	return NULL;

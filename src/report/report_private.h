@@ -5,9 +5,7 @@
 #define REFTRACKER_REPORT_PRIVATE_H
 
 #include "analyze/leaks.h"
-#include "report/report.h"
-
-#include <jansson.h>
+#include "report/json.h"
 
 /** Rows of @histogram that the filter takes, in the order asked for. Pointers are borrowed. */
 DEFINE_ARRAY(row_pointers, const struct histogram_row *)
@@ -31,34 +29,17 @@ enum {
 /** "process 42 stood still for 3 ms (clone)". Fills @buffer (REPORT_TAKEN bytes), returns it. */
 const char *report_taken(const struct heap_facts *facts, char *buffer);
 
-static inline void cleanup_json(json_t **value)
-{
-	json_decref(*value);
-}
-#define _cleanup_json_ _cleanup_(cleanup_json)
-
-/** Put @value under @key. Takes @value, which may be NULL (no memory). */
-_must_check_ struct error *json_put(json_t *object, const char *key, json_t *value);
-
-/** Names come from the target: what is no UTF-8 cannot stand in JSON and is shown as \xNN. */
-_must_check_ struct error *json_text(const char *text, json_t **ret);
-
-_must_check_ struct error *put_integer(json_t *to, const char *key, uint64_t value);
-
-/** A text of the target; NULL is null. */
-_must_check_ struct error *put_text(json_t *to, const char *key, const char *text);
-
 /** "address" and "type" of @id. */
 _must_check_ struct error *put_object(json_t *to, const struct heap *heap, uint32_t id);
-
-/** A new object at the end of a list, which owns it. */
-_must_check_ struct error *append_object(json_t *list, json_t **ret);
 
 /** One of the "snapshots" of a document at the end of @list: @file, and when and how large it is.
  */
 _must_check_ struct error *append_snapshot(json_t *list, const char *file,
 					   const struct heap_facts *facts, uint64_t objects,
 					   uint64_t bytes);
+
+/** A text of the target, cleaned, to the stream. */
+_must_check_ struct error *print_clean(const struct report_style *style, const char *text);
 
 /** A CSV field in quotes, as RFC 4180 has it. */
 _must_check_ struct error *report_csv_text(FILE *stream, const char *text);
@@ -89,9 +70,5 @@ _must_check_ struct error *json_leaks(const struct report_style *style, const st
 /** The same as text. */
 _must_check_ struct error *print_leaks(const struct report_style *style, const struct heap *heap,
 				       const struct leaks *leaks);
-
-/** Write one document, on one line with @compact, and a newline. Takes nothing. */
-_must_check_ struct error *json_write(const struct report_style *style, const json_t *document,
-				      bool compact);
 
 #endif

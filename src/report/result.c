@@ -186,15 +186,6 @@ static struct error *json_cell(const struct cell *cell, json_t **ret)
 	return *ret ? NULL : &error_no_memory;
 }
 
-static struct error *print_json(const struct report_result *result, const json_t *value)
-{
-	FILE *stream = result->style->stream;
-
-	if (json_dumpf(value, stream, JSON_ENCODE_ANY) && !ferror(stream))
-		return &error_no_memory;
-	return NULL;
-}
-
 static struct error *json_begin(void *ctx, const char *const *columns, size_t count)
 {
 	struct report_result *result = ctx;
@@ -213,7 +204,7 @@ static struct error *json_begin(void *ctx, const char *const *columns, size_t co
 			return &error_no_memory;
 	}
 	(void)fputs("{\"schema\": \"reftracker.query/1\", \"columns\": ", result->style->stream);
-	try_(print_json(result, list));
+	try_(json_print(result->style->stream, list, JSON_ENCODE_ANY));
 	(void)fputs(", \"rows\": [", result->style->stream);
 	return NULL;
 }
@@ -234,7 +225,7 @@ static struct error *json_row(void *ctx, const struct cell *cells, bool *ret_sto
 			return &error_no_memory;
 	}
 	(void)fputs(result->rows++ ? ",\n " : "\n ", result->style->stream);
-	try_(print_json(result, list));
+	try_(json_print(result->style->stream, list, JSON_ENCODE_ANY));
 	*ret_stop = ferror(result->style->stream);
 	return NULL;
 }

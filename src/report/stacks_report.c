@@ -240,8 +240,7 @@ static struct error *stacks_json(const struct report_style *style, const struct 
 		return &error_no_memory;
 	try_(json_put(document, "schema", json_string("reftracker.stacks/1")));
 	try_(json_put(document, "pid", json_integer(facts->pid)));
-	try_(json_put(document, "pause_ms",
-		      json_real((double)facts->pause / (double)NSEC_PER_MSEC)));
+	try_(put_msec(document, "pause_ms", facts->pause));
 	try_(json_put(document, "capture", json_string(report_way(facts))));
 	list = json_array();
 	try_(json_put(document, "threads", list));

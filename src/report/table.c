@@ -89,12 +89,3 @@ void table_print_left_out(const struct report_style *style, uint64_t left_out)
 		(void)fprintf(style->stream, "… %s more (-n 0 shows all)\n",
 			      units_count(left_out, text));
 }
-
-struct error *print_clean(const struct report_style *style, const char *text)
-{
-	_cleanup_free_ char *clean = NULL;
-
-	try_(units_clean(text, UNITS_SHOWN, &clean));
-	(void)fputs(clean, style->stream);
-	return NULL;
-}

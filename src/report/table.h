@@ -39,7 +39,4 @@ _must_check_ struct error *table_print(const struct report_style *style,
 /** "… 5 more (-n 0 shows all)", where there are any. */
 void table_print_left_out(const struct report_style *style, uint64_t left_out);
 
-/** A text of the target, cleaned, to the stream. */
-_must_check_ struct error *print_clean(const struct report_style *style, const char *text);
-
 #endif

@@ -26,7 +26,6 @@ struct error *types_document(const struct report_style *style, const struct hist
 {
 	_cleanup_(row_pointers_deinit) struct row_pointers rows = {0};
 	_cleanup_json_ json_t *document = json_object();
-	double pause_ms = (double)heap->facts.pause / (double)NSEC_PER_MSEC;
 	uint64_t count, size;
 	json_t *groups;
 
@@ -37,7 +36,7 @@ struct error *types_document(const struct report_style *style, const struct hist
 	try_(json_put(document, "pid", json_integer(heap->facts.pid)));
 	try_(json_put(document, "objects", json_integer((json_int_t)count)));
 	try_(json_put(document, "bytes", json_integer((json_int_t)size)));
-	try_(json_put(document, "pause_ms", json_real(pause_ms)));
+	try_(put_msec(document, "pause_ms", heap->facts.pause));
 	try_(json_put(document, "capture", json_string(report_way(&heap->facts))));
 	try_(json_put(document, "unsized", json_integer((json_int_t)heap->facts.unsized)));
 	try_(json_groups(style, histogram, false, &groups));

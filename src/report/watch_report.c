@@ -1,7 +1,7 @@
 #include "report/watch.h"
 
 #include "base/units.h"
-#include "table.h"
+#include "report_private.h"
 
 /* ORDER watch-reason */
 static const char *const names[] = {"start", "rss", "every"};
@@ -35,8 +35,7 @@ struct error *report_watch(const struct report_style *style, const struct watch_
 
 	if (style->format == REPORT_JSON)
 		return watch_json(style, snapshot);
-	try_(print_clean(style, snapshot->path));
-	(void)fprintf(style->stream, "  process %d, %s resident (%s)\n", (int)snapshot->pid,
-		      units_bytes(snapshot->rss, rss), watch_reason_name(snapshot->reason));
-	return NULL;
+	return report_line(style, "%s  process %d, %s resident (%s)", snapshot->path,
+			   (int)snapshot->pid, units_bytes(snapshot->rss, rss),
+			   watch_reason_name(snapshot->reason));
 }

@@ -67,19 +67,24 @@ void writer_address(struct writer *w, uint64_t value)
 	writer_char(w, '"');
 }
 
-/* One character of one byte. */
-static void put_byte(struct writer *w, unsigned char c)
+static void put_escape(struct writer *w, uint32_t code)
 {
-	if (c == '"' || c == '\\') {
-		writer_char(w, '\\');
-		writer_char(w, (char)c);
-	} else if (c < 0x20 || c == 0x7f || c == '<') {
-		writer_text(w, "\\u00");
-		writer_char(w, hex[c >> 4]);
-		writer_char(w, hex[c & 15]);
-	} else {
-		writer_char(w, (char)c);
+	int shift;
+
+	writer_text(w, "\\u");
+	for (shift = 12; shift >= 0; shift -= 4)
+		writer_char(w, hex[code >> shift & 15]);
+}
+
+static void put_character(struct writer *w, const unsigned char *from, size_t length)
+{
+	if (units_is_control(from) || *from == '<') {
+		put_escape(w, units_code_point(from));
+		return;
 	}
+	if (*from == '"' || *from == '\\')
+		writer_char(w, '\\');
+	put_bytes(w, (const char *)from, length);
 }
 
 static void put_invalid(struct writer *w, unsigned char c)
@@ -99,10 +104,8 @@ void writer_string(struct writer *w, const char *text, size_t most)
 
 		if ((size_t)(from - start) + (length ? length : 1) > most)
 			break;
-		if (length > 1)
-			put_bytes(w, (const char *)from, length);
-		else if (length)
-			put_byte(w, *from);
+		if (length)
+			put_character(w, from, length);
 		else
 			put_invalid(w, *from);
 		from += length ? length : 1;

@@ -1,0 +1,31 @@
+#include "report_private.h"
+
+#include "base/units.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+struct error *print_clean(const struct report_style *style, const char *text)
+{
+	_cleanup_free_ char *clean = NULL;
+
+	try_(units_clean(text, UNITS_SHOWN, &clean));
+	(void)fputs(clean, style->stream);
+	return NULL;
+}
+
+struct error *report_line(const struct report_style *style, const char *format, ...)
+{
+	_cleanup_free_ char *text = NULL;
+	va_list args;
+
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		text = NULL;
+	va_end(args);
+	if (!text)
+		return &error_no_memory;
+	try_(print_clean(style, text));
+	(void)fputc('\n', style->stream);
+	return NULL;
+}
