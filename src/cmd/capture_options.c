@@ -1,8 +1,7 @@
 #include "cmd/capture_options.h"
 
 #include "cmd/signals.h"
-
-#include <stdio.h>
+#include "tell.h"
 
 /* ORDER capture-way */
 const char *const capture_ways[] = {"auto", "clone", "copy", NULL};
@@ -33,5 +32,5 @@ void capture_values_note(const struct command_context *context, struct capture *
 	_cleanup_free_ char *note = capture_take_note(capture);
 
 	if (note && !context->quiet)
-		(void)fprintf(stderr, "reftracker: %s\n", note);
+		tell("%s", note);
 }

@@ -2,6 +2,7 @@
  * reftracker attach: the live session. A baseline, then diffs, then what persists.
  */
 #include "process_tree.h"
+#include "tell.h"
 
 #include "cmd/capture_options.h"
 #include "cmd/command.h"
@@ -218,7 +219,7 @@ static struct error *leave_out(struct sessions *sessions, size_t i, struct error
 	if (sessions->list.count == 1)
 		return err;
 	if (!session->context->quiet)
-		(void)fprintf(stderr, "reftracker: %s\n", error_message(err));
+		tell("%s", error_message(err));
 	error_free(err);
 	drop(sessions, i);
 	return NULL;
@@ -285,7 +286,7 @@ static struct error *refuse(struct sessions *sessions, pid_t pid, struct error *
 	if (code == ERROR_GONE || code == ERROR_NOT_PYTHON || code == ERROR_INCONSISTENT)
 		return NULL;
 	if (!sessions->context->quiet)
-		(void)fprintf(stderr, "reftracker: %s\n", error_message(reason));
+		tell("%s", error_message(reason));
 	return u32_array_append(&sessions->refused, (uint32_t)pid);
 }
 
@@ -333,9 +334,7 @@ static struct error *watch(struct sessions *sessions)
 	bool interactive = isatty(STDIN_FILENO) && !context->quiet;
 
 	if (interactive)
-		(void)fputs(
-			"reftracker: Enter takes the next snapshot, Ctrl-C ends with the result\n",
-			stderr);
+		tell("Enter takes the next snapshot, Ctrl-C ends with the result");
 	while (!is_over(sessions)) {
 		(void)fflush(context->style.stream);
 		signals_wait(values->every, interactive);

@@ -11,6 +11,7 @@
 #include "export_suspects.h"
 #include "report/export.h"
 #include "sequence.h"
+#include "tell.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -209,8 +210,7 @@ static struct error *draw_object(const struct command_context *context)
 	try_(open_first(context, &heap));
 	try_(select_objects(heap, values->object, &middle));
 	if (middle.count > MOST_IN_MIDDLE && !context->quiet)
-		(void)fprintf(stderr, "note: %zu objects are meant, the first %d are drawn\n",
-			      middle.count, MOST_IN_MIDDLE);
+		tell("%zu objects are meant, the first %d are drawn", middle.count, MOST_IN_MIDDLE);
 	if (middle.count > MOST_IN_MIDDLE)
 		middle.count = MOST_IN_MIDDLE;
 	try_(neighbourhood_make(heap, middle.items, middle.count, &limits, &around));

@@ -3,8 +3,7 @@
  */
 #include "cmd/source.h"
 #include "report/memory.h"
-
-#include <stdio.h>
+#include "tell.h"
 
 struct memory_values {
 	struct capture_values capture;
@@ -41,8 +40,8 @@ static void tell_other(const struct command_context *context, const struct heap 
 	const char *other = heap_other_run(&earlier, &later);
 
 	if (other && !context->quiet)
-		(void)fprintf(stderr, "reftracker: memory: %s is of %s than %s\n",
-			      context->arguments.items[0], other, context->file);
+		tell("memory: %s is of %s than %s", context->arguments.items[0], other,
+		     context->file);
 }
 
 /* One source, or a file and another one that is later. */

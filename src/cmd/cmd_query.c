@@ -5,6 +5,7 @@
 #include "cmd/source.h"
 #include "report/result.h"
 #include "sql/sql.h"
+#include "tell.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -172,7 +173,7 @@ static void run_and_tell(struct query *query, const char *text)
 	err = run_text(query, text);
 	(void)fflush(query->context->style.stream);
 	if (err)
-		(void)fprintf(stderr, "reftracker: query: %s\n", error_message(err));
+		tell("query: %s", error_message(err));
 	/* An interrupt ends the statement, the next one at the prompt the program. */
 	signals_catch();
 }

@@ -4,11 +4,12 @@
 #include "find_process.h"
 #include "folder_capture.h"
 #include "process_tree.h"
+#include "tell.h"
 
+#include "base/units.h"
 #include "heap/file.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 
 struct snapshot_values {
@@ -61,10 +62,12 @@ static struct error *check(const struct command_context *context,
 	return NULL;
 }
 
-static void tell(const struct command_context *context, const char *path, uint64_t bytes)
+static void tell_size(const struct command_context *context, const char *path, uint64_t bytes)
 {
+	char size[UNIT_TEXT];
+
 	if (context->verbose)
-		(void)fprintf(stderr, "reftracker: %s: %ju bytes\n", path, (uintmax_t)bytes);
+		tell("%s: %s", path, units_bytes(bytes, size));
 }
 
 static struct error *to_file(struct command_context *context)
@@ -76,7 +79,7 @@ static struct error *to_file(struct command_context *context)
 
 	try_(file_capture(context, &values->capture, true, context->pid, &heap));
 	try_(heap_file_write(heap, AT_FDCWD, values->output, &how, &bytes));
-	tell(context, values->output, bytes);
+	tell_size(context, values->output, bytes);
 	return NULL;
 }
 
@@ -87,7 +90,7 @@ static struct error *to_folder(const struct command_context *context, pid_t pid)
 
 	try_(folder_capture(context, &values->folder, &values->capture, values->compress, pid,
 			    &file));
-	tell(context, file.name, file.bytes);
+	tell_size(context, file.name, file.bytes);
 	return NULL;
 }
 

@@ -5,6 +5,7 @@
 #include "folder_capture.h"
 #include "growth.h"
 #include "hook.h"
+#include "tell.h"
 
 #include "cmd/signals.h"
 #include "report/watch.h"
@@ -96,13 +97,13 @@ static void complain(struct watch *watch, struct error *err)
 		return;
 	free(watch->said);
 	watch->said = strdup(error_message(owned));
-	(void)fprintf(stderr, "reftracker: watch: %s\n", error_message(owned));
+	tell("watch: %s", error_message(owned));
 }
 
 static void note(const struct watch *watch, const char *text)
 {
 	if (!watch->context->quiet)
-		(void)fprintf(stderr, "reftracker: watch: %s\n", text);
+		tell("watch: %s", text);
 }
 
 /* What a hook needs to know. "" where there is none. */
@@ -147,7 +148,7 @@ static struct error *run_hook(struct watch *watch, const struct watch_snapshot *
 	return NULL;
 }
 
-static struct error *tell(struct watch *watch, const struct watch_snapshot *snapshot)
+static struct error *report(struct watch *watch, const struct watch_snapshot *snapshot)
 {
 	struct report_style *style = &watch->context->style;
 
@@ -190,7 +191,7 @@ static struct error *finish(struct watch *watch, const struct folder_file *file,
 		.rss = rss,
 		.bytes = file->bytes,
 	};
-	try_(tell(watch, &snapshot));
+	try_(report(watch, &snapshot));
 	free(watch->previous);
 	watch->previous = steal_ptr(path);
 	return NULL;

@@ -1,6 +1,8 @@
 /*
  * reftracker: the program. The only place that prints errors and chooses the exit status.
  */
+#include "tell.h"
+
 #include "base/block.h"
 #include "cmd/command.h"
 #include "cmd/signals.h"
@@ -32,10 +34,9 @@ static int fail(struct error *err, const char *command)
 {
 	_cleanup_error_ struct error *owned = err;
 
-	(void)fprintf(stderr, "reftracker: %s%s%s\n", command ? command : "", command ? ": " : "",
-		      error_message(owned));
+	tell("%s%s%s", command ? command : "", command ? ": " : "", error_message(owned));
 	if (error_hint_text(owned))
-		(void)fprintf(stderr, "  %s\n", error_hint_text(owned));
+		tell_more("%s", error_hint_text(owned));
 	return exit_status(error_code(owned));
 }
 

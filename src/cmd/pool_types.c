@@ -1,6 +1,7 @@
 #include "pool_types.h"
 
 #include "process_tree.h"
+#include "tell.h"
 
 #include "cmd/source.h"
 #include "report/pool.h"
@@ -51,8 +52,7 @@ static void leave_out(const struct command_context *context, struct process_tree
 	struct tree_processes *list = &tree->list;
 
 	if (!context->quiet)
-		(void)fprintf(stderr, "reftracker: process %d is left out: %s\n",
-			      (int)list->items[i].pid, error_message(err));
+		tell("process %d is left out: %s", (int)list->items[i].pid, error_message(err));
 	free(list->items[i].command);
 	list->count--;
 	memmove(&list->items[i], &list->items[i + 1], (list->count - i) * sizeof(*list->items));

@@ -1,11 +1,10 @@
 #include "question.h"
+#include "tell.h"
 
 #include "analyze/select.h"
 #include "base/units.h"
 
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 void question_deinit(struct question *question)
 {
@@ -15,22 +14,16 @@ void question_deinit(struct question *question)
 }
 
 /* One of several was taken: which, and how to have another one. */
-static struct error *note_choice(const struct command_context *context,
-				 const struct question *question)
+static void note_choice(const struct command_context *context, const struct question *question)
 {
-	_cleanup_free_ char *type = NULL;
 	uint32_t id = question->objects.items[0];
 	char count[UNIT_TEXT];
 
 	if (context->quiet || question->objects.count < 2)
-		return NULL;
-	try_(units_clean(heap_type_name(question->heap, id), UNITS_SHOWN, &type));
-	(void)fprintf(stderr,
-		      "reftracker: the first of %s objects: %s at 0x%" PRIx64
-		      "; '%s#2' is the second\n",
-		      units_count(question->objects.count, count), type,
-		      heap_address(question->heap, id), question->object);
-	return NULL;
+		return;
+	tell("the first of %s objects: %s at 0x%" PRIx64 "; '%s#2' is the second",
+	     units_count(question->objects.count, count), heap_type_name(question->heap, id),
+	     heap_address(question->heap, id), question->object);
 }
 
 static struct error *check_arguments(const struct command_context *context,
@@ -58,7 +51,7 @@ struct error *question_open(const struct command_context *context,
 	if (question.object)
 		try_(select_objects(question.heap, question.object, &question.objects));
 	if (needs == QUESTION_OBJECT)
-		try_(note_choice(context, &question));
+		note_choice(context, &question);
 	*ret = question;
 	question = (struct question){0};
 	return NULL;

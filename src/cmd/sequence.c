@@ -1,8 +1,8 @@
 #include "sequence.h"
+#include "tell.h"
 
 #include "cmd/source.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,8 +47,8 @@ static struct error *check_time(const struct sequence *sequence, uint64_t time, 
 		return error_create(ERROR_USAGE, "%s is older than %s, the file before it", name,
 				    sequence->last);
 	if (!sequence->quiet)
-		(void)fprintf(stderr, "reftracker: %s: %s is older than %s, the file before it\n",
-			      sequence->older, name, sequence->last);
+		tell("%s: %s is older than %s, the file before it", sequence->older, name,
+		     sequence->last);
 	return NULL;
 }
 
