@@ -7,11 +7,15 @@
 #include "base/error.h"
 
 enum {
-	UNIT_TEXT = 40
+	UNIT_TEXT = 64
 };
 
 /** "1,234,567". Each of these fills @buffer (UNIT_TEXT bytes) and returns it. */
 const char *units_count(uint64_t count, char *buffer);
+/** "object" for 1 of them, "objects" for any other number, and "address", "addresses". */
+const char *units_noun(uint64_t count, const char *one, char *buffer);
+/** "1 object", "1,234 objects". */
+const char *units_things(uint64_t count, const char *one, char *buffer);
 /** "+1,234" or "-5"; "0". */
 const char *units_change(int64_t change, char *buffer);
 /** "812 B", "12.3 KiB", "4.0 GiB". */

@@ -1,5 +1,7 @@
 #include "analyze/path.h"
 
+#include "base/units.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -116,10 +118,11 @@ static struct error *write_step(struct writer *writer, struct char_array *step, 
 /* "…" instead of the middle of a very long chain, whose steps all differ. */
 static struct error *skip_middle(struct writer *writer, size_t skipped)
 {
-	char text[64];
+	char text[2 * UNIT_TEXT], noun[UNIT_TEXT];
 
 	try_(end_run(writer));
-	(void)snprintf(text, sizeof(text), ".<… %zu steps …>", skipped);
+	(void)snprintf(text, sizeof(text), ".<… %zu %s …>", skipped,
+		       units_noun(skipped, "step", noun));
 	return path_add_text(&writer->text, text);
 }
 

@@ -105,8 +105,8 @@ static struct error *match_types(const struct heap *heap, const struct choice *c
 static struct error *nothing_found(const struct choice *choice, uint64_t found)
 {
 	if (found)
-		return error_create(ERROR_OTHER, "there are only %ju objects of type %s",
-				    (uintmax_t)found, choice->type);
+		return error_create(ERROR_OTHER, "the last object of type %s is #%ju", choice->type,
+				    (uintmax_t)found);
 	return error_hint(error_create(ERROR_OTHER, "there is no object of type %s", choice->type),
 			  "OBJECT is 0xADDRESS, module.Qualname or /regex/, with #N for the N-th");
 }

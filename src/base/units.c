@@ -21,6 +21,24 @@ const char *units_count(uint64_t count, char *buffer)
 	return buffer;
 }
 
+const char *units_noun(uint64_t count, const char *one, char *buffer)
+{
+	size_t length = strlen(one);
+	const char *ending = length && one[length - 1] == 's' ? "es" : "s";
+
+	(void)snprintf(buffer, UNIT_TEXT, "%s%s", one, count == 1 ? "" : ending);
+	return buffer;
+}
+
+const char *units_things(uint64_t count, const char *one, char *buffer)
+{
+	char number[UNIT_TEXT], noun[UNIT_TEXT];
+
+	(void)snprintf(buffer, UNIT_TEXT, "%.28s %.32s", units_count(count, number),
+		       units_noun(count, one, noun));
+	return buffer;
+}
+
 const char *units_change(int64_t change, char *buffer)
 {
 	uint64_t size = change < 0 ? -(uint64_t)change : (uint64_t)change;

@@ -416,13 +416,13 @@ static void note_files(struct capture *capture)
 
 	if (facts->absent) {
 		(void)snprintf(text, sizeof(text),
-			       "%u of %u mapped files are not used, such as: ", facts->absent,
+			       "mapped files that are not used: %u of %u, such as: ", facts->absent,
 			       facts->files);
 		capture_set_note(capture, text, core_problem(capture->core));
 	} else if (facts->unverified) {
 		(void)snprintf(text, sizeof(text),
-			       "%u of %u mapped files are taken as they are now: the core has "
-			       "nothing to compare them with",
+			       "mapped files that are taken as they are now: %u of %u; the core "
+			       "has nothing to compare them with",
 			       facts->unverified, facts->files);
 		capture_set_note(capture, text, "");
 	}
@@ -447,14 +447,14 @@ static void note_stacks(struct capture *capture)
 {
 	const struct tracee_thread_array *threads = &capture->threads;
 	size_t missing = 0, i;
-	char text[64];
+	char text[128], count[UNIT_TEXT];
 
 	for (i = 0; i < threads->count; i++)
 		missing += !has_stack(capture->live, &threads->items[i]);
 	if (!missing)
 		return;
-	(void)snprintf(text, sizeof(text), "the stacks of %zu of %zu threads", missing,
-		       threads->count);
+	(void)snprintf(text, sizeof(text), "the stacks of %zu of %s", missing,
+		       units_things(threads->count, "thread", count));
 	capture_set_note(capture, text,
 			 " are not in the core: their native frames, and what only they hold, are "
 			 "missing");
@@ -462,14 +462,13 @@ static void note_stacks(struct capture *capture)
 
 static void note_adrift(struct capture *capture)
 {
-	char text[64];
+	char text[UNIT_TEXT];
 
 	if (!capture->adrift)
 		return;
-	(void)snprintf(text, sizeof(text), "%ju pages of objects", (uintmax_t)capture->adrift);
-	capture_set_note(capture, text,
-			 " belong to no thread and no interpreter: one that ended left them, or "
-			 "objects are missing");
+	capture_set_note(capture, units_things(capture->adrift, "page", text),
+			 " of objects without a thread or an interpreter: one that ended left "
+			 "them, or objects are missing");
 }
 
 static struct error *run_on_core(struct capture *capture, const struct capture_job *job)

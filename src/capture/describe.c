@@ -3,6 +3,7 @@
  * cannot be found out is left out.
  */
 #include "base/file.h"
+#include "base/units.h"
 #include "capture_private.h"
 #include "describe.h"
 
@@ -74,7 +75,7 @@ static struct error *set_host(struct heap_builder *builder)
 static struct error *set_layout(struct heap_builder *builder, const struct py_layout *layout)
 {
 	unsigned int counts[PY_SOURCE_DWARF + 1] = {0};
-	char text[256] = "";
+	char text[256] = "", fields[UNIT_TEXT];
 	size_t used = 0;
 	int source;
 
@@ -82,8 +83,9 @@ static struct error *set_layout(struct heap_builder *builder, const struct py_la
 	for (source = PY_SOURCE_BUILTIN; source <= PY_SOURCE_DWARF; source++) {
 		if (!counts[source] || used >= sizeof(text))
 			continue;
-		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%u fields from %s",
-					 used ? ", " : "", counts[source],
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s from %s",
+					 used ? ", " : "",
+					 units_things(counts[source], "field", fields),
 					 layout_source_name((enum py_source)source));
 		if (source == PY_SOURCE_BUILTIN && layout->builtin_name && used < sizeof(text))
 			used += (size_t)snprintf(text + used, sizeof(text) - used, " of %s",

@@ -64,13 +64,14 @@ static struct error *examine_core(const struct core_options *core, struct findin
 static struct error *print_layout(const struct report_style *style, const struct findings *findings)
 {
 	const struct py_layout *layout = &findings->runtime->layout;
+	char count[UNIT_TEXT];
 	int source;
 
 	(void)fprintf(style->stream, "layout       ");
 	for (source = PY_SOURCE_BUILTIN; source <= PY_SOURCE_DWARF; source++) {
 		if (findings->sources[source])
-			(void)fprintf(style->stream, "%u fields from %s; ",
-				      findings->sources[source],
+			(void)fprintf(style->stream, "%s from %s; ",
+				      units_things(findings->sources[source], "field", count),
 				      layout_source_name((enum py_source)source));
 	}
 	(void)fprintf(style->stream, "checked on the live data\n");
@@ -87,6 +88,7 @@ static struct error *print_layout(const struct report_style *style, const struct
 
 static void print_fields(const struct report_style *style, const struct py_layout *layout)
 {
+	char size[UNIT_TEXT];
 	int i;
 
 	for (i = 0; i < PY_FIELD_COUNT; i++) {
@@ -96,8 +98,9 @@ static void print_fields(const struct report_style *style, const struct py_layou
 		if (place->offset < 0)
 			(void)fprintf(style->stream, " absent\n");
 		else
-			(void)fprintf(style->stream, " +%-7d %7u bytes  %s\n", place->offset,
-				      place->size, layout_source_name(place->source));
+			(void)fprintf(style->stream, " +%-7d %13s  %s\n", place->offset,
+				      units_things(place->size, "byte", size),
+				      layout_source_name(place->source));
 	}
 }
 
@@ -145,7 +148,7 @@ static struct error *print_core(const struct report_style *style, const struct c
 	(void)fprintf(style->stream, "threads      %zu\n", core_threads(core)->count);
 	(void)fprintf(style->stream, "memory       %s in the core, %s from the files it names\n",
 		      units_bytes(facts->bytes, bytes), units_bytes(facts->from_files, from_files));
-	(void)fprintf(style->stream, "files        %u, %u not used, %u taken as they are now\n",
+	(void)fprintf(style->stream, "files        %u, not used: %u, taken as now on disk: %u\n",
 		      facts->files, facts->absent, facts->unverified);
 	if (core_problem(core))
 		try_(report_line(style, "             %s", core_problem(core)));

@@ -25,7 +25,7 @@ static struct error *print_sum(const struct report_style *style, const struct hi
 	uint64_t count, size;
 
 	try_(select_rows(style, histogram, &rows, &count, &size));
-	(void)fprintf(style->stream, "%s objects, %s", units_count(count, count_text),
+	(void)fprintf(style->stream, "%s, %s", units_things(count, "object", count_text),
 		      units_bytes(size, size_text));
 	return NULL;
 }
@@ -68,8 +68,8 @@ static void print_identity(const struct report_style *style, const struct track_
 	(void)fprintf(
 		style->stream,
 		"\nidentity: %.1f %% of the objects seen before are proven to be the same, the "
-		"rest by address, type and age; %s addresses hold new objects\n",
-		certain, units_count(step->reused, reused));
+		"rest by address, type and age; used again for new objects: %s\n",
+		certain, units_things(step->reused, "address", reused));
 }
 
 static const char PERSISTENT[] = "PERSISTENT, created after the baseline and still alive";

@@ -18,6 +18,17 @@ static size_t snapshots_of(const struct view *view)
 	return view->diff->snapshots.count;
 }
 
+/* What a row is. */
+static const char *what_of(const struct view *view)
+{
+	return view->diff->options.by_module ? "module" : "type";
+}
+
+static const char *title_of_rows(const struct view *view)
+{
+	return view->diff->options.by_module ? "MODULE" : "TYPE";
+}
+
 static uint64_t certain_of(const struct view *view, const char *type)
 {
 	const struct histogram_row *row = histogram_find(&view->diff->certain, type);
@@ -105,12 +116,11 @@ static struct error *identity_json(const struct view *view, json_t *document)
 static struct error *diff_json(const struct view *view)
 {
 	_cleanup_json_ json_t *document = json_object();
-	const char *by = view->diff->options.by_module ? "module" : "type";
 
 	if (!document)
 		return &error_no_memory;
 	try_(json_put(document, "schema", json_string("reftracker.diff/1")));
-	try_(json_put(document, "by", json_string(by)));
+	try_(json_put(document, "by", json_string(what_of(view))));
 	try_(snapshots_json(view, document));
 	try_(put_histogram(view, document, "created", &view->diff->created));
 	try_(put_histogram(view, document, "deleted", &view->diff->deleted));
@@ -149,8 +159,7 @@ static struct error *diff_csv(const struct view *view)
 	FILE *stream = view->style.stream;
 	size_t i;
 
-	(void)fprintf(stream, "change,%s,count,size,certain\n",
-		      view->diff->options.by_module ? "module" : "type");
+	(void)fprintf(stream, "change,%s,count,size,certain\n", what_of(view));
 	try_(histogram_csv(view, "created", &view->diff->created));
 	try_(histogram_csv(view, "deleted", &view->diff->deleted));
 	try_(histogram_csv(view, "persistent", &view->diff->persistent));
@@ -195,7 +204,7 @@ static struct error *change_metrics(const struct view *view, const char *name, b
 	const struct diff *diff = view->diff;
 	struct metrics_labels labels = {
 		.pid = diff->snapshots.items[0].facts.pid,
-		.key = diff->options.by_module ? "module" : "type",
+		.key = what_of(view),
 	};
 
 	labels.change = "created";
@@ -253,9 +262,12 @@ static void print_title(const struct view *view, const char *title)
 static struct error *histogram_section(const struct view *view, const char *title,
 				       const struct histogram *histogram, bool with_certain)
 {
-	static const struct table_column columns[] = {
-		{"TYPE", false, false},	  {"COUNT", true, false},	 {"BYTES", true, false},
-		{"CERTAIN", true, false}, {"ADDRESS ONLY", true, false},
+	const struct table_column columns[] = {
+		{title_of_rows(view), false, false},
+		{"COUNT", true, false},
+		{"BYTES", true, false},
+		{"CERTAIN", true, false},
+		{"ADDRESS ONLY", true, false},
 	};
 	const size_t width = with_certain ? 5 : 3;
 	_cleanup_(row_pointers_deinit) struct row_pointers rows = {0};
@@ -266,7 +278,7 @@ static struct error *histogram_section(const struct view *view, const char *titl
 
 	try_(select_rows(&view->style, histogram, &rows, &all, &bytes));
 	print_title(view, title);
-	(void)fprintf(view->style.stream, "%s objects, %s\n", units_count(all, count),
+	(void)fprintf(view->style.stream, "%s, %s\n", units_things(all, "object", count),
 		      units_bytes(bytes, size));
 	shown = shown_of(view, rows.count);
 	if (!shown)
@@ -329,8 +341,8 @@ static struct error *add_growth(const struct view *view, struct libscols_table *
 
 static struct error *growth_section(const struct view *view)
 {
-	static const struct table_column columns[] = {
-		{"TYPE", false, false},
+	const struct table_column columns[] = {
+		{title_of_rows(view), false, false},
 		{"COUNT", true, false},
 		{"BYTES", true, false},
 		{"IN EACH SNAPSHOT", true, false},
@@ -340,8 +352,8 @@ static struct error *growth_section(const struct view *view)
 	char count[UNIT_TEXT];
 
 	print_title(view, "grew at every step");
-	(void)fprintf(view->style.stream, "%s %ss\n", units_count(view->diff->grown.count, count),
-		      view->diff->options.by_module ? "module" : "type");
+	(void)fprintf(view->style.stream, "%s\n",
+		      units_things(view->diff->grown.count, what_of(view), count));
 	if (!shown)
 		return NULL;
 	try_(table_create(columns, ARRAY_SIZE(columns), &table));
@@ -360,12 +372,11 @@ static void print_head(const struct view *view)
 	uint64_t from = first->facts.time, to = last->facts.time;
 	char time[UNIT_TEXT], before[UNIT_TEXT], after[UNIT_TEXT], size[UNIT_TEXT];
 
-	(void)fprintf(view->style.stream,
-		      "%zu snapshots of process %d over %s: %s objects, then %s, %s\n",
+	(void)fprintf(view->style.stream, "%zu snapshots of process %d over %s: %s, then %s, %s\n",
 		      snapshots->count, (int)last->facts.pid,
 		      units_duration(to > from ? to - from : from - to, time),
-		      units_count(first->objects, before), units_count(last->objects, after),
-		      units_bytes(last->bytes, size));
+		      units_things(first->objects, "object", before),
+		      units_count(last->objects, after), units_bytes(last->bytes, size));
 }
 
 static void print_identity(const struct view *view)
@@ -376,8 +387,8 @@ static void print_identity(const struct view *view)
 
 	(void)fprintf(view->style.stream,
 		      "\nidentity: %.1f %% of the objects in the last two are proven to be the "
-		      "same, the rest by address, type and age; %s addresses hold new objects\n",
-		      certain, units_count(diff->reused, reused));
+		      "same, the rest by address, type and age; used again for new objects: %s\n",
+		      certain, units_things(diff->reused, "address", reused));
 }
 
 static struct error *diff_table(const struct view *view)

@@ -25,8 +25,8 @@ static void print_left_out(const struct report_style *style, size_t left_out)
 	char text[UNIT_TEXT];
 
 	if (left_out)
-		(void)fprintf(style->stream, "… %s more type%s (-n 0 shows all)\n",
-			      units_count(left_out, text), left_out == 1 ? "" : "s");
+		(void)fprintf(style->stream, "… %s (-n 0 shows all)\n",
+			      units_things(left_out, "more type", text));
 }
 
 struct error *report_histogram_table(const struct report_style *style,

@@ -134,15 +134,15 @@ static void print_counts(const struct report_style *style, const struct heap_fil
 {
 	char a[UNIT_TEXT], b[UNIT_TEXT], c[UNIT_TEXT], d[UNIT_TEXT];
 
-	(void)fprintf(style->stream, "objects      %s, %s of them tracked, of %s types\n",
+	(void)fprintf(style->stream, "objects      %s, %s of them tracked, of %s\n",
 		      units_count(info->objects, a), units_count(info->tracked, b),
-		      units_count(info->types, c));
-	(void)fprintf(style->stream, "references   %s, and %s roots\n",
-		      units_count(info->references, a), units_count(info->roots, b));
+		      units_things(info->types, "type", c));
+	(void)fprintf(style->stream, "references   %s, and %s\n", units_count(info->references, a),
+		      units_things(info->roots, "root", b));
 	(void)fputs("read         ", style->stream);
 	print_readings(style->stream, &info->facts);
-	(void)fprintf(style->stream, "threads      %s, %s Python frames\n",
-		      units_count(info->threads, c), units_count(info->frames, d));
+	(void)fprintf(style->stream, "threads      %s, %s\n", units_count(info->threads, c),
+		      units_things(info->frames, "Python frame", d));
 }
 
 static struct error *info_table(const struct report_style *style, const char *path,

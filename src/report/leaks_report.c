@@ -87,15 +87,15 @@ static struct error *make_sentence(const struct view *view, const struct leaks_g
 	int n;
 
 	(void)units_count(group->growth[0], from);
-	(void)units_count(group->growth[view->leaks->used.count - 1], to);
+	(void)units_things(group->growth[view->leaks->used.count - 1], "object", to);
 	(void)units_bytes(group->retained, retained);
 	(void)units_count(group->count, count);
 	n = asprintf(ret,
-		     "%s%s%s%s grew from %s to %s objects and %s: %s that came after "
-		     "the first snapshot, such as %s, keep %s alive",
+		     "%s%s%s%s grew from %s to %s and %s: %s that came after "
+		     "the first snapshot, such as %s, %s %s alive",
 		     place, holder ? " (" : "", holder ? holder : "", holder ? ")" : "", from, to,
 		     group->went ? "keeps more than it lets go of" : "lets go of none", count, type,
-		     retained);
+		     group->count == 1 ? "keeps" : "keep", retained);
 	if (n < 0) {
 		*ret = NULL;
 		return &error_no_memory;
@@ -313,14 +313,14 @@ static struct error *print_types(const struct view *view, const struct leaks_gro
 
 static void print_growth(const struct view *view, const struct leaks_group *group)
 {
+	size_t last = view->leaks->used.count - 1, k;
 	char count[UNIT_TEXT];
-	size_t k;
 
 	(void)fputs("    growth   ", view->style->stream);
-	for (k = 0; k < view->leaks->used.count; k++)
-		(void)fprintf(view->style->stream, "%s%s", k ? " → " : "",
-			      units_count(group->growth[k], count));
-	(void)fputs(" objects in this place\n", view->style->stream);
+	for (k = 0; k < last; k++)
+		(void)fprintf(view->style->stream, "%s → ", units_count(group->growth[k], count));
+	(void)fprintf(view->style->stream, "%s in this place\n",
+		      units_things(group->growth[last], "object", count));
 }
 
 static struct error *print_group(const struct view *view, const struct leaks_group *group,
@@ -386,8 +386,8 @@ static void print_head(const struct view *view)
 		      "%zu snapshots of process %d over %s: ", view->leaks->heap_count,
 		      (int)last->pid, units_duration(last->time - first->time, time));
 	(void)fprintf(view->style->stream,
-		      "%s objects (%s) came after the first and are in all others%s\n",
-		      units_count(view->leaks->persistent, count),
+		      "%s (%s) came after the first and stayed in all others%s\n",
+		      units_things(view->leaks->persistent, "object", count),
 		      units_bytes(view->leaks->persistent_size, size),
 		      is_thinned(view) ? " that were used" : "");
 	print_used(view);
@@ -404,11 +404,12 @@ static const char *times(const struct view *view)
 static void print_verdict(const struct view *view, size_t suspects)
 {
 	size_t left_out = view->leaks->suspects - suspects;
+	char count[UNIT_TEXT];
 
 	if (left_out)
 		(void)fprintf(view->style->stream,
-			      "%zu suspect%s hold%s nothing of the types asked for, left out\n",
-			      left_out, left_out == 1 ? "" : "s", left_out == 1 ? "s" : "");
+			      "%s left out, with nothing of the types asked for\n",
+			      units_things(left_out, "suspect", count));
 	if (!suspects && left_out)
 		return;
 	if (!suspects)
@@ -416,8 +417,8 @@ static void print_verdict(const struct view *view, size_t suspects)
 			      "no leak suspect: no place grew %s by what stayed%s\n", times(view),
 			      view->leaks->grown.count ? ", but see what grew itself" : "");
 	else
-		(void)fprintf(view->style->stream, "%zu suspect%s, the worst first\n", suspects,
-			      suspects == 1 ? "" : "s");
+		(void)fprintf(view->style->stream, "%s, the worst first\n",
+			      units_things(suspects, "suspect", count));
 }
 
 /* What became larger without new objects in it, such as buffers. */
@@ -478,8 +479,8 @@ static struct error *print_others(const struct view *view)
 	}
 	if (!others)
 		return NULL;
-	(void)fprintf(view->style->stream, "\nnot explained by these: %s objects, %s\n",
-		      units_count(view->leaks->unexplained, count),
+	(void)fprintf(view->style->stream, "\nnot explained by these: %s, %s\n",
+		      units_things(view->leaks->unexplained, "object", count),
 		      units_bytes(view->leaks->unexplained_size, size));
 	try_(table_print(view->style, table));
 	table_print_left_out(view->style, others > shown ? others - shown : 0);

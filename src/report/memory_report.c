@@ -145,11 +145,11 @@ static void print_arenas(const struct view *view)
 			    view->style->stream);
 	else
 		(void)fprintf(view->style->stream,
-			      "pymalloc: %s arenas, %s; %s of %s pools in use, %s free in these\n",
-			      units_count(memory->arenas, count),
+			      "pymalloc: %s, %s; %s of %s in use, %s free in these\n",
+			      units_things(memory->arenas, "arena", count),
 			      units_bytes(memory->arena_bytes, bytes),
 			      units_count(memory->pools, pools),
-			      units_count(memory->pools + memory->free_pools, all),
+			      units_things(memory->pools + memory->free_pools, "pool", all),
 			      units_bytes(memory->free, free));
 }
 

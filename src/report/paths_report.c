@@ -149,9 +149,9 @@ static struct error *print_head(const struct view *view)
 		(void)fputs("no root reaches it by references that were asked for\n", stream);
 		return NULL;
 	}
-	(void)fprintf(stream, "%s kept alive by %s retainer%s, %zu of them independent\n", "it is",
-		      units_count(view->retainers->count, count),
-		      view->retainers->count == 1 ? "" : "s", view->retainers->independent);
+	(void)fprintf(stream, "it is kept alive by %s, %zu of them independent\n",
+		      units_things(view->retainers->count, "retainer", count),
+		      view->retainers->independent);
 	return print_cut(view);
 }
 

@@ -138,14 +138,15 @@ static struct error *print_odd_types(const struct report_style *style,
 static struct error *print_odd(const struct report_style *style, pid_t pid,
 			       const struct odd_process *odd)
 {
-	char count[UNIT_TEXT], size[UNIT_TEXT];
+	char count[UNIT_TEXT], noun[UNIT_TEXT], size[UNIT_TEXT], types[UNIT_TEXT];
 
 	(void)fprintf(style->stream,
-		      "\nodd one out: process %d: %s objects and %s %s than usual in %zu type%s\n",
-		      (int)pid, units_change(odd->count, count),
+		      "\nodd one out: process %d: %s %s and %s %s than usual in %s\n", (int)pid,
+		      units_change(odd->count, count),
+		      units_noun((uint64_t)llabs(odd->count), "object", noun),
 		      units_bytes((uint64_t)llabs(odd->size), size),
-		      odd->size < 0 ? "less" : "more", odd->types.count,
-		      odd->types.count == 1 ? "" : "s");
+		      odd->size < 0 ? "less" : "more",
+		      units_things(odd->types.count, "type", types));
 	return print_odd_types(style, odd);
 }
 

@@ -136,8 +136,9 @@ static void print_sum(const struct view *view)
 	char objects[UNIT_TEXT], bytes[UNIT_TEXT];
 	const struct dominators *d = view->dominators;
 
-	(void)fprintf(view->style->stream, "\n%s objects, %s",
-		      units_count(d->object_count, objects), units_bytes(d->total, bytes));
+	(void)fprintf(view->style->stream, "\n%s, %s",
+		      units_things(d->object_count, "object", objects),
+		      units_bytes(d->total, bytes));
 	if (d->unreached)
 		(void)fprintf(view->style->stream, "; no root reaches %s of them, %s",
 			      units_count(d->unreached, objects),
@@ -408,12 +409,12 @@ static struct error *freed_table(const struct view *view, const char *what,
 	try_(path_text_to(view->reach, objects->items[0], &path));
 	(void)units_share(freed->size, view->dominators->total, part);
 	try_(print_clean(view->style, what));
-	(void)fprintf(stream, ": %s object%s, such as ", units_count(objects->count, named),
-		      objects->count == 1 ? "" : "s");
+	(void)fprintf(stream, ": %s, such as ", units_things(objects->count, "object", named));
 	try_(print_clean(view->style, path));
-	(void)fprintf(stream, "\nwithout %s: %s objects less, %s (%s)\n\n",
-		      objects->count == 1 ? "it" : "them", units_count(freed->count, count),
-		      units_bytes(freed->size, size), part);
+	(void)fprintf(stream, "\nwithout %s: %s less, %s (%s)\n\n",
+		      objects->count == 1 ? "it" : "them",
+		      units_things(freed->count, "object", count), units_bytes(freed->size, size),
+		      part);
 	return report_histogram_table(view->style, types, REPORT_SHARE);
 }
 

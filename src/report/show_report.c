@@ -161,8 +161,8 @@ static struct error *print_facts(const struct view *view)
 	try_(path_text_to(view->reach, view->object, &path));
 	try_(print_text(view, "path", path));
 	if (heap_limit(view->heap, view->object))
-		(void)fprintf(stream, "%-12s%s objects\n", "limit",
-			      units_count(heap_limit(view->heap, view->object), count));
+		(void)fprintf(stream, "%-12s%s\n", "limit",
+			      units_things(heap_limit(view->heap, view->object), "object", count));
 	(void)fprintf(stream, "%-12s%s\n", "size",
 		      units_bytes(heap_size(view->heap, view->object), size));
 	(void)fprintf(stream, "%-12s%s\n", "retained",

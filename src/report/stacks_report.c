@@ -116,10 +116,9 @@ static struct error *stacks_table(const struct report_style *style, const struct
 
 	for (i = 0; i < stacks->threads.count; i++)
 		try_(print_thread(style, stacks, &stacks->threads.items[i]));
-	(void)fprintf(style->stream, "%s thread%s", units_count(stacks->threads.count, threads),
-		      stacks->threads.count == 1 ? "" : "s");
+	(void)fprintf(style->stream, "%s", units_things(stacks->threads.count, "thread", threads));
 	if (stacks->other_threads)
-		(void)fprintf(style->stream, " and %u that run no Python (--native shows them)",
+		(void)fprintf(style->stream, ", %u more without Python (shown with --native)",
 			      stacks->other_threads);
 	(void)fprintf(style->stream, "; %s\n", report_taken(&stacks->facts, taken));
 	return NULL;

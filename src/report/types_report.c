@@ -62,11 +62,11 @@ static struct error *types_table(const struct report_style *style,
 	char count_text[UNIT_TEXT], size_text[UNIT_TEXT], taken[REPORT_TAKEN];
 
 	try_(report_histogram_table(style, histogram, REPORT_SHARE));
-	(void)fprintf(style->stream, "\n%s objects, %s; %s\n", units_count(count, count_text),
+	(void)fprintf(style->stream, "\n%s, %s; %s\n", units_things(count, "object", count_text),
 		      units_bytes(size, size_text), report_taken(&heap->facts, taken));
 	if (heap->facts.unsized)
-		(void)fprintf(style->stream, "%s objects of unknown size count as 0 bytes\n",
-			      units_count(heap->facts.unsized, count_text));
+		(void)fprintf(style->stream, "of unknown size, counted as 0 bytes: %s\n",
+			      units_things(heap->facts.unsized, "object", count_text));
 	return print_honesty(style, heap);
 }
 

@@ -96,8 +96,10 @@ static uint64_t count_tasks(uint64_t user)
 
 static struct error *too_few_tasks(const char *what, uint64_t left)
 {
-	return error_create(ERROR_NOT_CLONABLE, "%s leaves only %ju more processes to the target",
-			    what, (uintmax_t)left);
+	char count[UNIT_TEXT];
+
+	return error_create(ERROR_NOT_CLONABLE, "%s leaves only %s to the target", what,
+			    units_things(left, "more process", count));
 }
 
 /* Root and who has the capabilities for it are not limited; for them the check is too strict. */

@@ -105,6 +105,8 @@ def diff_shows_what_is_wanted(build):
         check(leaks == {"created": "30", "persistent": "20", "grown": "50"}, leaks)
         text = build.ok("diff", *files, "--type", "Leak", "--by", "type")
         check("PERSISTENT" in text and "10 -> 30 -> 60" in text, text)
+        text = build.ok("diff", *files, "--by", "module")
+        check("MODULE" in text and "TYPE" not in text, text)
         with open(ignore, "w") as file:
             file.write("ok\n(\n")
         check("line 2" in build.fails(2, "diff", *files, "--ignore-file", ignore), "which line")

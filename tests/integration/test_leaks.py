@@ -109,7 +109,7 @@ def leaks_says_how_much(build):
                 text = build.ok("leaks", *files, "--type", f"^{re.escape(row['type'])}$")
                 check("__main__.CACHE[*]" in text, f"{row['type']}: {text}")
             text = build.ok("leaks", *files, "--type", "^nothing$")
-            check("1 suspect holds nothing of the types asked for" in text and
+            check("1 suspect left out, with nothing of the types asked for" in text and
                   "no leak suspect" not in text, text)
             freed = json.loads(build.ok("retained", "--json", files[-1], holder["address"]))
             whole = json.loads(build.ok("show", "--json", files[-1], holder["address"]))
