@@ -35,7 +35,7 @@ _must_check_ struct error *retained_by_type(const struct heap *heap,
 					    const struct dominators *dominators,
 					    struct retained_table *ret);
 
-/** Modules of sys.modules: what only each of them keeps alive. */
+/** Modules of sys.modules: what only each of them, or its namespace, keeps alive. */
 _must_check_ struct error *retained_by_module(const struct heap *heap,
 					      const struct dominators *dominators,
 					      struct retained_table *ret);

@@ -1,5 +1,6 @@
 #include "analyze/retained.h"
 
+#include "analyze/path.h"
 #include "base/radix.h"
 
 #include <stdlib.h>
@@ -155,6 +156,25 @@ struct error *retained_by_type(const struct heap *heap, const struct dominators 
 	return NULL;
 }
 
+/*
+ * What only the namespace keeps alive, which is held by more than its module: by the frame that
+ * runs the program, of all modules by functions of theirs that others have.
+ */
+static uint64_t module_retains(const struct heap *heap, const struct dominators *d, uint32_t module)
+{
+	uint64_t retained = d->retained[module];
+	size_t ref;
+
+	for (ref = heap_refs_begin(heap, module); ref < heap_refs_end(heap, module); ref++) {
+		uint32_t target = heap->ref_target[ref];
+
+		if (!path_is_namespace(heap, ref))
+			continue;
+		return d->parent[target] == module ? retained : retained + d->retained[target];
+	}
+	return retained;
+}
+
 struct error *retained_by_module(const struct heap *heap, const struct dominators *dominators,
 				 struct retained_table *ret)
 {
@@ -167,7 +187,7 @@ struct error *retained_by_module(const struct heap *heap, const struct dominator
 			.index = root->target,
 			.count = 1,
 			.size = heap_size(heap, root->target),
-			.retained = dominators->retained[root->target],
+			.retained = module_retains(heap, dominators, root->target),
 		};
 
 		if (root->kind != HEAP_ROOT_MODULE || root->name == HEAP_NONE)

@@ -149,7 +149,7 @@ static struct error *print_head(const struct view *view)
 		(void)fputs("no root reaches it by references that were asked for\n", stream);
 		return NULL;
 	}
-	(void)fprintf(stream, "it is kept alive by %s, %zu of them independent\n",
+	(void)fprintf(stream, "it is kept alive by %s; independent: %zu\n",
 		      units_things(view->retainers->count, "retainer", count),
 		      view->retainers->independent);
 	return print_cut(view);

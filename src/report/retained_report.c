@@ -294,9 +294,12 @@ static struct error *rows_table(const struct view *view, const struct retained_t
 					 {.title = "OWN", .right = true},
 					 {.title = titles[by]}};
 	_cleanup_table_ struct libscols_table *table = NULL;
+	char noun[UNIT_TEXT];
 	size_t i, n = rows->rows.count;
 	size_t shown = view->style->rows && view->style->rows < n ? view->style->rows : n;
 
+	if (!n)
+		(void)fprintf(view->style->stream, "no %s\n", units_noun(0, by_names[by], noun));
 	try_(table_create(columns, ARRAY_SIZE(columns), &table));
 	for (i = 0; i < shown; i++)
 		try_(add_row(view, rows, &rows->rows.items[i], table));
