@@ -25,8 +25,11 @@ enum command_flags {
 	COMMAND_LIVE = 1 << 6,	       /**< needs time to pass: takes no core file */
 };
 
+struct command;
+
 /** What the dispatcher has worked out from the common options before run(). */
 struct command_context {
+	const struct command *command;
 	const void *values;	    /**< of the command's own options */
 	struct arguments arguments; /**< without the PID or FILE */
 	pid_t pid;		    /**< 0: none */
@@ -37,6 +40,10 @@ struct command_context {
 	const char *output;	    /**< file of -o, NULL for standard output */
 	bool quiet, verbose;
 };
+
+/** ERROR_USAGE, with a second line that says which arguments the command takes. */
+_must_check_ _returns_ptr_ _printf_(2, 3) struct error *command_wrong_arguments(
+	const struct command_context *context, const char *format, ...);
 
 /**
  * Open the report's stream. The file of an earlier report stays as it was until the command has

@@ -82,8 +82,8 @@ static struct error *check_arguments(const struct command_context *context)
 	const struct diff none = {0};
 
 	if (context->arguments.count < 2)
-		return error_create(ERROR_USAGE,
-				    "two snapshots or more are needed, in the order of time");
+		return command_wrong_arguments(
+			context, "two snapshots or more are needed, in the order of time");
 	if (!values->fail_if)
 		return NULL;
 	take_figures(&none, figures);

@@ -62,8 +62,9 @@ static struct error *open_first(const struct command_context *context, struct he
 static struct error *one_source(const struct command_context *context)
 {
 	if (context->arguments.count)
-		return error_create(ERROR_USAGE, "unexpected argument '%s': this format takes one",
-				    context->arguments.items[0]);
+		return command_wrong_arguments(context,
+					       "unexpected argument '%s': this format takes one",
+					       context->arguments.items[0]);
 	return NULL;
 }
 

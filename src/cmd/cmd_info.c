@@ -1,9 +1,7 @@
 /*
  * reftracker info: what a snapshot file says of itself, in constant time.
  */
-#include "cmd/command.h"
-
-#include "heap/file.h"
+#include "cmd/source.h"
 #include "python/version.h"
 
 static struct error *run(struct command_context *context)
@@ -12,8 +10,8 @@ static struct error *run(struct command_context *context)
 	char version[VERSION_TEXT];
 
 	if (context->arguments.count != 1)
-		return error_create(ERROR_USAGE, "which snapshot? One FILE is needed");
-	try_(heap_file_info_read(context->arguments.items[0], &info));
+		return command_wrong_arguments(context, "which snapshot? One FILE is needed");
+	try_(source_read_info(context->arguments.items[0], &info));
 	try_(command_open_output(context));
 	return report_info(&context->style, context->arguments.items[0], &info,
 			   version_text((uint32_t)info.facts.version, version));

@@ -23,14 +23,15 @@ static void series_deinit(struct series *series)
 	free(series->heaps);
 }
 
-static struct error *open_series(const struct arguments *arguments, struct series *series)
+static struct error *open_series(const struct command_context *context, struct series *series)
 {
+	const struct arguments *arguments = &context->arguments;
 	_cleanup_(sequence_deinit) struct sequence sequence = {0};
 	int i;
 
 	if (arguments->count < 3)
-		return error_create(ERROR_USAGE,
-				    "three snapshots or more are needed, in the order of time");
+		return command_wrong_arguments(
+			context, "three snapshots or more are needed, in the order of time");
 	series->snapshots = calloc((size_t)arguments->count, sizeof(*series->snapshots));
 	series->heaps = calloc((size_t)arguments->count, sizeof(*series->heaps));
 	if (!series->snapshots || !series->heaps)
@@ -52,7 +53,7 @@ static struct error *run(struct command_context *context)
 	_cleanup_(series_deinit) struct series series = {0};
 	_cleanup_(leaks_deinit) struct leaks leaks = {0};
 
-	try_(open_series(&context->arguments, &series));
+	try_(open_series(context, &series));
 	try_(error_wrap(leaks_find(series.heaps, series.count, &leaks), "looking for leaks"));
 	try_(command_open_output(context));
 	return report_leaks(&context->style, series.snapshots, &leaks);
@@ -60,7 +61,7 @@ static struct error *run(struct command_context *context)
 
 const struct command cmd_leaks = {
 	.name = "leaks",
-	.usage = "FILE FILE FILE...",
+	.usage = "FILE FILE FILE [FILE...]",
 	.summary = "who holds what persists over three or more snapshots, and what of it leaks",
 	.description =
 		"Takes snapshots of one process in the order of time and looks for what was\n"

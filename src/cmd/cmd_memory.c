@@ -53,8 +53,8 @@ static struct error *run(struct command_context *context)
 	_cleanup_heap_ struct heap *second = NULL;
 
 	if (more->count > 1 || (more->count && !context->file))
-		return error_create(ERROR_USAGE,
-				    "one PID or FILE, or two FILEs in the order of time");
+		return command_wrong_arguments(
+			context, "one PID or FILE, or two FILEs in the order of time");
 	try_(source_open(context, &values->capture, SOURCE_GRAPH, &first));
 	try_(check_known(first, source_name(context)));
 	if (more->count) {

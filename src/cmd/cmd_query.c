@@ -103,7 +103,7 @@ static struct error *open_heaps(struct query *query, const char **ret_text)
 	if (files && is_query(arguments->items[files - 1]))
 		*ret_text = arguments->items[--files];
 	if (context->file && is_query(context->file))
-		return error_create(ERROR_USAGE, "which snapshot? A FILE or PID is needed");
+		return command_wrong_arguments(context, "which snapshot? A FILE or PID is needed");
 	try_(add_heap(query, context));
 	for (i = 0; i < files; i++)
 		try_(add_further(query, arguments->items[i]));

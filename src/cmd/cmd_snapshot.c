@@ -47,8 +47,6 @@ static struct error *check(const struct command_context *context,
 						 "be written to standard output");
 	if (values->output && (values->folder.limits.keep || values->folder.limits.bytes))
 		return error_create(ERROR_USAGE, "--keep and --max-bytes are for -d DIR");
-	if (context->core.path && values->subprocesses)
-		return error_create(ERROR_USAGE, "-s: a file has no subprocesses");
 	if (values->output && values->subprocesses)
 		return error_create(ERROR_USAGE, "-s is for -d DIR: each process is a file");
 	if (values->subprocesses && context->core.path)

@@ -29,7 +29,7 @@ static bool is_tracked(const void *ctx, size_t id)
 
 static struct error *check_subprocesses(const struct command_context *context)
 {
-	if (context->file || context->core.path)
+	if (context->file)
 		return error_create(ERROR_USAGE, "-s: a file has no subprocesses");
 	if (context->core.path)
 		return error_create(ERROR_USAGE, "-s: there is one process in a core file");

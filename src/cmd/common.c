@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +139,30 @@ void command_print_help(const struct command *command, FILE *stream)
 	options_print(general_options, stream);
 }
 
+/* Takes @err; a second line where it is about arguments and has none. */
+static struct error *add_usage(const struct command *command, struct error *err)
+{
+	if (!err || error_code(err) != ERROR_USAGE || error_hint_text(err))
+		return err;
+	return error_hint(err, "usage: reftracker %s [OPTION...] %s", command->name,
+			  command->usage);
+}
+
+struct error *command_wrong_arguments(const struct command_context *context, const char *format,
+				      ...)
+{
+	_cleanup_free_ char *text = NULL;
+	va_list args;
+
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		text = NULL;
+	va_end(args);
+	if (!text)
+		return &error_no_memory;
+	return add_usage(context->command, error_create(ERROR_USAGE, "%s", text));
+}
+
 static struct error *parse_pid(const char *text, pid_t *ret)
 {
 	char *end;
@@ -219,9 +244,10 @@ static struct error *take_core(const struct command *command, const struct commo
 }
 
 /* Where the heap is to come from: a process, a core file, a snapshot. */
-static struct error *take_what(const struct command *command, const struct common_values *common,
-			       struct command_context *context)
+static struct error *take_what(const struct common_values *common, struct command_context *context)
 {
+	const struct command *command = context->command;
+
 	if (common->core.path)
 		return take_core(command, common, context);
 	if (common->core.executable || common->core.sysroot)
@@ -338,7 +364,7 @@ struct error *command_run(const struct command *command, int argc, char **argv)
 	_cleanup_free_ char *values = calloc(1,
 					     sizeof(struct common_values) + command->values_size);
 	struct common_values *common = (struct common_values *)values;
-	struct command_context context = {0};
+	struct command_context context = {.command = command};
 
 	if (!values)
 		return &error_no_memory;
@@ -351,10 +377,10 @@ struct error *command_run(const struct command *command, int argc, char **argv)
 		command_print_help(command, context.out.stream);
 		return outfile_commit(&context.out);
 	}
-	try_(take_what(command, common, &context));
+	try_(add_usage(command, take_what(common, &context)));
 	if (context.arguments.count && !(command->flags & COMMAND_ARGUMENTS))
-		return error_create(ERROR_USAGE, "unexpected argument '%s'",
-				    context.arguments.items[0]);
+		return command_wrong_arguments(&context, "unexpected argument '%s'",
+					       context.arguments.items[0]);
 	context.values = values + sizeof(*common);
 	context.quiet = common->quiet;
 	progress_enable(!common->quiet);

@@ -30,12 +30,14 @@ static struct error *check_arguments(const struct command_context *context,
 				     enum question_needs needs)
 {
 	if (context->arguments.count > 1)
-		return error_create(ERROR_USAGE, "unexpected argument '%s'",
-				    context->arguments.items[1]);
+		return command_wrong_arguments(context, "unexpected argument '%s'",
+					       context->arguments.items[1]);
 	if (context->arguments.count || needs != QUESTION_OBJECT)
 		return NULL;
 	return error_hint(error_create(ERROR_USAGE, "which object? OBJECT is needed"),
-			  "OBJECT is 0xADDRESS, module.Qualname or /regex/, with #N for the N-th");
+			  "usage: reftracker %s [OPTION...] %s, where OBJECT is 0xADDRESS, "
+			  "module.Qualname or /regex/, with #N for the N-th",
+			  context->command->name, context->command->usage);
 }
 
 struct error *question_open(const struct command_context *context,

@@ -2,6 +2,9 @@
 
 #include "target/core.h"
 
+#include <string.h>
+#include <unistd.h>
+
 /* Takes @err, of a file that is no snapshot. */
 static struct error *explain(const char *path, struct error *err)
 {
@@ -11,11 +14,24 @@ static struct error *explain(const char *path, struct error *err)
 			       "snapshots, which snapshot --core FILE -o makes of it");
 }
 
+/* Where only a file will do. A file may have such a name. */
+static struct error *check_name(const char *path)
+{
+	if (!*path || path[strspn(path, "0123456789")] || !access(path, F_OK))
+		return NULL;
+	return error_hint(error_create(ERROR_USAGE,
+				       "'%s' is a PID, where the FILE of a snapshot is needed",
+				       path),
+			  "snapshot %s -o FILE makes one", path);
+}
+
 struct error *source_open_file(const char *path, enum source_need need, struct heap **ret)
 {
 	_cleanup_heap_ struct heap *heap = NULL;
-	struct error *err = heap_file_open(path, &heap);
+	struct error *err;
 
+	try_(check_name(path));
+	err = heap_file_open(path, &heap);
 	if (err)
 		return explain(path, err);
 	if (need == SOURCE_GRAPH && !heap->facts.with_graph)
@@ -26,8 +42,10 @@ struct error *source_open_file(const char *path, enum source_need need, struct h
 
 struct error *source_read_info(const char *path, struct heap_file_info *ret)
 {
-	struct error *err = heap_file_info_read(path, ret);
+	struct error *err;
 
+	try_(check_name(path));
+	err = heap_file_info_read(path, ret);
 	return err ? explain(path, err) : NULL;
 }
 

@@ -324,6 +324,35 @@ def wrong_usage_is_status_2(build):
 
 
 @test
+def wrong_arguments_are_answered_with_the_usage(build):
+    takes = {"diff": "FILE FILE [FILE...]", "leaks": "FILE FILE FILE [FILE...]", "attach": "PID",
+             "memory": "PID|FILE [FILE]", "types": "PID|FILE", "info": "FILE",
+             "show": "PID|FILE OBJECT", "retained": "PID|FILE [OBJECT]"}
+    cases = [["diff", "1"], ["diff"], ["leaks", "a", "b"], ["attach", "1", "2"], ["attach", "file"],
+             ["memory", "1", "file"], ["memory", "a", "b", "c"], ["types", "a", "b"], ["types"],
+             ["info"], ["info", "a", "b"], ["show", "file"], ["retained", "1", "a", "b"]]
+    for case in cases:
+        said = build.fails(2, *case).splitlines()
+        usage = f"  usage: reftracker {case[0]} [OPTION...] {takes[case[0]]}"
+        check(len(said) == 2 and said[1].startswith(usage), said)
+    for case in (["diff", "1", "2"], ["leaks", "1", "2", "3"], ["info", "1"]):
+        said = build.fails(2, *case)
+        check("'1' is a PID, where the FILE of a snapshot is needed" in said, said)
+        check("\n  snapshot 1 -o FILE makes one\n" in said, said)
+    return len(cases) + 3
+
+
+@test
+def errors_show_names_as_text(build):
+    """Whatever the name of a file or type is, it is one line and nothing that a terminal obeys."""
+    name = b"/no\x1b[31m\n\xe2\x80\xae\xff\xc2\x9b"
+    result = subprocess.run([os.fsencode(build.program("reftracker")), b"types", name],
+                            capture_output=True, check=False)
+    check(result.stderr == b"reftracker: types: cannot open /no\\x1b[31m\\x0a\\xe2\\x80\\xae\\xff"
+          b"\\xc2\\x9b: No such file or directory\n", result.stderr)
+
+
+@test
 def class_with_a_very_long_name_is_counted(build):
     """It is shown cut; it once was taken for damage, and nothing of the process could be seen."""
     with Target(first_python(), "long_name.py") as target:
