@@ -22,10 +22,10 @@ void signals_catch(void);
 bool signals_interrupted(void);
 
 /**
- * Wait @ns nanoseconds, or until a caught signal arrives, or, with @enter, until a line can be
- * read from standard input (it is read).
+ * Wait @ns nanoseconds, or until a caught signal arrives, or until @end (-1: none) can be read, or,
+ * with @enter, until a line can be read from standard input (it is read).
  */
-void signals_wait(uint64_t ns, bool enter);
+void signals_wait(uint64_t ns, bool enter, int end);
 
 /**
  * Wait @ns nanoseconds, or until a caught signal arrives, or until @fd (-1: none) can be read;

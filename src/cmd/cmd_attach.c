@@ -52,6 +52,7 @@ struct session {
 	struct leaks leaks; /**< of the last step */
 	bool with_leaks;    /**< they are known, and not told yet */
 	uint64_t last;	    /**< clock_now() of the newest snapshot */
+	int end;	    /**< proc_open_end(); -1: none */
 };
 
 static void session_destroy(struct session *session)
@@ -63,6 +64,8 @@ static void session_destroy(struct session *session)
 	track_step_deinit(&session->step);
 	leaks_deinit(&session->leaks);
 	free(session->command);
+	if (session->end >= 0)
+		(void)close(session->end);
 	free(session);
 }
 
@@ -204,6 +207,23 @@ static void drop(struct sessions *sessions, size_t i)
 	memmove(&list->items[i], &list->items[i + 1], (list->count - i) * sizeof(struct session *));
 }
 
+/* Takes @err, which may as well be that it never was there, or runs another program now. */
+static struct error *say_ended(const struct session *session, struct error *err)
+{
+	struct proc_status status;
+	struct error *gone;
+
+	if (!session->track)
+		return err;
+	gone = proc_status_read(session->pid, &status);
+	if (!gone && !status.ended)
+		return err;
+	error_free(gone);
+	error_free(err);
+	return error_create(ERROR_GONE, "process %d has ended%s", (int)session->pid,
+			    session->steps ? "" : ", before the first diff");
+}
+
 /*
  * A process that ends while it is watched: what was found until then is still the answer. Of
  * several it is left out from now on. Takes @err; an error where none is left or it is another.
@@ -214,6 +234,7 @@ static struct error *leave_out(struct sessions *sessions, size_t i, struct error
 
 	if (error_code(err) != ERROR_GONE)
 		return err;
+	err = say_ended(session, err);
 	if (session->steps)
 		error_free(end(session));
 	if (sessions->list.count == 1)
@@ -256,6 +277,7 @@ static struct error *create(struct sessions *sessions, pid_t pid, uint64_t count
 	session->context = sessions->context;
 	session->values = values;
 	session->pid = pid;
+	session->end = proc_open_end(pid);
 	session->count = count;
 	session->target.several = values->subprocesses;
 	*ret = session;
@@ -327,6 +349,12 @@ static struct error *adopt(struct sessions *sessions)
 	return NULL;
 }
 
+/* By what the end of the process is noticed at once; of several each is met at its next diff. */
+static int only_end(const struct sessions *sessions)
+{
+	return sessions->list.count == 1 ? sessions->list.items[0]->end : -1;
+}
+
 static struct error *watch(struct sessions *sessions)
 {
 	const struct command_context *context = sessions->context;
@@ -337,7 +365,7 @@ static struct error *watch(struct sessions *sessions)
 		tell("Enter takes the next snapshot, Ctrl-C ends with the result");
 	while (!is_over(sessions)) {
 		(void)fflush(context->style.stream);
-		signals_wait(values->every, interactive);
+		signals_wait(values->every, interactive, only_end(sessions));
 		try_(for_each(sessions, diff));
 		try_(adopt(sessions));
 	}

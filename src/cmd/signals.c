@@ -79,9 +79,9 @@ bool signals_interrupted(void)
 	return interrupted;
 }
 
-bool signals_poll(uint64_t ns, int fd)
+/* Whether one of @inputs can be read. */
+static bool wait_for(uint64_t ns, struct pollfd *inputs, size_t count)
 {
-	struct pollfd input = {.fd = fd, .events = POLLIN};
 	struct timespec ts = {
 		.tv_sec = (time_t)(ns / NSEC_PER_SEC),
 		.tv_nsec = (long)(ns % NSEC_PER_SEC),
@@ -95,16 +95,27 @@ bool signals_poll(uint64_t ns, int fd)
 	(void)sigaddset(&blocked, SIGINT);
 	(void)sigaddset(&blocked, SIGTERM);
 	(void)sigprocmask(SIG_BLOCK, &blocked, &before);
-	readable = !interrupted && ppoll(&input, 1, &ts, &before) > 0;
+	readable = !interrupted && ppoll(inputs, count, &ts, &before) > 0;
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	return readable;
 }
 
-void signals_wait(uint64_t ns, bool enter)
+bool signals_poll(uint64_t ns, int fd)
 {
+	struct pollfd input = {.fd = fd, .events = POLLIN};
+
+	return wait_for(ns, &input, 1);
+}
+
+void signals_wait(uint64_t ns, bool enter, int end)
+{
+	struct pollfd inputs[] = {
+		{.fd = enter ? STDIN_FILENO : -1, .events = POLLIN},
+		{.fd = end, .events = POLLIN},
+	};
 	char line[256];
 
-	if (signals_poll(ns, enter ? STDIN_FILENO : -1) &&
+	if (wait_for(ns, inputs, ARRAY_SIZE(inputs)) && inputs[0].revents &&
 	    read(STDIN_FILENO, line, sizeof(line)) == 0)
 		interrupted = 1; /* Ctrl-D */
 }

@@ -184,6 +184,36 @@ def process_that_ends_while_it_is_read(build):
     return 40
 
 
+def attach_to_its_end(build, process, marker, *options):
+    """What attach prints from the line with @marker on, after which the process is killed, and says."""
+    with subprocess.Popen(
+            [build.program("reftracker"), "attach", str(process.pid), *options],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True) as attach:
+        while marker not in attach.stdout.readline():
+            check(attach.poll() is None, attach.poll() is not None and attach.stderr.read())
+        process.kill()
+        out, said = attach.communicate(timeout=PATIENCE)
+    check(attach.returncode == 5, f"{attach.returncode}: {said}")
+    return out, said
+
+
+@test
+def a_process_that_ends_is_reported_on(build):
+    """At once, not at the next diff: what was found until then, and that it has ended."""
+    with Sleeper() as process:
+        said = attach_to_its_end(build, process, "baseline: ", "--every", "2h")[1]
+        check(said == f"reftracker: attach: process {process.pid} has ended, before the first diff\n",
+              said)
+    for options, marker, result in (((), "--- diff 3", "\n=== result\nNothing persists"),
+                                    (("-j",), '"step":3', '"groups":[')):
+        with Sleeper() as process:
+            out, said = attach_to_its_end(build, process, marker, "--every", "50ms", *options)
+            check(result in out, out)
+            check(said == f"reftracker: attach: process {process.pid} has ended\n", said)
+    return 3
+
+
 @test
 def another_program_in_the_same_process_is_status_5(build):
     for program in ("['sleep', '600']", "[sys.executable, '-c', 'import time; time.sleep(600)']"):
