@@ -33,7 +33,8 @@ struct report_style {
 	FILE *stream;
 	enum report_format format;
 	enum report_sort sort;
-	size_t rows; /**< at most so many rows of a table; 0: all. JSON and CSV have all */
+	size_t rows;  /**< at most so many rows of a table; 0: all. JSON and CSV have all */
+	size_t width; /**< cells of the terminal; 0: it goes to none */
 	bool color;
 	const struct type_filter *filter;
 };

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 struct common_values {
 	bool help, quiet, verbose, json;
@@ -266,6 +267,20 @@ static bool wants_color(const struct common_values *common)
 	return !common->output && isatty(STDOUT_FILENO) && !(no_color && *no_color);
 }
 
+/* Cells in a line of the terminal that the report goes to; 0: it goes to none. */
+static size_t terminal_width(const struct common_values *common)
+{
+	const char *columns = getenv("COLUMNS");
+	struct winsize size = {0};
+	int wanted = columns ? atoi(columns) : 0;
+
+	if (common->output || !isatty(STDOUT_FILENO))
+		return 0;
+	if (wanted > 0)
+		return (size_t)wanted;
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) ? 0 : size.ws_col;
+}
+
 struct error *command_open_output(struct command_context *context)
 {
 	const char *path = context->output ? context->output : "-";
@@ -323,6 +338,7 @@ static struct error *run_with_output(const struct command *command,
 		.format = common->json ? REPORT_JSON : (enum report_format)common->format,
 		.sort = (enum report_sort)common->sort,
 		.rows = common->rows,
+		.width = terminal_width(common),
 		.color = wants_color(common),
 		.filter = &filter,
 	};

@@ -73,7 +73,9 @@ struct error *table_align_right(struct libscols_table *table, size_t column)
 struct error *table_print(const struct report_style *style, struct libscols_table *table)
 {
 	scols_table_set_stream(table, style->stream);
-	/* Not cut to the terminal: a name or a path is what one came for. */
+	if (style->width)
+		try_(table_fit(table, style->width));
+	/* Never cut: a name or a path is what one came for. */
 	(void)scols_table_enable_maxout(table, 0);
 	(void)scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
 	if (scols_print_table(table) && !ferror(style->stream))

@@ -32,7 +32,13 @@ _must_check_ struct error *table_add(struct libscols_table *table, struct libsco
 /** Align a column on the right, which is known only now. */
 _must_check_ struct error *table_align_right(struct libscols_table *table, size_t column);
 
-/** To the stream of the report, never cut to the width of a terminal. */
+/**
+ * Break the longest texts of a table into several lines, so that it is @width cells wide where that
+ * goes without less than a few of each.
+ */
+_must_check_ struct error *table_fit(struct libscols_table *table, size_t width);
+
+/** To the stream of the report: nothing is cut, on a terminal long texts have several lines. */
 _must_check_ struct error *table_print(const struct report_style *style,
 				       struct libscols_table *table);
 

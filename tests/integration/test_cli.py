@@ -1,7 +1,9 @@
 """The command line as people and scripts use it."""
+import contextlib
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import time
@@ -350,6 +352,35 @@ def errors_show_names_as_text(build):
                             capture_output=True, check=False)
     check(result.stderr == b"reftracker: types: cannot open /no\\x1b[31m\\x0a\\xe2\\x80\\xae\\xff"
           b"\\xc2\\x9b: No such file or directory\n", result.stderr)
+
+
+def on_a_terminal(build, columns, *args):
+    """What the command prints on a terminal that is @columns wide, in lines."""
+    pid, terminal = pty.fork()
+    if not pid:
+        os.environ.update(COLUMNS=str(columns), NO_COLOR="1")
+        os.execv(build.program("reftracker"), ["reftracker", *map(str, args)])
+    text = b""
+    with contextlib.suppress(OSError):  # EIO: it has ended
+        while part := os.read(terminal, 65536):
+            text += part
+    os.close(terminal)
+    check(os.waitpid(pid, 0)[1] == 0, text)
+    return text.decode().splitlines()
+
+
+@test
+def tables_fit_the_terminal(build):
+    """A long name goes on below itself; in a pipe it is in one line."""
+    with Target(first_python(), "long_name.py") as target:
+        lines = on_a_terminal(build, 80, "types", target.pid, "--type", "Page")
+        piped = build.ok("types", target.pid, "--type", "Page").splitlines()
+    table = lines[:lines.index("")]
+    check(all(len(line) <= 80 for line in table) and len(table) > 10, lines)
+    name, numbers = re.fullmatch(r"(.*?)\s+(7 .* %)", table[1]).groups()
+    whole = "".join([name, *table[2:]] + [numbers])
+    check(whole.replace(" ", "") == piped[1].replace(" ", ""), (whole, piped))
+    return 2
 
 
 @test
