@@ -14,6 +14,7 @@ import test_diff     # noqa: F401
 import test_errors   # noqa: F401
 import test_export  # noqa: F401
 import test_faults   # noqa: F401
+import test_foreign_text # noqa: F401
 import test_graph    # noqa: F401
 import test_identity # noqa: F401
 import test_leaks    # noqa: F401
