@@ -35,6 +35,13 @@ struct heap_type {
 	uint32_t reserved;
 };
 
+/** Whether the collector runs by itself. The order is that of the file. ORDER heap-automatic */
+enum heap_automatic {
+	HEAP_AUTOMATIC_UNKNOWN, /**< in files before format 2.4, too */
+	HEAP_AUTOMATIC_ON,
+	HEAP_AUTOMATIC_OFF
+};
+
 /** One list of the garbage collector. */
 struct heap_list {
 	int64_t interp;
@@ -45,7 +52,8 @@ struct heap_list {
 	uint8_t collections_known;			/**< boolean */
 	/** Boolean: positions in it tell age, as far as no collection re-ordered it. */
 	uint8_t ordered;
-	uint8_t reserved[5];
+	uint8_t automatic; /**< enum heap_automatic, of its interpreter */
+	uint8_t reserved[4];
 };
 
 /** What a reference is. The names are those of the column refs.kind (heap_kind_name()). */

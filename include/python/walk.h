@@ -29,6 +29,13 @@ struct py_type_event {
 
 #define PY_UNTRACKED UINT32_MAX
 
+/** Whether the collector runs by itself. ORDER heap-automatic */
+enum py_automatic {
+	PY_AUTOMATIC_UNKNOWN,
+	PY_AUTOMATIC_ON,
+	PY_AUTOMATIC_OFF, /**< gc.disable(), or a first threshold of 0 */
+};
+
 /** One list of the collector, told before its first object. */
 struct py_list_event {
 	uint32_t id;		 /**< dense, from 0 in this walk */
@@ -40,6 +47,7 @@ struct py_list_event {
 	 */
 	uint64_t collections[PY_COUNTED_GENERATIONS];
 	bool collections_known;
+	enum py_automatic automatic; /**< of this interpreter */
 	bool ordered; /**< objects stand in it by age as far as no collection re-ordered them */
 };
 

@@ -64,6 +64,7 @@ static struct error *on_list(void *ctx, const struct py_list_event *event)
 		.generation = (uint8_t)event->generation,
 		.collections_known = event->collections_known,
 		.ordered = event->ordered,
+		.automatic = (uint8_t)event->automatic,
 	};
 	size_t i;
 

@@ -12,7 +12,7 @@
 
 enum {
 	FORMAT_MAJOR = 2,
-	FORMAT_MINOR = 3,
+	FORMAT_MINOR = 4,
 	FORMAT_MINOR_VALUES = 3,	/**< the first one with heap.marks_values */
 	FORMAT_BYTE_ORDER = 0x01020304, /**< as a native number: a file is read where it fits */
 	FORMAT_ALIGN = 8,

@@ -25,8 +25,9 @@ bool gc_generation_head(struct py_view *view, raddr_t gc, unsigned int index, ra
 	/*
 	 * The process itself says where generation 0 is. That counts more than any table: Debian
 	 * builds 3.13 with a PyGC_Head of other alignment, which moves the array and no size.
+	 * Without the GIL there are no lists, and it is not set.
 	 */
-	if (py_has(layout, PY_GC_GENERATION0)) {
+	if (py_has(layout, PY_GC_GENERATION0) && !view->traits.free_threaded) {
 		if (!view_word(view, gc, PY_GC_GENERATION0, &told) || told < gc ||
 		    told >= gc + py_size(layout, PY_GC))
 			return false;
@@ -115,6 +116,24 @@ static void read_collections(struct py_view *view, raddr_t gc, struct py_list_ev
 		if (!generation_collections(view, gc, i, &event->collections[i]))
 			event->collections_known = false;
 	}
+}
+
+/*
+ * What an allocation asks before it collects: gc_link() and gc_should_collect(), in builds without
+ * the GIL too. The older generations have their turn only then.
+ */
+static enum py_automatic read_automatic(struct py_view *view, raddr_t gc)
+{
+	uint64_t enabled, threshold;
+	raddr_t first;
+
+	if (!py_has(view->layout, PY_GC_ENABLED) ||
+	    !py_has(view->layout, PY_GENERATION_THRESHOLD) ||
+	    !gc_generation_head(view, gc, 0, &first) ||
+	    !view_field(view, gc, PY_GC_ENABLED, &enabled) ||
+	    !view_field(view, first, PY_GENERATION_THRESHOLD, &threshold))
+		return PY_AUTOMATIC_UNKNOWN;
+	return enabled && threshold ? PY_AUTOMATIC_ON : PY_AUTOMATIC_OFF;
 }
 
 enum {
@@ -315,6 +334,7 @@ static struct error *walk_interp(struct walk *walk, const struct py_interp *inte
 	unsigned int i;
 
 	read_collections(walk->view, interp->gc, &list);
+	list.automatic = read_automatic(walk->view, interp->gc);
 	if (walk->view->traits.free_threaded)
 		return walk_heaps(walk, interp, &list);
 	for (i = 0; i < PY_GENERATIONS; i++) {

@@ -23,7 +23,8 @@ struct fact {
 		TIME,
 		VERSION,
 		WAY,
-		READING
+		READING,
+		COLLECTOR
 	} kind;
 	size_t at; /* NUMBER: offset in struct heap_facts; COUNT: in struct heap; else an index */
 };
@@ -59,6 +60,7 @@ static const struct fact facts[] = {
 	{"unsized", FACT(unsized)},
 	{"own_sizes", FACT(own_sizes)},
 	{"damaged", FACT(damaged)},
+	{"automatic_collection", COLLECTOR, 0},
 	{"read_exact", READING, HEAP_READ_EXACT},
 	{"read_decoded", READING, HEAP_READ_DECODED},
 	{"read_conservative", READING, HEAP_READ_CONSERVATIVE},
@@ -105,6 +107,21 @@ static void print_number(uint64_t number, char *buffer)
 	(void)snprintf(buffer, LONGEST, "%ju", (uintmax_t)number);
 }
 
+/* Whether the collector of the main interpreter runs by itself. */
+static const char *automatic(const struct heap *heap)
+{
+	size_t i;
+
+	for (i = 0; i < heap->list_count; i++) {
+		if (heap->lists[i].interp)
+			continue;
+		if (heap->lists[i].automatic == HEAP_AUTOMATIC_UNKNOWN)
+			return NULL;
+		return heap->lists[i].automatic == HEAP_AUTOMATIC_OFF ? "0" : "1";
+	}
+	return NULL;
+}
+
 /* NULL: not known. Else a text of the heap's or in @buffer. */
 static const char *text_of(const struct sql_source *source, const struct fact *fact, char *buffer)
 {
@@ -117,6 +134,8 @@ static const char *text_of(const struct sql_source *source, const struct fact *f
 		return source->file;
 	case WAY:
 		return heap->facts.cloned ? "clone" : "copy";
+	case COLLECTOR:
+		return automatic(heap);
 	case TIME:
 		print_time(heap->facts.time, buffer);
 		break;

@@ -5,7 +5,7 @@ import os
 import random
 import re
 
-from harness import Target, check, in_turn, interpreters, test, version_key, versions
+from harness import Target, check, every_interpreter, in_turn, interpreters, test, version_key, versions
 
 # Program: what the place of the first group must match.
 SCENARIOS = {
@@ -326,6 +326,28 @@ def what_fills_up_is_no_suspect(build):
                       ["limit"] for row in rows.splitlines()[1:]}
             check(100000 in limits and None in limits, f"{interpreter.name}: {limits}")
             cases += 1
+    return cases
+
+
+def automatic(build, target):
+    file = os.path.join(target.work, "automatic.snapshot")
+    build.ok("snapshot", target.pid, "-o", file)
+    rows = build.ok("query", "--format", "csv", file,
+                    "SELECT value FROM info WHERE key = 'automatic_collection'")
+    return [row.strip('"') for row in rows.splitlines()[1:]]
+
+
+@test
+def a_collector_that_is_switched_off_is_known(build):
+    """By gc.disable() and by a threshold of 0, in every build."""
+    cases = 0
+    for interpreter in every_interpreter():
+        with start(interpreter, "collector_off") as target:
+            for word, wanted in ("on", "1"), ("off", "0"), ("on", "1"), ("zero", "0"), ("on", "1"):
+                check(target.ask(word) == "ok", "no answer")
+                found = automatic(build, target)
+                check(found == [wanted], f"{interpreter.name}: {word}: {found}")
+                cases += 1
     return cases
 
 
