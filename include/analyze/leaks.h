@@ -23,8 +23,9 @@
  *	it is no shadow   weak references live as long as what they refer to
  *	nothing bounds it most of it is not in containers that have set themselves a limit
  *	                  (heap_limit()): these grow until they are full, and no further
- *	nobody is to come what nothing reaches is garbage, and a suspect only where the collector
- *	                  has not run in all the time and more waits than it would ever let wait:
+ *	nobody is to come what nothing reaches is garbage, and a suspect only where the collector is
+ *	                  switched off and has not been run since the second heap; or where it has
+ *	                  not run in all the time and more waits than it would ever let wait:
  *	                  LEAKS_MOST_WAITING, which is five times its own largest threshold; without
  *	                  the GIL that depends on what has lived for long, and nothing is known
  *
@@ -68,13 +69,14 @@ enum leaks_verdict {
 	LEAKS_LITTLE,  /**< too little to say anything */
 	LEAKS_FILLING, /**< in containers with a limit of their own */
 	LEAKS_SHADOW,  /**< weak references to what is held elsewhere */
-	LEAKS_GARBAGE, /**< nothing reaches it, the collector will free it */
+	LEAKS_GARBAGE, /**< nothing reaches it, a collection will free it */
 	LEAKS_PART,    /**< put to another group, with which it is counted */
 };
 
 struct leaks_group {
 	char *path; /**< the place; owned */
 	enum leaks_verdict verdict;
+	bool uncollected;	/**< nothing reaches it, and the collector is switched off */
 	struct histogram types; /**< its objects; only of suspects */
 	uint64_t count, size;	/**< its objects, all of which persist; shallow bytes */
 	uint64_t retained;	/**< bytes that its first objects keep alive */

@@ -40,6 +40,38 @@ static bool has_collected(const struct leaks_search *search)
 	return false;
 }
 
+/* Whether a program that has switched its collector off has run it since the second heap. */
+static bool has_been_run(const struct leaks_search *search)
+{
+	const struct heap *second = search->heaps[1], *last = search->heap;
+	size_t i;
+
+	if (second->list_count != last->list_count)
+		return true;
+	for (i = 0; i < last->list_count; i++) {
+		const struct heap_list *a = &second->lists[i], *b = &last->lists[i];
+
+		if (a->interp != b->interp || !a->collections_known || !b->collections_known ||
+		    memcmp(a->collections, b->collections, sizeof(a->collections)) != 0)
+			return true;
+	}
+	return false;
+}
+
+/* Of the interpreter that has the objects; of the first one where these are on no list. */
+static bool is_switched_off(const struct leaks_search *search, const struct leaks_group *group)
+{
+	const struct heap *heap = search->heap;
+	const struct heap_list *list = heap->lists;
+	size_t i;
+
+	for (i = 0; i < group->sample_count; i++) {
+		if (heap_tracked(heap, group->samples[i]))
+			list = heap_list(heap, group->samples[i]);
+	}
+	return heap->list_count && list->automatic == HEAP_AUTOMATIC_OFF;
+}
+
 static bool is_garbage(const struct leaks_search *search, const struct leaks_group *group)
 {
 	uint32_t id = group->samples[0], before;
@@ -124,13 +156,23 @@ static bool is_chance(const struct leaks_search *search, const struct leaks_grou
 	return net < UINT32_MAX && net * net < times * times * (came + group->went);
 }
 
+/* Whether a collection is still to come, of those that have been known to come. */
+static bool will_be_freed(const struct leaks_search *search, const struct leaks_group *group)
+{
+	if (group->uncollected)
+		return has_been_run(search);
+	return is_garbage(search, group) &&
+	       (has_collected(search) ||
+		group->growth[search->heap_count - 1] <= LEAKS_MOST_WAITING);
+}
+
 static enum leaks_verdict judge(const struct leaks_search *search, const struct leaks_group *group,
-				uint32_t place, bool collected)
+				uint32_t place)
 {
 	size_t last = search->heap_count - 1;
 	uint64_t net, came;
 
-	if (is_garbage(search, group) && (collected || group->growth[last] <= LEAKS_MOST_WAITING))
+	if (will_be_freed(search, group))
 		return LEAKS_GARBAGE;
 	if (is_shadow(search, group))
 		return LEAKS_SHADOW;
@@ -151,7 +193,7 @@ static enum leaks_verdict judge(const struct leaks_search *search, const struct 
 	return LEAKS_SUSPECT;
 }
 
-static struct error *complete_group(struct leaks_search *search, size_t i, bool collected)
+static struct error *complete_group(struct leaks_search *search, size_t i)
 {
 	struct leaks_group *group = &search->leaks.groups.items[i];
 	uint32_t place = search->place_of.items[i];
@@ -164,7 +206,8 @@ static struct error *complete_group(struct leaks_search *search, size_t i, bool 
 		group->growth[k] = search->census[k][place];
 	try_(places_text(&search->places, place, &group->path));
 	group->went = went(search, group, place);
-	group->verdict = judge(search, group, place, collected);
+	group->uncollected = is_garbage(search, group) && is_switched_off(search, group);
+	group->verdict = judge(search, group, place);
 	if (group->holder == HEAP_NONE)
 		return NULL;
 	return path_text_to(&search->reach, group->holder, &group->holder_path);
@@ -287,13 +330,12 @@ struct error *leaks_complete(struct leaks_search *search)
 {
 	struct leaks *leaks = &search->leaks;
 	_cleanup_free_ uint32_t *part_of = calloc(leaks->groups.count + 1, sizeof(*part_of));
-	bool collected = has_collected(search);
 	size_t i;
 
 	if (!part_of)
 		return &error_no_memory;
 	for (i = 0; i < leaks->groups.count; i++)
-		try_(complete_group(search, i, collected));
+		try_(complete_group(search, i));
 	merge_groups(search, part_of);
 	try_(leaks_grown_find(search));
 	move_members(search, part_of);

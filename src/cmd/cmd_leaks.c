@@ -69,7 +69,8 @@ const struct command cmd_leaks = {
 		"place that holds it, such as app.SESSIONS[*].history[*]. A place is a suspect\n"
 		"where it grew from each snapshot to the next and what came stayed. Set-up,\n"
 		"full caches, those that fill up to a limit of their own (deque, lru_cache), work\n"
-		"in progress and garbage are none; with more snapshots the answer is surer.\n"
+		"in progress and garbage that the collector will free are none; with more\n"
+		"snapshots the answer is surer.\n"
 		"Buffers and the like that grow themselves are listed below with their sizes.",
 	.flags = COMMAND_REPORT | COMMAND_ARGUMENTS,
 	.run = run,

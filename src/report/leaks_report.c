@@ -66,13 +66,17 @@ static const char *reason(const struct view *view, const struct leaks_group *gro
 	case LEAKS_SHADOW:
 		return "weak references";
 	case LEAKS_GARBAGE:
-		return "garbage, the collector will free it";
+		return group->uncollected ? "garbage, and the collector is switched off"
+					  : "garbage, the collector will free it";
 	case LEAKS_SUSPECT:
 	case LEAKS_PART:
 		break;
 	}
 	return "";
 }
+
+static const char switched_off[] = "; it is garbage, and stays because automatic collection is "
+				   "switched off (gc.disable(), or a threshold of 0)";
 
 /* One sentence: which place grew, by what, and what that costs. Caller frees. */
 static struct error *make_sentence(const struct view *view, const struct leaks_group *group,
@@ -92,10 +96,11 @@ static struct error *make_sentence(const struct view *view, const struct leaks_g
 	(void)units_count(group->count, count);
 	n = asprintf(ret,
 		     "%s%s%s%s grew from %s to %s and %s: %s that came after "
-		     "the first snapshot, such as %s, %s %s alive",
+		     "the first snapshot, such as %s, %s %s alive%s",
 		     place, holder ? " (" : "", holder ? holder : "", holder ? ")" : "", from, to,
 		     group->went ? "keeps more than it lets go of" : "lets go of none", count, type,
-		     group->count == 1 ? "keeps" : "keep", retained);
+		     group->count == 1 ? "keeps" : "keep", retained,
+		     group->uncollected ? switched_off : "");
 	if (n < 0) {
 		*ret = NULL;
 		return &error_no_memory;

@@ -351,6 +351,32 @@ def a_collector_that_is_switched_off_is_known(build):
     return cases
 
 
+@test
+def garbage_stays_where_the_collector_is_switched_off(build):
+    """It is a suspect then, however little it is, and else waits for the collector."""
+    cases = 0
+    for interpreter in versions():
+        for word in "off", "zero", "on":
+            with start(interpreter, "collector_off") as target:
+                check(target.ask(word) == "ok", "no answer")
+                files = series(build, target)
+                document = json.loads(build.ok("leaks", "--json", *files))
+                text = build.ok("leaks", *files)
+            name = f"{interpreter.name}, {word}"
+            if word == "on":
+                check(not document["groups"] and "switched off" not in text, f"{name}: {text}")
+                check("garbage, the collector will free it" in text, f"{name}: {text}")
+                continue
+            paths = [group["path"] for group in document["groups"]]
+            check(paths == ["<unreached __main__.Node>"], f"{name}: {paths}")
+            growth = document["groups"][0]["growth"]
+            check(growth == [BEFORE, BEFORE + STEP, BEFORE + 2 * STEP], f"{name}: {growth}")
+            check("switched off (gc.disable()" in document["groups"][0]["sentence"] and
+                  "will free it" not in text, f"{name}: {text}")
+            cases += 1
+    return cases
+
+
 # Place: objects, bytes that each handled request adds, at least and at most for overallocation.
 LARGER = {"__main__.LOG": (1, 512, 800), "__main__.NUMBERS": (1, 512, 800),
           "__main__.FLAGS": (1, 512, 800), "__main__.OUTPUTS[*]": (60, 60 * 56, 60 * 90)}
