@@ -109,6 +109,12 @@ struct heap_root {
 	uint32_t frame;	 /**< index in frames, or HEAP_NONE */
 };
 
+/** Whether it is a word that only looks like a reference. */
+static inline bool heap_root_is_guess(const struct heap_root *root)
+{
+	return root->kind == HEAP_ROOT_STACK || root->kind == HEAP_ROOT_DATA;
+}
+
 struct heap_thread {
 	uint64_t native_id; /**< of the kernel; 0: not known */
 	uint64_t ident;	    /**< its pthread_t, as threading.get_ident() says */

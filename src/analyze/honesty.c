@@ -17,8 +17,7 @@ static struct error *count_guesses(const struct heap *heap, uint32_t **ret)
 	for (i = 0; i < heap->root_count; i++) {
 		const struct heap_root *root = &heap->roots[i];
 
-		guesses[root->target] += root->counted && (root->kind == HEAP_ROOT_STACK ||
-							   root->kind == HEAP_ROOT_DATA);
+		guesses[root->target] += root->counted && heap_root_is_guess(root);
 	}
 	*ret = guesses;
 	return NULL;

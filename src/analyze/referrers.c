@@ -89,13 +89,14 @@ static size_t first_root(const struct search *search, uint32_t object)
 	return low;
 }
 
-static bool is_guess(const struct heap_root *root)
+/* Whether it says why the object lives, so that nothing more is asked: a guess may be wrong, and
+ * the table of interned strings has what others hold. */
+static bool is_reason(const struct heap_root *root)
 {
-	return root->kind == HEAP_ROOT_STACK || root->kind == HEAP_ROOT_DATA ||
-	       root->kind == HEAP_ROOT_INTERNED;
+	return !heap_root_is_guess(root) && root->kind != HEAP_ROOT_INTERNED;
 }
 
-/* Roots as children of a node. *@ret: one of them is more than a guess. */
+/* Roots as children of a node. *@ret: one of them is reason enough. */
 static struct error *add_roots(struct search *search, uint32_t at, bool *ret)
 {
 	uint32_t object = search->tree.items[at].object;
@@ -115,7 +116,7 @@ static struct error *add_roots(struct search *search, uint32_t at, bool *ret)
 
 		if (search->heap->roots[root].target != object)
 			break;
-		*ret |= !is_guess(&search->heap->roots[root]);
+		*ret |= is_reason(&search->heap->roots[root]);
 		try_(referrer_array_append(&search->tree, node));
 	}
 	return NULL;

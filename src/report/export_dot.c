@@ -177,12 +177,6 @@ static struct error *node(struct export *x, uint32_t id)
 	return NULL;
 }
 
-static bool is_guess(const struct heap_root *root)
-{
-	return root->kind == HEAP_ROOT_STACK || root->kind == HEAP_ROOT_DATA ||
-	       root->kind == HEAP_ROOT_UNEXPLAINED;
-}
-
 static struct error *put_root(struct export *x, uint32_t number)
 {
 	const struct heap_root *root = &x->heap->roots[number];
@@ -196,7 +190,7 @@ static struct error *put_root(struct export *x, uint32_t number)
 	try_(put_label(x->out, text.items));
 	put_name(x->out, "\"];\n\tr", number);
 	put_name(x->out, " -> n", root->target);
-	writer_text(x->out, is_guess(root) ? " [style=dashed];\n" : ";\n");
+	writer_text(x->out, heap_root_is_guess(root) ? " [style=dashed];\n" : ";\n");
 	return NULL;
 }
 
