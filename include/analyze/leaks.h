@@ -123,8 +123,8 @@ struct leaks {
 };
 
 /**
- * @heaps: @count of them in the order of time, three at least, all with references. ERROR_USAGE
- * where they are fewer, without references, or not of one process.
+ * @heaps: @count of them, three at least, all with references, of one process and in the order of
+ * time, which callers see to.
  */
 _must_check_ struct error *leaks_find(const struct heap *const *heaps, size_t count,
 				      struct leaks *ret);

@@ -30,33 +30,6 @@ static void search_deinit(struct leaks_search *search)
 	leaks_deinit(&search->leaks);
 }
 
-static struct error *check_heaps(const struct heap *const *heaps, size_t count)
-{
-	struct heap_run first, run;
-	const char *other;
-	size_t i;
-
-	if (count < 3)
-		return error_create(ERROR_USAGE, "three snapshots are needed to say what persists");
-	first = heap_run_of(heaps[0]);
-	for (i = 0; i < count; i++) {
-		if (!heaps[i]->facts.with_graph)
-			return error_create(ERROR_USAGE, "snapshot %zu has no references", i + 1);
-		run = heap_run_of(heaps[i]);
-		other = heap_other_run(&first, &run);
-		if (other)
-			return error_hint(
-				error_create(ERROR_OTHER, "snapshot %zu is of %s than the first",
-					     i + 1, other),
-				"of the files of snapshot -d those of one series, such as "
-				"*-s2.rtsnap, are of one process");
-		if (i && heaps[i]->facts.time < heaps[i - 1]->facts.time)
-			return error_create(ERROR_USAGE,
-					    "snapshot %zu is older than the one before it", i + 1);
-	}
-	return NULL;
-}
-
 /* From the heap before, each object inherits what @of says of it; what is new gets @k. */
 static void inherit(struct u32_array *earlier, const struct u32_array *of, size_t k)
 {
@@ -502,7 +475,6 @@ struct error *leaks_find(const struct heap *const *heaps, size_t count, struct l
 	_cleanup_(leaks_deinit) struct leaks all = {0}, thinned = {0};
 	bool thin;
 
-	try_(check_heaps(heaps, count));
 	try_(judge_all(heaps, count, &all));
 	thin = !all.suspects && count >= LEAKS_THIN_FROM;
 	if (thin)

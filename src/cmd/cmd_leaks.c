@@ -39,7 +39,7 @@ static struct error *open_series(const struct command_context *context, struct s
 	for (i = 0; i < arguments->count; i++) {
 		struct heap *heap;
 
-		try_(source_open_file(arguments->items[i], SOURCE_TRACKED, &heap));
+		try_(source_open_file(arguments->items[i], SOURCE_GRAPH, &heap));
 		series->snapshots[i] = (struct report_snapshot){arguments->items[i], heap};
 		series->heaps[i] = heap;
 		series->count++;

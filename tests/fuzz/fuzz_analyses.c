@@ -31,7 +31,7 @@ static void find_leaks(const struct heap *heap)
 	struct error *err = make_baseline(&baseline);
 	struct leaks leaks = {0};
 
-	if (!err) {
+	if (!err && heap->facts.with_graph) {
 		const struct heap *const series[] = {baseline, heap, heap};
 
 		baseline->facts = heap->facts;
