@@ -32,7 +32,8 @@
  * What hangs on a new object behind a suspect place is put to that suspect, though the new object
  * itself is not known to persist; so is what hangs on one in a container that fills up.
  *
- * Beside the groups stands what grew itself, without new objects in it: struct leaks_grown.
+ * Beside the groups stands, as less than a suspect, what grew though its objects are replaced:
+ * struct leaks_replaced; and what grew itself, without new objects in it: struct leaks_grown.
  *
  * A leak that begins late, or makes something only now and then, has not grown at most steps of a
  * long series, and nothing of it came at the first. So where all heaps together show no suspect and
@@ -44,7 +45,8 @@
  * longer series says it.
  *
  * Memory: for each object of the last heap about 64 bytes at the peak, with its dominators; of
- * each other one 20, one after the other. Time: near linear; of a thinned series once more.
+ * each other one 20, one after the other; for each place of something new 16 for each heap and some
+ * 80. Time: near linear; of a thinned series once more.
  */
 #ifndef REFTRACKER_ANALYZE_LEAKS_H
 #define REFTRACKER_ANALYZE_LEAKS_H
@@ -108,6 +110,23 @@ struct leaks_grown {
 
 DEFINE_ARRAY(leaks_grown_array, struct leaks_grown)
 
+/**
+ * A place that grew from each heap to the next, though what is there is replaced: in the number of
+ * its objects, by LEAKS_FEW_OBJECTS or LEAKS_FEW_BYTES and more than these go up and down by
+ * chance, as a suspect has to; or in their bytes, by LEAKS_FEW_BYTES, most of them being new, and
+ * where they are several by more than the sum of sizes that have nothing to do with each other
+ * would. Not among them is what a suspect explains, what is on its way to a limit, weak references,
+ * garbage, and what hangs on another one of them.
+ */
+struct leaks_replaced {
+	char *path;	  /**< the place; owned */
+	uint32_t object;  /**< the largest there that is newer than the first heap */
+	uint64_t *growth; /**< for each heap that was used: objects in this place; owned */
+	uint64_t *sizes;  /**< likewise: their shallow bytes; owned */
+};
+
+DEFINE_ARRAY(leaks_replaced_array, struct leaks_replaced)
+
 /** A zeroed one is a valid empty one. */
 struct leaks {
 	/** Indices of the heaps that all of this is from: all, or of a thinned series LEAKS_THINNED
@@ -117,6 +136,7 @@ struct leaks {
 	/** Suspects first; then by what they retain, the largest first. */
 	struct leaks_group_array groups;
 	size_t suspects;
+	struct leaks_replaced_array replaced;	/**< by the bytes they grew, the largest first */
 	struct leaks_grown_array grown;		/**< by what they grew, the largest first */
 	uint64_t persistent, persistent_size;	/**< objects and shallow bytes, all */
 	uint64_t unexplained, unexplained_size; /**< of these, in no suspect */

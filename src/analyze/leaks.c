@@ -26,6 +26,8 @@ static void search_deinit(struct leaks_search *search)
 	for (i = 0; search->census && i < search->heap_count; i++)
 		free(search->census[i]);
 	free(search->census);
+	free(search->squares[0]);
+	free(search->squares[1]);
 	u64_array_deinit(&search->newer);
 	leaks_deinit(&search->leaks);
 }
@@ -105,8 +107,8 @@ static bool persists(const struct leaks_search *search, uint32_t id)
 	return search->born.items[id] == 1;
 }
 
-/* Places for what persists or grew itself, and all that leads there. */
-static struct error *place_persistent(struct leaks_search *search)
+/* Places for what is new or grew itself, and all that leads there. */
+static struct error *place_new(struct leaks_search *search)
 {
 	_cleanup_free_ bool *wanted = calloc(search->heap->count + 1, sizeof(*wanted));
 	size_t i;
@@ -116,7 +118,7 @@ static struct error *place_persistent(struct leaks_search *search)
 	for (i = search->reach.count; i-- > 0;) {
 		uint32_t id = search->reach.order[i], before;
 
-		wanted[id] = wanted[id] || persists(search, id) || leaks_object_grew(search, id);
+		wanted[id] = wanted[id] || search->born.items[id] || leaks_object_grew(search, id);
 		before = wanted[id] ? reach_before(&search->reach, id) : HEAP_NONE;
 		if (before != HEAP_NONE)
 			wanted[before] = true;
@@ -125,8 +127,7 @@ static struct error *place_persistent(struct leaks_search *search)
 			   &search->placement);
 }
 
-/* Keys belong to the group of the values beside them. */
-static uint32_t group_place(const struct leaks_search *search, uint32_t place)
+uint32_t leaks_group_place(const struct leaks_search *search, uint32_t place)
 {
 	const struct places *places = &search->places;
 	const char *step = strtab_get(&places->steps, places->list.items[place].step);
@@ -161,7 +162,7 @@ static bool joins(const struct leaks_search *search, uint32_t id, uint32_t befor
 	if (before == HEAP_NONE || !persists(search, before))
 		return false;
 	return leaks_place_grew(search, search->place_of.items[search->group_of[before]]) ||
-	       !leaks_place_grew(search, group_place(search, search->placement.place[id]));
+	       !leaks_place_grew(search, leaks_group_place(search, search->placement.place[id]));
 }
 
 static struct error *group_object(struct leaks_search *search, uint32_t id)
@@ -172,7 +173,8 @@ static struct error *group_object(struct leaks_search *search, uint32_t id)
 	if (joins(search, id, before)) {
 		*group = search->group_of[before];
 	} else {
-		try_(group_for(search, group_place(search, search->placement.place[id]), group));
+		try_(group_for(search, leaks_group_place(search, search->placement.place[id]),
+			       group));
 		try_(leaks_first_array_append(&search->firsts, (struct leaks_first){*group, id}));
 	}
 	g = &search->leaks.groups.items[*group];
@@ -201,6 +203,16 @@ static struct error *make_groups(struct leaks_search *search)
 	return NULL;
 }
 
+static void count_object(struct leaks_search *search, size_t k, uint32_t id, uint32_t place)
+{
+	uint64_t size = heap_size(search->heaps[k], id);
+
+	search->census[k][place].objects++;
+	search->census[k][place].bytes += size;
+	if (!k || k == search->heap_count - 1)
+		search->squares[k ? 1 : 0][place] += (double)size * (double)size;
+}
+
 /* Objects of one heap in each place; of the last one also those that are newer than the first. */
 static struct error *count_heap(struct leaks_search *search, size_t k, const struct reach *reach,
 				const uint32_t *born)
@@ -217,7 +229,7 @@ static struct error *count_heap(struct leaks_search *search, size_t k, const str
 
 		if (place == PLACES_NONE || placement_is_namespace(&placement, id))
 			continue;
-		search->census[k][place]++;
+		count_object(search, k, id, place);
 		if (born)
 			search->newer.items[place] += born[id] > 0;
 	}
@@ -229,7 +241,9 @@ static struct error *count_places(struct leaks_search *search)
 	size_t k, n = search->places.list.count;
 
 	search->census = calloc(search->heap_count, sizeof(*search->census));
-	if (!search->census)
+	search->squares[0] = calloc(n, sizeof(*search->squares[0]));
+	search->squares[1] = calloc(n, sizeof(*search->squares[1]));
+	if (!search->census || !search->squares[0] || !search->squares[1])
 		return &error_no_memory;
 	try_(u64_array_reserve(&search->newer, n));
 	memset(search->newer.items, 0, n * sizeof(*search->newer.items));
@@ -405,7 +419,7 @@ static struct error *find(struct leaks_search *search)
 	try_(find_births(search));
 	try_(places_init(&search->places));
 	try_(reach_make(search->heap, NULL, &search->reach));
-	try_(place_persistent(search));
+	try_(place_new(search));
 	try_(count_places(search));
 	try_(make_groups(search));
 	forget_search(search);
@@ -467,7 +481,8 @@ static struct error *judge_thinned(const struct heap *const *heaps, size_t count
 
 static bool says_more(const struct leaks *thinned, const struct leaks *all)
 {
-	return thinned->suspects || (thinned->grown.count && !all->grown.count);
+	return thinned->suspects || (thinned->grown.count && !all->grown.count) ||
+	       (thinned->replaced.count && !all->grown.count && !all->replaced.count);
 }
 
 struct error *leaks_find(const struct heap *const *heaps, size_t count, struct leaks *ret)
@@ -489,6 +504,13 @@ struct error *leaks_find(const struct heap *const *heaps, size_t count, struct l
 	return NULL;
 }
 
+static void leaks_replaced_deinit(struct leaks_replaced *replaced)
+{
+	free(replaced->path);
+	free(replaced->growth);
+	free(replaced->sizes);
+}
+
 void leaks_deinit(struct leaks *leaks)
 {
 	size_t i;
@@ -499,6 +521,9 @@ void leaks_deinit(struct leaks *leaks)
 	for (i = 0; i < leaks->grown.count; i++)
 		free(leaks->grown.items[i].path);
 	leaks_grown_array_deinit(&leaks->grown);
+	for (i = 0; i < leaks->replaced.count; i++)
+		leaks_replaced_deinit(&leaks->replaced.items[i]);
+	leaks_replaced_array_deinit(&leaks->replaced);
 	u32_array_deinit(&leaks->used);
 	*leaks = (struct leaks){0};
 }

@@ -76,22 +76,6 @@ bool leaks_object_grew(const struct leaks_search *search, uint32_t id)
 	       candidate->steps + leaks_steps_without(search) >= search->heap_count - 1;
 }
 
-/* Places of containers that grew because of what is in them, which is told where that is told. */
-static void mark_explained(const struct leaks_search *search, bool *explained)
-{
-	const struct leaks_group *groups = search->leaks.groups.items;
-	size_t i;
-
-	for (i = 0; i < search->leaks.groups.count; i++) {
-		uint32_t parent = search->places.list.items[search->place_of.items[i]].parent;
-
-		if (parent != PLACES_NONE &&
-		    (groups[i].verdict == LEAKS_SUSPECT || groups[i].verdict == LEAKS_FILLING ||
-		     groups[i].verdict == LEAKS_PART))
-			explained[parent] = true;
-	}
-}
-
 static struct error *add_grown(struct leaks_search *search, uint32_t id, uint32_t *at)
 {
 	struct leaks_grown_array *list = &search->leaks.grown;
@@ -171,16 +155,13 @@ static int most_first(const void *left, const void *right)
 	return a->object < b->object ? -1 : a->object > b->object;
 }
 
-struct error *leaks_grown_find(struct leaks_search *search)
+struct error *leaks_grown_find(struct leaks_search *search, const bool *explained)
 {
-	size_t n = search->places.list.count;
-	_cleanup_free_ bool *explained = calloc(n, sizeof(*explained));
-	_cleanup_free_ uint32_t *at = calloc(n, sizeof(*at));
+	_cleanup_free_ uint32_t *at = calloc(search->places.list.count, sizeof(*at));
 	struct leaks_grown_array *list = &search->leaks.grown;
 
-	if (!explained || !at)
+	if (!at)
 		return &error_no_memory;
-	mark_explained(search, explained);
 	try_(collect(search, explained, at));
 	try_(name_grown(search, at));
 	drop_little(list);

@@ -1,7 +1,8 @@
 /*
  * Shared by leaks.c, which finds what persists and puts it together by places, and
- * leaks_verdict.c, which says which of these groups are suspects, and leaks_grown.c, which finds
- * what grew without anything new in it.
+ * leaks_verdict.c, which says which of these groups are suspects, leaks_replaced.c, which finds
+ * places that grow though nothing persists there, and leaks_grown.c, which finds what grew without
+ * anything new in it.
  */
 #ifndef REFTRACKER_ANALYZE_LEAKS_PRIVATE_H
 #define REFTRACKER_ANALYZE_LEAKS_PRIVATE_H
@@ -28,6 +29,12 @@ struct leaks_candidate {
 
 DEFINE_ARRAY(leaks_candidate_array, struct leaks_candidate)
 
+/* What is in one place. */
+struct leaks_census {
+	uint64_t objects;
+	uint64_t bytes; /**< shallow */
+};
+
 struct leaks_search {
 	const struct heap *const *heaps;
 	size_t heap_count;
@@ -42,10 +49,11 @@ struct leaks_search {
 	uint32_t *
 		group_of; /**< of each object of the last heap that persists; else LEAKS_NO_GROUP */
 	struct leaks_first_array firsts;
-	struct u32_array group_at; /**< of a place + 1: index of its group, or 0 */
-	struct u32_array place_of; /**< of a group */
-	uint64_t **census;	   /**< for each heap: objects in each place */
-	struct u64_array newer;	   /**< of the last heap: objects in each place that are not old */
+	struct u32_array group_at;    /**< of a place + 1: index of its group, or 0 */
+	struct u32_array place_of;    /**< of a group */
+	struct leaks_census **census; /**< for each heap: each place */
+	double *squares[2]; /**< of the first heap and the last: of sizes, summed for each place */
+	struct u64_array newer; /**< of the last heap: objects in each place that are not old */
 	struct leaks leaks;
 };
 
@@ -58,6 +66,18 @@ bool leaks_place_grew(const struct leaks_search *search, uint32_t place);
 /** Steps that a place, or an object, may be without growth and still grow. */
 size_t leaks_steps_without(const struct leaks_search *search);
 
+/** The place of the group of what is there: keys belong to that of the values beside them. */
+uint32_t leaks_group_place(const struct leaks_search *search, uint32_t place);
+
+/** Whether what is told of a group says why its place grows, or that it ends. */
+bool leaks_group_explains(const struct leaks_search *search, uint32_t group);
+
+/** Whether what holds the first objects of a group is newer than the first heap. */
+bool leaks_hangs_on_new(const struct leaks_search *search, const struct leaks_group *group);
+
+/** Whether an object is a weak reference. */
+bool leaks_is_weak_reference(const struct heap *heap, uint32_t id);
+
 /** Whether a container, or that of which it is a part, has set itself a limit. HEAP_NONE: no. */
 bool leaks_is_bounded(const struct leaks_search *search, uint32_t holder);
 
@@ -69,8 +89,14 @@ _must_check_ struct error *leaks_grown_follow(struct leaks_search *search, size_
 /** Of an object of the last heap, see struct leaks_grown. */
 bool leaks_object_grew(const struct leaks_search *search, uint32_t id);
 
-/** Fill in leaks.grown, once the groups have their verdicts. */
-_must_check_ struct error *leaks_grown_find(struct leaks_search *search);
+/**
+ * Fill in leaks.replaced, once the groups have their verdicts. @explained: for each place whether
+ * its objects grew because of what is in them, or are told; what is found is added.
+ */
+_must_check_ struct error *leaks_replaced_find(struct leaks_search *search, bool *explained);
+
+/** Fill in leaks.grown, of places that are not @explained. */
+_must_check_ struct error *leaks_grown_find(struct leaks_search *search, const bool *explained);
 
 /** Growth, paths, verdicts and types of all groups; those that belong together become one. */
 _must_check_ struct error *leaks_complete(struct leaks_search *search);

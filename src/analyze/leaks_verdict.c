@@ -94,17 +94,18 @@ bool leaks_place_grew(const struct leaks_search *search, uint32_t place)
 	size_t still = 0, k, last = search->heap_count - 1;
 
 	for (k = 1; k <= last; k++) {
-		uint64_t before = search->census[k - 1][place], now = search->census[k][place];
+		uint64_t before = search->census[k - 1][place].objects;
+		uint64_t now = search->census[k][place].objects;
 
 		still += now <= before;
-		if (now > search->census[last][place])
+		if (now > search->census[last][place].objects)
 			return false;
 	}
 	return still <= leaks_steps_without(search);
 }
 
 /* Objects/weakrefobject.c: a weak reference, or one of a subclass as weakref.KeyedRef. */
-static bool is_weak_reference(const struct heap *heap, uint32_t id)
+bool leaks_is_weak_reference(const struct heap *heap, uint32_t id)
 {
 	size_t ref;
 
@@ -121,7 +122,7 @@ static bool is_shadow(const struct leaks_search *search, const struct leaks_grou
 	size_t i;
 
 	for (i = 0; i < group->sample_count; i++) {
-		if (!is_weak_reference(search->heap, group->samples[i]))
+		if (!leaks_is_weak_reference(search->heap, group->samples[i]))
 			return false;
 	}
 	return true;
@@ -203,7 +204,7 @@ static struct error *complete_group(struct leaks_search *search, size_t i)
 	if (!group->growth)
 		return &error_no_memory;
 	for (k = 0; k < search->heap_count; k++)
-		group->growth[k] = search->census[k][place];
+		group->growth[k] = search->census[k][place].objects;
 	try_(places_text(&search->places, place, &group->path));
 	group->went = went(search, group, place);
 	group->uncollected = is_garbage(search, group) && is_switched_off(search, group);
@@ -246,7 +247,7 @@ static uint32_t whole_before(const struct leaks_search *search, size_t i)
 	return LEAKS_NO_GROUP;
 }
 
-static bool hangs_on_new(const struct leaks_search *search, const struct leaks_group *group)
+bool leaks_hangs_on_new(const struct leaks_search *search, const struct leaks_group *group)
 {
 	uint32_t before = leaks_owner(search, reach_before(&search->reach, group->samples[0]));
 
@@ -265,7 +266,7 @@ static void merge_groups(struct leaks_search *search, uint32_t *part_of)
 		if (i == LEAKS_NO_GROUP)
 			continue;
 		part_of[i] = i;
-		if (groups[i].verdict != LEAKS_GARBAGE && hangs_on_new(search, &groups[i]))
+		if (groups[i].verdict != LEAKS_GARBAGE && leaks_hangs_on_new(search, &groups[i]))
 			to = whole_before(search, i);
 		if (to == LEAKS_NO_GROUP)
 			continue;
@@ -326,18 +327,51 @@ static struct error *count_types(struct leaks_search *search)
 	return NULL;
 }
 
+bool leaks_group_explains(const struct leaks_search *search, uint32_t group)
+{
+	switch (search->leaks.groups.items[group].verdict) {
+	case LEAKS_SUSPECT:
+	case LEAKS_FILLING:
+	case LEAKS_PART:
+		return true;
+	case LEAKS_STABLE:
+	case LEAKS_CHURN:
+	case LEAKS_LITTLE:
+	case LEAKS_SHADOW:
+	case LEAKS_GARBAGE:
+		break;
+	}
+	return false;
+}
+
+/* Places of containers that grew because of what is in them, which is told where that is told. */
+static void mark_explained(const struct leaks_search *search, bool *explained)
+{
+	size_t i;
+
+	for (i = 0; i < search->leaks.groups.count; i++) {
+		uint32_t parent = search->places.list.items[search->place_of.items[i]].parent;
+
+		if (parent != PLACES_NONE && leaks_group_explains(search, (uint32_t)i))
+			explained[parent] = true;
+	}
+}
+
 struct error *leaks_complete(struct leaks_search *search)
 {
 	struct leaks *leaks = &search->leaks;
 	_cleanup_free_ uint32_t *part_of = calloc(leaks->groups.count + 1, sizeof(*part_of));
+	_cleanup_free_ bool *explained = calloc(search->places.list.count, sizeof(*explained));
 	size_t i;
 
-	if (!part_of)
+	if (!part_of || !explained)
 		return &error_no_memory;
 	for (i = 0; i < leaks->groups.count; i++)
 		try_(complete_group(search, i));
 	merge_groups(search, part_of);
-	try_(leaks_grown_find(search));
+	mark_explained(search, explained);
+	try_(leaks_replaced_find(search, explained));
+	try_(leaks_grown_find(search, explained));
 	move_members(search, part_of);
 	try_(count_types(search));
 	drop_parts(leaks);

@@ -1,5 +1,6 @@
 #include "table.h"
 
+#include "analyze/path.h"
 #include "base/units.h"
 #include "report/holders.h"
 
@@ -156,21 +157,27 @@ static struct error *accumulation_json(const struct view *view, const struct lea
 	return put_integer(item, "count", group->held);
 }
 
-static struct error *numbers_json(const struct view *view, const struct leaks_group *group,
-				  json_t *to)
+static struct error *put_numbers(json_t *to, const char *name, const uint64_t *numbers,
+				 size_t count)
 {
 	json_t *list = json_array();
 	size_t k;
 
-	try_(put_integer(to, "count", group->count));
-	try_(put_integer(to, "size", group->size));
-	try_(put_integer(to, "retained", group->retained));
-	try_(json_put(to, "growth", list));
-	for (k = 0; k < view->leaks->used.count; k++) {
-		if (json_array_append_new(list, json_integer((json_int_t)group->growth[k])))
+	try_(json_put(to, name, list));
+	for (k = 0; k < count; k++) {
+		if (json_array_append_new(list, json_integer((json_int_t)numbers[k])))
 			return &error_no_memory;
 	}
 	return NULL;
+}
+
+static struct error *numbers_json(const struct view *view, const struct leaks_group *group,
+				  json_t *to)
+{
+	try_(put_integer(to, "count", group->count));
+	try_(put_integer(to, "size", group->size));
+	try_(put_integer(to, "retained", group->retained));
+	return put_numbers(to, "growth", group->growth, view->leaks->used.count);
 }
 
 static struct error *samples_json(const struct view *view, const struct leaks_group *group,
@@ -260,6 +267,33 @@ static struct error *larger_json(const struct view *view, json_t *document)
 	return NULL;
 }
 
+static bool is_replaced_shown(const struct view *view, const struct leaks_replaced *replaced)
+{
+	return type_filter_takes(view->style->filter, heap_type_name(view->heap, replaced->object));
+}
+
+static struct error *replaced_json(const struct view *view, json_t *document)
+{
+	json_t *list = json_array(), *item, *most;
+	size_t i, used = view->leaks->used.count;
+
+	try_(json_put(document, "replaced", list));
+	for (i = 0; i < view->leaks->replaced.count; i++) {
+		const struct leaks_replaced *replaced = &view->leaks->replaced.items[i];
+
+		if (!is_replaced_shown(view, replaced))
+			continue;
+		try_(append_object(list, &item));
+		try_(put_text(item, "path", replaced->path));
+		try_(put_numbers(item, "growth", replaced->growth, used));
+		try_(put_numbers(item, "sizes", replaced->sizes, used));
+		most = json_object();
+		try_(json_put(item, "most", most));
+		try_(put_object(most, view->heap, replaced->object));
+	}
+	return NULL;
+}
+
 static struct error *leaks_json(const struct view *view)
 {
 	_cleanup_json_ json_t *document = json_object();
@@ -269,6 +303,7 @@ static struct error *leaks_json(const struct view *view)
 	try_(json_put(document, "schema", json_string("reftracker.leaks/1")));
 	try_(snapshots_json(view, document));
 	try_(groups_json(view, document));
+	try_(replaced_json(view, document));
 	try_(larger_json(view, document));
 	try_(json_honesty(view->heap, document));
 	return json_write(view->style, document, false);
@@ -405,6 +440,13 @@ static const char *times(const struct view *view)
 			       : "both up to the diff before and in the last one";
 }
 
+static const char *what_else_grew(const struct leaks *leaks)
+{
+	if (leaks->replaced.count)
+		return ", but see what grew though it is replaced";
+	return leaks->grown.count ? ", but see what grew itself" : "";
+}
+
 /* @suspects: those that --type and --ignore leave. */
 static void print_verdict(const struct view *view, size_t suspects)
 {
@@ -420,10 +462,74 @@ static void print_verdict(const struct view *view, size_t suspects)
 	if (!suspects)
 		(void)fprintf(view->style->stream,
 			      "no leak suspect: no place grew %s by what stayed%s\n", times(view),
-			      view->leaks->grown.count ? ", but see what grew itself" : "");
+			      what_else_grew(view->leaks));
 	else
 		(void)fprintf(view->style->stream, "%s, the worst first\n",
 			      units_things(suspects, "suspect", count));
+}
+
+enum {
+	STEPS_SHOWN = 4 /* of a series; of a longer one the two first and the last */
+};
+
+/* "80 → 120 → 160", or what it is all along. */
+static struct error *add_steps(const struct view *view, const uint64_t *numbers,
+			       const char *(*text)(uint64_t, char *), struct char_array *to)
+{
+	size_t count = view->leaks->used.count, k, same;
+	char number[UNIT_TEXT];
+
+	for (same = 1; same < count && numbers[same] == numbers[0];)
+		same++;
+	if (same == count)
+		return path_add_text(to, text(numbers[0], number));
+	for (k = 0; k < count; k++) {
+		if (count > STEPS_SHOWN && k == 2) {
+			k = count - 1;
+			try_(path_add_text(to, " → …"));
+		}
+		try_(path_add_text(to, k ? " → " : ""));
+		try_(path_add_text(to, text(numbers[k], number)));
+	}
+	return NULL;
+}
+
+static struct error *add_replaced(const struct view *view, const struct leaks_replaced *replaced,
+				  struct libscols_table *table)
+{
+	_cleanup_(char_array_deinit) struct char_array growth = {0}, sizes = {0};
+
+	try_(add_steps(view, replaced->growth, units_count, &growth));
+	try_(add_steps(view, replaced->sizes, units_bytes, &sizes));
+	return table_add(table, NULL,
+			 (const char *[]){growth.items, sizes.items,
+					  heap_type_name(view->heap, replaced->object),
+					  replaced->path},
+			 4, NULL);
+}
+
+/* Less than a suspect: nothing stays there, but there is more of it each time, or it is larger. */
+static struct error *print_replaced(const struct view *view)
+{
+	static const struct table_column columns[] = {
+		{.title = "OBJECTS"}, {.title = "SIZE"}, {.title = "TYPE"}, {.title = "PLACE"}};
+	_cleanup_table_ struct libscols_table *table = NULL;
+	size_t i, found = 0, shown = view->style->rows ? view->style->rows : SIZE_MAX;
+
+	try_(table_create(columns, ARRAY_SIZE(columns), &table));
+	for (i = 0; i < view->leaks->replaced.count; i++) {
+		const struct leaks_replaced *replaced = &view->leaks->replaced.items[i];
+
+		if (is_replaced_shown(view, replaced) && found++ < shown)
+			try_(add_replaced(view, replaced, table));
+	}
+	if (!found)
+		return NULL;
+	(void)fprintf(view->style->stream, "\ngrows %s, though its objects are replaced:\n",
+		      times(view));
+	try_(table_print(view->style, table));
+	table_print_left_out(view->style, found > shown ? found - shown : 0);
+	return NULL;
 }
 
 /* What became larger without new objects in it, such as buffers. */
@@ -511,6 +617,7 @@ static struct error *leaks_table(const struct view *view)
 		try_(print_group(view, group, ++number));
 	}
 	table_print_left_out(view->style, suspects - number);
+	try_(print_replaced(view));
 	try_(print_grown(view));
 	return print_others(view);
 }
@@ -544,6 +651,7 @@ struct error *json_leaks(const struct report_style *style, const struct heap *he
 	struct view view = {.style = style, .leaks = leaks, .heap = heap, .all = true};
 
 	try_(groups_json(&view, document));
+	try_(replaced_json(&view, document));
 	return larger_json(&view, document);
 }
 

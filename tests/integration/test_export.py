@@ -152,6 +152,7 @@ def the_html_report_is_one_file_that_trusts_nothing(build):
     check(len(data["snapshots"]) == 4 and data["snapshots"][3]["name"] == "3.rts", data["snapshots"])
     check(data["leaks"]["groups"] == leaks["groups"], "other suspects than those of leaks")
     check(data["leaks"]["larger"] == leaks["larger"], "other buffers than those of leaks")
+    check(data["leaks"]["replaced"] == leaks["replaced"], "other places than those of leaks")
     check(len(leaks["groups"]) >= 1, "no suspect where something leaks")
     top = [node for node in data["tree"] if node[0] < 0]
     check(sum(node[5] for node in top) == data["total"] == data["snapshots"][3]["bytes"],

@@ -268,6 +268,8 @@ def clean_service_has_no_suspect(build):
             check(not document["groups"],
                   f"{interpreter.name}, run {run}: {[g['sentence'] for g in document['groups']]}")
             check(not document["larger"], f"{interpreter.name}, run {run}: {document['larger']}")
+            check(not document["replaced"],
+                  f"{interpreter.name}, run {run}: {document['replaced']}")
 
 
 # Requests before each of nine snapshots, of a leak that all nine together do not show.
@@ -400,6 +402,36 @@ def what_grows_itself_is_named(build):
         check([group["path"] for group in document["groups"]] == ["__main__.KEPT[*]"],
               f"{interpreter.name}: {[group['sentence'] for group in document['groups']]}")
         check("grew itself each time" in text and "__main__.OUTPUTS[*]" in text, text)
+    return len(versions())
+
+
+# Place: bytes that each handled request adds to its one object.
+REPLACED = {"__main__.ROWS": 160, "__main__.DATA": 100, "__main__.NUMBERS": 80,
+            "__main__.JOURNAL.text": 64}
+
+
+@test
+def what_grows_though_it_is_replaced_is_named(build):
+    """A cache and texts that each request makes anew, larger; not one as large as before."""
+    for interpreter in versions():
+        with start(interpreter, "replaced_by_larger") as target:
+            files = series(build, target)
+            document = json.loads(build.ok("leaks", "--json", *files))
+            text = build.ok("leaks", *files)
+        name = interpreter.name
+        check(not document["groups"], f"{name}: {[g['sentence'] for g in document['groups']]}")
+        check(not document["larger"], f"{name}: {document['larger']}")
+        replaced = {item["path"]: item for item in document["replaced"]}
+        check(set(replaced) == {*REPLACED, "__main__.CACHE[*]"}, f"{name}: {document['replaced']}")
+        for path, each in REPLACED.items():
+            sizes = replaced[path]["sizes"]
+            check(replaced[path]["growth"] == [1, 1, 1], f"{name}: {replaced[path]}")
+            check([b - a for a, b in zip(sizes, sizes[1:])] == [each * STEP] * 2,
+                  f"{name}: {replaced[path]}")
+        cache = replaced["__main__.CACHE[*]"]
+        check(cache["growth"] == [20 + BEFORE + STEP * k for k in range(3)], f"{name}: {cache}")
+        check("no leak suspect" in text and "though its objects are replaced" in text and
+              "70 → 110 → 150" in text, text)
     return len(versions())
 
 

@@ -198,6 +198,20 @@ function showSuspect(group) {
 			make('figcaption', null, `objects there: ${count(from)} \u2192 ${count(to)}`)));
 }
 
+/* Less than a suspect: nothing stays there, but there is more of it each time, or it is larger. */
+function showReplaced(list, replaced) {
+	if (!replaced.length) return;
+	list.append(make('h3', null, 'Grow though they are replaced'), make('p', { class: 'note' },
+		'More objects from each snapshot to the next, or larger ones, though none of them stays.'));
+	const table = make('table');
+	const step = (values, show) => `${show(values[0])} \u2192 ${show(values[values.length - 1])}`;
+	fillTable(table, ['Place', 'Objects', 'Bytes'], replaced.slice(0, 50).map(item => make('tr', null,
+		make('td', { class: 'name mono' }, `${item.path} (${short(item.most.type)})`),
+		make('td', null, step(item.growth, count)),
+		make('td', null, step(item.sizes, bytes)))));
+	list.append(make('div', { class: 'scroll' }, table));
+}
+
 /* What became larger without new objects in it, such as buffers. */
 function showLarger(list, larger) {
 	if (!larger.length) return;
@@ -228,6 +242,7 @@ function showSuspects() {
 		list.append(make('p', { class: 'note' },
 			`From snapshots ${used.join(', ')}, for longer steps: all of them together show no suspect.`));
 	list.append(...groups.slice(0, 50).map(showSuspect));
+	showReplaced(list, data.leaks.replaced);
 	showLarger(list, data.leaks.larger);
 	const rest = data.leaks.not_explained;
 	if (rest && rest.count)
