@@ -136,6 +136,8 @@ uint32_t leaks_group_place(const struct leaks_search *search, uint32_t place)
 	if (strcmp(step, ".<key *>"))
 		return place;
 	beside = places_sibling(places, place, "[*]");
+	if (beside == PLACES_NONE)
+		beside = places_sibling(places, place, ".*");
 	return beside == PLACES_NONE ? place : beside;
 }
 
@@ -420,7 +422,9 @@ static struct error *find(struct leaks_search *search)
 	try_(places_init(&search->places));
 	try_(reach_make(search->heap, NULL, &search->reach));
 	try_(place_new(search));
+	try_(places_add_rest(&search->places));
 	try_(count_places(search));
+	try_(leaks_fold(search));
 	try_(make_groups(search));
 	forget_search(search);
 	try_(sum_retained(search));

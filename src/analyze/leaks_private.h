@@ -1,8 +1,8 @@
 /*
  * Shared by leaks.c, which finds what persists and puts it together by places, and
- * leaks_verdict.c, which says which of these groups are suspects, leaks_replaced.c, which finds
- * places that grow though nothing persists there, and leaks_grown.c, which finds what grew without
- * anything new in it.
+ * leaks_fold.c, which makes one place of many attributes, leaks_verdict.c, which says which of
+ * these groups are suspects, leaks_replaced.c, which finds places that grow though nothing persists
+ * there, and leaks_grown.c, which finds what grew without anything new in it.
  */
 #ifndef REFTRACKER_ANALYZE_LEAKS_PRIVATE_H
 #define REFTRACKER_ANALYZE_LEAKS_PRIVATE_H
@@ -65,6 +65,9 @@ bool leaks_place_grew(const struct leaks_search *search, uint32_t place);
 
 /** Steps that a place, or an object, may be without growth and still grow. */
 size_t leaks_steps_without(const struct leaks_search *search);
+
+/** Make one place of attributes under ever new names. */
+_must_check_ struct error *leaks_fold(struct leaks_search *search);
 
 /** The place of the group of what is there: keys belong to that of the values beside them. */
 uint32_t leaks_group_place(const struct leaks_search *search, uint32_t place);

@@ -14,6 +14,7 @@
 struct tenant {
 	uint32_t object;  /* the largest that is newer than the first heap; HEAP_NONE: there is none
 			   */
+	uint64_t stays;	  /* those that came before the second heap and are in the last */
 	uint64_t bounded; /* those that are in containers with a limit of their own */
 	bool turns;	  /* it, or a place before it, holds more though its objects are replaced */
 	bool told;	  /* it, or a place before it, is in the answer, or is none to be told */
@@ -138,12 +139,24 @@ static bool is_size_by_chance(const struct leaks_search *search, uint32_t place)
 	       !is_even(slowest, fastest);
 }
 
+/* Whether most of what is there is old, or came after the first heap and is there since. */
+static bool is_kept(const struct lookout *lookout, uint32_t place)
+{
+	const struct leaks_search *search = lookout->search;
+	uint64_t now = count_in(search, search->heap_count - 1, place);
+	uint64_t before = count_in(search, 0, place), then = count_in(search, 1, place);
+	uint64_t came = then > before ? then - before : 0, stays = lookout->tenants[place].stays;
+
+	return search->newer.items[place] * 2 < now || stays * 2 > now ||
+	       (came && stays * 2 >= came);
+}
+
 static bool grew_in_size(const struct lookout *lookout, uint32_t place)
 {
 	const struct leaks_search *search = lookout->search;
 	uint64_t now = count_in(search, search->heap_count - 1, place);
 
-	if (search->newer.items[place] * 2 < now || !grew_always(search, place, bytes_in) ||
+	if (is_kept(lookout, place) || !grew_always(search, place, bytes_in) ||
 	    growth_of(search, place, bytes_in) < LEAKS_FEW_BYTES)
 		return false;
 	return now > 1 ? !is_sum_by_chance(search, place) : !is_size_by_chance(search, place);
@@ -162,6 +175,7 @@ static void meet(struct lookout *lookout, uint32_t id)
 	if (tenant->object == HEAP_NONE ||
 	    heap_size(search->heap, id) > heap_size(search->heap, tenant->object))
 		tenant->object = id;
+	tenant->stays += search->born.items[id] == 1;
 	tenant->bounded += leaks_is_bounded(search,
 					    leaks_owner(search, reach_before(&search->reach, id)));
 }
@@ -207,6 +221,15 @@ static bool is_told(const struct lookout *lookout, uint32_t place)
 		leaks_is_weak_reference(search->heap, tenant->object));
 }
 
+/* Keys are told with the values beside them. */
+static bool may_be_told(const struct lookout *lookout, uint32_t place)
+{
+	const struct tenant *tenant = &lookout->tenants[place];
+
+	return !tenant->told && tenant->object != HEAP_NONE &&
+	       leaks_group_place(lookout->search, place) == place;
+}
+
 static struct error *add(struct lookout *lookout, uint32_t place)
 {
 	const struct leaks_search *search = lookout->search;
@@ -239,8 +262,7 @@ static struct error *add_numerous(struct lookout *lookout)
 		tenant->turns = lookout->tenants[search->places.list.items[place].parent].turns;
 		judge_again(lookout, place);
 		tenant->told = is_told(lookout, place);
-		if (tenant->told || tenant->object == HEAP_NONE ||
-		    leaks_group_place(search, place) != place || !grew_in_number(lookout, place))
+		if (!may_be_told(lookout, place) || !grew_in_number(lookout, place))
 			continue;
 		try_(add(lookout, place));
 		tenant->turns = tenant->told = true;
@@ -259,7 +281,7 @@ static struct error *add_larger(struct lookout *lookout)
 		struct tenant *tenant = &lookout->tenants[place];
 
 		tenant->told |= lookout->tenants[search->places.list.items[place].parent].told;
-		if (tenant->told || tenant->object == HEAP_NONE || lookout->explained[place] ||
+		if (!may_be_told(lookout, place) || lookout->explained[place] ||
 		    !grew_in_size(lookout, place))
 			continue;
 		try_(add(lookout, place));

@@ -9,7 +9,7 @@ enum {
 	CROWD_NEW = 3
 };
 
-static const char ANY_ITEM[] = "[*]", ANY_KEY[] = ".<key *>";
+static const char ANY_ITEM[] = "[*]", ANY_KEY[] = ".<key *>", ANY_ATTRIBUTE[] = ".*";
 
 struct error *places_init(struct places *places)
 {
@@ -85,6 +85,85 @@ static uint32_t led_back(const struct places *places, uint32_t place, uint32_t s
 	return PLACES_NONE;
 }
 
+/* Behind @from; made where it is not there. */
+static struct error *child_of(struct places *places, uint32_t from, uint32_t step, uint32_t *ret)
+{
+	struct place place = {.parent = from, .step = step};
+
+	*ret = find_child(places, from, step);
+	if (*ret != PLACES_NONE)
+		return NULL;
+	*ret = (uint32_t)places->list.count;
+	try_(place_array_append(&places->list, place));
+	return addrmap_set(&places->children, child_key(from, step), *ret);
+}
+
+static const char *last_step(const struct places *places, uint32_t place)
+{
+	return strtab_get(&places->steps, places->list.items[place].step);
+}
+
+bool places_is_attribute(const struct places *places, uint32_t place)
+{
+	const char *step = place ? last_step(places, place) : "";
+
+	return step[0] == '.' && step[1] != '<';
+}
+
+bool places_is_key(const struct places *places, uint32_t place)
+{
+	return place && !strncmp(last_step(places, place), ".<key ", sizeof(".<key ") - 1);
+}
+
+struct error *places_add_rest(struct places *places)
+{
+	size_t n = places->list.count, i;
+	_cleanup_free_ uint32_t *attributes = calloc(n, sizeof(*attributes));
+	uint32_t step, ignored;
+
+	if (!attributes)
+		return &error_no_memory;
+	try_(strtab_add(&places->steps, ANY_ATTRIBUTE, &step));
+	for (i = 1; i < n; i++) {
+		if (places_is_attribute(places, (uint32_t)i) &&
+		    ++attributes[places->list.items[i].parent] == PLACES_MANY)
+			try_(child_of(places, places->list.items[i].parent, step, &ignored));
+	}
+	return NULL;
+}
+
+/* Where a place goes whose parent is, now, at @parent. */
+static struct error *fold(struct places *places, uint32_t place, uint32_t parent, bool folds,
+			  uint32_t *ret)
+{
+	uint32_t step = places->list.items[place].step;
+
+	if (folds)
+		try_(strtab_add(&places->steps,
+				places_is_key(places, place) ? ANY_KEY : ANY_ATTRIBUTE, &step));
+	try_(child_of(places, parent, step, ret));
+	places->list.items[*ret].repeats |= places->list.items[place].repeats;
+	return NULL;
+}
+
+struct error *places_fold(struct places *places, const bool *folds, struct u32_array *ret)
+{
+	_cleanup_(u32_array_deinit) struct u32_array now = {0};
+	size_t n = places->list.count, i;
+
+	try_(u32_array_reserve(&now, n));
+	for (i = 0; i < n; i++) {
+		uint32_t parent = places->list.items[i].parent, to = (uint32_t)i;
+
+		if (i && (folds[i] || now.items[parent] != parent))
+			try_(fold(places, to, now.items[parent], folds[i], &to));
+		try_(u32_array_append(&now, to));
+	}
+	*ret = now;
+	now = (struct u32_array){0};
+	return NULL;
+}
+
 struct filling {
 	struct places *places;
 	const struct reach *reach;
@@ -115,7 +194,6 @@ static struct error *step_of_text(struct filling *filling, const char *text, uin
 static struct error *go(struct filling *filling, uint32_t from, uint32_t step, uint32_t *ret)
 {
 	struct places *places = filling->places;
-	struct place place = {.parent = from, .step = step};
 
 	*ret = PLACES_NONE;
 	if (step == PLACES_NONE)
@@ -125,12 +203,10 @@ static struct error *go(struct filling *filling, uint32_t from, uint32_t step, u
 		places->list.items[*ret].repeats |= filling->create;
 		return NULL;
 	}
+	if (filling->create)
+		return child_of(places, from, step, ret);
 	*ret = find_child(places, from, step);
-	if (*ret != PLACES_NONE || !filling->create)
-		return NULL;
-	*ret = (uint32_t)places->list.count;
-	try_(place_array_append(&places->list, place));
-	return addrmap_set(&places->children, child_key(from, step), *ret);
+	return NULL;
 }
 
 static bool has_new_crowd(const struct filling *filling, uint32_t dict)
@@ -188,6 +264,32 @@ static struct error *step_of_ref(struct filling *filling, uint32_t source, size_
 	return NULL;
 }
 
+/* Where a member is whose own name has no place; NULL: nowhere. */
+static const char *rest_of(const struct filling *filling, uint32_t source, size_t ref)
+{
+	switch (heap_ref_kind(filling->reach->heap, ref)) {
+	case HEAP_ATTRIBUTE:
+	case HEAP_SLOT:
+		return ANY_ATTRIBUTE;
+	case HEAP_VALUE:
+		/* It was not yet a crowd when this heap was taken. */
+		return placement_is_namespace(&filling->placement, source) ? ANY_ATTRIBUTE
+									   : ANY_ITEM;
+	case HEAP_ITEM:
+	case HEAP_KEY:
+	case HEAP_LOCAL:
+	case HEAP_CLOSURE:
+	case HEAP_TYPE:
+	case HEAP_WEAK:
+	case HEAP_NATIVE:
+	case HEAP_INTERNAL:
+	case HEAP_GUESS:
+	case HEAP_KINDS:
+		break;
+	}
+	return NULL;
+}
+
 static struct error *place_behind(struct filling *filling, uint32_t source, size_t ref,
 				  uint32_t *ret)
 {
@@ -202,11 +304,15 @@ static struct error *place_behind(struct filling *filling, uint32_t source, size
 	}
 	try_(step_of_ref(filling, source, ref, &step));
 	try_(go(filling, from, step, ret));
-	if (*ret != PLACES_NONE || heap_ref_kind(filling->reach->heap, ref) != HEAP_VALUE)
+	star = rest_of(filling, source, ref);
+	if (*ret != PLACES_NONE || !star)
 		return NULL;
-	/* It was not yet a crowd when this heap was taken. */
-	try_(step_of_text(filling, ANY_ITEM, &step));
-	return go(filling, from, step, ret);
+	try_(step_of_text(filling, star, &step));
+	if (step == PLACES_NONE || star == ANY_ITEM)
+		return go(filling, from, step, ret);
+	/* An attribute of what is there is another name, not the same one again. */
+	*ret = find_child(filling->places, from, step);
+	return NULL;
 }
 
 static struct error *place_at_root(struct filling *filling, uint32_t object, uint32_t *ret)

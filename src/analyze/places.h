@@ -3,8 +3,9 @@
  * that one place is one number. The objects of a heap are put into it along their shortest chains.
  *
  * Members of a crowd are one place: items, and values of a dict with many keys, with keys that
- * look like numbers, or of which at least CROWD_NEW are new. Steps that repeat lead back into the
- * same place, so a linked list of any length is one.
+ * look like numbers, or of which at least CROWD_NEW are new. Attributes become one by
+ * places_fold(). Steps that repeat lead back into the same place, so a linked list of any length is
+ * one.
  */
 #ifndef REFTRACKER_ANALYZE_PLACES_H
 #define REFTRACKER_ANALYZE_PLACES_H
@@ -13,6 +14,10 @@
 #include "base/strtab.h"
 
 #define PLACES_NONE UINT32_MAX
+
+enum {
+	PLACES_MANY = 4
+};
 
 struct place {
 	uint32_t parent;
@@ -37,6 +42,24 @@ _must_check_ struct error *places_text(const struct places *places, uint32_t pla
 
 /** The place beside this one with another last step, or PLACES_NONE. */
 uint32_t places_sibling(const struct places *places, uint32_t place, const char *step);
+
+/** Whether the last step to a place is an attribute, or the name of one as a key. */
+bool places_is_attribute(const struct places *places, uint32_t place);
+bool places_is_key(const struct places *places, uint32_t place);
+
+/**
+ * Behind each place with PLACES_MANY attributes or more make one, .*, in which objects are that are
+ * attributes under names that have no place: where no places are made, see places_fill().
+ */
+_must_check_ struct error *places_add_rest(struct places *places);
+
+/**
+ * Make one of many: each place for which @folds says so, an attribute or a key, goes into .* or
+ * .<key *> beside it, and what hangs on it with it. Where each place that was there is now is put
+ * into @ret.
+ */
+_must_check_ struct error *places_fold(struct places *places, const bool *folds,
+				       struct u32_array *ret);
 
 /** Where each object of one heap is. */
 struct placement {

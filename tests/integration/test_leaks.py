@@ -405,6 +405,28 @@ def what_grows_itself_is_named(build):
     return len(versions())
 
 
+@test
+def attributes_under_new_names_are_one_place(build):
+    """And so is what hangs on them; those that an object gets once, late, keep their names."""
+    for interpreter in versions():
+        with start(interpreter, "attributes_with_new_names") as target:
+            files = series(build, target)
+            document = json.loads(build.ok("leaks", "--json", *files))
+            text = build.ok("leaks", *files)
+        name, group = interpreter.name, document["groups"][0]
+        check(group["path"] == "__main__.REGISTRY.*", f"{name}: {group['path']}")
+        check(group["accumulation"]["path"] == "__main__.REGISTRY", f"{name}: {group}")
+        check(group["growth"] == [2 + BEFORE + STEP * k for k in range(3)], f"{name}: {group}")
+        payloads = [row["count"] for row in group["types"] if row["type"] == "steps.Payload"]
+        check(payloads == [STEP], f"{name}: {group}")
+        # To 3.10 a class keeps the names that its instances share.
+        others = {group["path"] for group in document["groups"][1:]}
+        check(others <= {"__main__.Registry.<internal attribute names>"}, f"{name}: {others}")
+        check(not document["replaced"], f"{name}: {document['replaced']}")
+        check("REGISTRY.on_" not in text, f"{name}: {text}")
+    return len(versions())
+
+
 # Place: bytes that each handled request adds to its one object.
 REPLACED = {"__main__.ROWS": 160, "__main__.DATA": 100, "__main__.NUMBERS": 80,
             "__main__.JOURNAL.text": 64}
