@@ -16,8 +16,8 @@
 
 struct retainer {
 	uint32_t source;  /**< the object that refers to it; HEAP_NONE: a root does */
+	uint32_t via;	  /**< the reference, or root: as in struct reach */
 	bool independent; /**< of those before it, see above */
-	struct path path; /**< from a root to the object, over this reference */
 };
 
 DEFINE_ARRAY(retainer_array, struct retainer)
@@ -25,6 +25,8 @@ DEFINE_ARRAY(retainer_array, struct retainer)
 /** A zeroed one is a valid empty one. */
 struct retainers {
 	struct retainer_array items; /**< independent ones first, then the best ones */
+	uint32_t object;	     /**< that they retain */
+	struct reach reach;	     /**< of all but the object: their chains; owned */
 	size_t count;		     /**< how many there are; items may be fewer */
 	size_t independent;	     /**< of these, as far as looked at */
 };
@@ -35,11 +37,14 @@ enum {
 
 /**
  * @without: kinds of references and roots not to go through; may be NULL. Linear in the heap, and
- * 12 bytes for each object.
+ * 12 bytes for each object; @heap must outlive @ret.
  */
 _must_check_ struct error *retainers_find(const struct heap *heap, uint32_t object,
 					  const struct reach_without *without,
 					  struct retainers *ret);
+/** From a root to the object, over retainer number @i. Linear in its length, which may be great. */
+_must_check_ struct error *retainers_path(const struct retainers *retainers, size_t i,
+					  struct path *ret);
 void retainers_deinit(struct retainers *retainers);
 
 #endif

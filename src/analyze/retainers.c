@@ -14,13 +14,13 @@ DEFINE_ARRAY(candidate_array, struct candidate)
 enum claim {
 	CLAIM_NONE,
 	CLAIM_TAKEN, /**< on the chain of an independent one */
+	CLAIM_TIED,  /**< its own chain has one that is taken */
 	CLAIM_SHARED /**< may be on any number of them */
 };
 
 struct search {
 	const struct heap *heap;
 	uint32_t object;
-	struct reach reach; /**< of all but the object */
 	struct candidate_array candidates;
 	uint8_t *claims; /**< enum claim of each object */
 	struct retainers result;
@@ -28,7 +28,6 @@ struct search {
 
 static void search_deinit(struct search *search)
 {
-	reach_deinit(&search->reach);
 	candidate_array_deinit(&search->candidates);
 	free(search->claims);
 	retainers_deinit(&search->result);
@@ -69,7 +68,7 @@ static struct error *collect_refs(struct search *search, const struct reach_with
 	_cleanup_free_ uint32_t *rank = NULL;
 	size_t i;
 
-	try_(rank_objects(&search->reach, &rank));
+	try_(rank_objects(&search->result.reach, &rank));
 	for (i = 0; i < heap->ref_count; i++) {
 		struct candidate candidate = {.via = (uint32_t)i};
 
@@ -110,17 +109,6 @@ static void sort_candidates(struct search *search)
 	c->count = kept;
 }
 
-static struct error *make_path(struct search *search, const struct candidate *candidate,
-			       struct path *ret)
-{
-	*ret = (struct path){.root = candidate->via - (uint32_t)search->heap->ref_count,
-			     .start = search->object};
-	if (candidate->source == HEAP_NONE)
-		return NULL;
-	try_(path_to(&search->reach, candidate->source, ret));
-	return u32_array_append(&ret->refs, candidate->via);
-}
-
 /* Modules and their namespaces belong to everybody, by whatever root a chain begins at them. */
 static void share_modules(struct search *search)
 {
@@ -141,28 +129,24 @@ static void share_modules(struct search *search)
 	}
 }
 
-/* Object number @i of a chain: its start, or the target of reference i - 1. */
-static uint32_t nth_object(const struct heap *heap, const struct path *path, size_t i)
+/*
+ * Whether no object of the chain to @source is on an earlier one; then all of them are from now on.
+ * An object has one chain, so nothing is walked twice, however many have most of it in common.
+ */
+static bool claim(struct search *search, uint32_t source)
 {
-	return i ? heap->ref_target[path->refs.items[i - 1]] : path->start;
-}
+	uint32_t at, end = source;
+	uint8_t as;
 
-/* Whether no object of this chain is on an earlier one; then all of them are from now on. */
-static bool claim(struct search *search, const struct path *path)
-{
-	size_t i;
-
-	/* The last is the object itself. */
-	for (i = 0; i < path->refs.count; i++) {
-		if (search->claims[nth_object(search->heap, path, i)] == CLAIM_TAKEN)
-			return false;
+	while (end != HEAP_NONE && search->claims[end] != CLAIM_TAKEN &&
+	       search->claims[end] != CLAIM_TIED)
+		end = reach_before(&search->result.reach, end);
+	as = end == HEAP_NONE ? CLAIM_TAKEN : CLAIM_TIED;
+	for (at = source; at != end; at = reach_before(&search->result.reach, at)) {
+		if (search->claims[at] != CLAIM_SHARED)
+			search->claims[at] = as;
 	}
-	for (i = 0; i < path->refs.count; i++) {
-		uint8_t *claim = &search->claims[nth_object(search->heap, path, i)];
-
-		*claim = *claim == CLAIM_SHARED ? CLAIM_SHARED : CLAIM_TAKEN;
-	}
-	return true;
+	return end == HEAP_NONE;
 }
 
 static struct error *make_retainers(struct search *search)
@@ -175,18 +159,14 @@ static struct error *make_retainers(struct search *search)
 		return &error_no_memory;
 	share_modules(search);
 	for (i = 0; i < n && i < RETAINERS_MOST; i++) {
-		struct retainer retainer = {.source = search->candidates.items[i].source};
-		struct error *err;
+		const struct candidate *candidate = &search->candidates.items[i];
+		struct retainer retainer = {
+			.source = candidate->source,
+			.via = candidate->via,
+			.independent = claim(search, candidate->source),
+		};
 
-		err = make_path(search, &search->candidates.items[i], &retainer.path);
-		if (!err) {
-			retainer.independent = claim(search, &retainer.path);
-			err = retainer_array_append(&search->result.items, retainer);
-		}
-		if (err) {
-			path_deinit(&retainer.path);
-			return err;
-		}
+		try_(retainer_array_append(&search->result.items, retainer));
 		search->result.independent += retainer.independent;
 	}
 	return NULL;
@@ -214,7 +194,11 @@ static struct error *independent_first(struct retainers *retainers)
 struct error *retainers_find(const struct heap *heap, uint32_t object,
 			     const struct reach_without *without, struct retainers *ret)
 {
-	_cleanup_(search_deinit) struct search search = {.heap = heap, .object = object};
+	_cleanup_(search_deinit) struct search search = {
+		.heap = heap,
+		.object = object,
+		.result = {.object = object},
+	};
 	_cleanup_free_ bool *excluded = calloc(heap->count + 1, sizeof(*excluded));
 	struct reach_without all = without ? *without : (struct reach_without){0};
 
@@ -223,7 +207,7 @@ struct error *retainers_find(const struct heap *heap, uint32_t object,
 	excluded[object] = true;
 	all.objects = excluded;
 	all.unreached = true;
-	try_(reach_make(heap, &all, &search.reach));
+	try_(reach_make(heap, &all, &search.result.reach));
 	try_(collect_roots(&search, &all));
 	try_(collect_refs(&search, &all));
 	sort_candidates(&search);
@@ -234,12 +218,26 @@ struct error *retainers_find(const struct heap *heap, uint32_t object,
 	return NULL;
 }
 
+struct error *retainers_path(const struct retainers *retainers, size_t i, struct path *ret)
+{
+	const struct retainer *retainer = &retainers->items.items[i];
+	_cleanup_(path_deinit) struct path path = {
+		.root = retainer->via - (uint32_t)retainers->reach.heap->ref_count,
+		.start = retainers->object,
+	};
+
+	if (retainer->source != HEAP_NONE) {
+		try_(path_to(&retainers->reach, retainer->source, &path));
+		try_(u32_array_append(&path.refs, retainer->via));
+	}
+	*ret = path;
+	path = (struct path){0};
+	return NULL;
+}
+
 void retainers_deinit(struct retainers *retainers)
 {
-	size_t i;
-
-	for (i = 0; i < retainers->items.count; i++)
-		path_deinit(&retainers->items.items[i].path);
 	retainer_array_deinit(&retainers->items);
+	reach_deinit(&retainers->reach);
 	*retainers = (struct retainers){0};
 }

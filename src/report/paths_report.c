@@ -54,22 +54,40 @@ static struct error *root_json(const struct view *view, const struct path *path,
 	return put_object(item, view->heap, path->start);
 }
 
-static struct error *path_json(const struct view *view, const struct retainer *retainer,
-			       json_t *list)
-{
-	_cleanup_free_ char *text = NULL;
-	json_t *item, *steps = json_array();
-	size_t i;
+enum {
+	STEPS_AT_END = 500 /* of a chain that are told at each of its ends */
+};
 
+/* A chain may be as long as there are objects, and most of the many to one object are alike. */
+static struct error *steps_json(const struct view *view, const struct path *path, json_t *to)
+{
+	size_t count = path->refs.count, i;
+	size_t left_out = count > 2 * STEPS_AT_END ? count - (size_t)2 * STEPS_AT_END : 0;
+	json_t *steps = json_array();
+
+	try_(json_put(to, "steps", steps));
+	for (i = 0; i < count; i++) {
+		if (left_out && i == STEPS_AT_END)
+			i += left_out;
+		try_(step_json(view, path->refs.items[i], steps));
+	}
+	return put_integer(to, "left_out", left_out);
+}
+
+static struct error *path_json(const struct view *view, size_t number, json_t *list)
+{
+	_cleanup_(path_deinit) struct path path = {0};
+	_cleanup_free_ char *text = NULL;
+	json_t *item;
+
+	try_(retainers_path(view->retainers, number, &path));
+	try_(path_text(view->heap, &path, false, &text));
 	try_(append_object(list, &item));
-	try_(json_put(item, "steps", steps));
-	try_(path_text(view->heap, &retainer->path, false, &text));
 	try_(put_text(item, "path", text));
-	try_(json_put(item, "independent", json_boolean(retainer->independent)));
-	try_(root_json(view, &retainer->path, item));
-	for (i = 0; i < retainer->path.refs.count; i++)
-		try_(step_json(view, retainer->path.refs.items[i], steps));
-	return NULL;
+	try_(json_put(item, "independent",
+		      json_boolean(view->retainers->items.items[number].independent)));
+	try_(root_json(view, &path, item));
+	return steps_json(view, &path, item);
 }
 
 static struct error *cut_json(const struct view *view, json_t *document)
@@ -109,7 +127,7 @@ static struct error *paths_json(const struct view *view)
 	list = json_array();
 	try_(json_put(document, "paths", list));
 	for (i = 0; i < shown; i++)
-		try_(path_json(view, &view->retainers->items.items[i], list));
+		try_(path_json(view, i, list));
 	return json_write(view->style, document, false);
 }
 
@@ -171,12 +189,14 @@ static struct error *paths_table(const struct view *view)
 	try_(table_create(columns, ARRAY_SIZE(columns), &table));
 	for (i = 0; i < shown; i++) {
 		const struct retainer *retainer = &view->retainers->items.items[i];
+		_cleanup_(path_deinit) struct path path = {0};
 		_cleanup_free_ char *text = NULL;
 		char number[32];
 		const char *texts[] = {number, retainer->independent ? "yes" : "no", NULL};
 
 		(void)snprintf(number, sizeof(number), "%zu", i + 1);
-		try_(path_text(view->heap, &retainer->path, false, &text));
+		try_(retainers_path(view->retainers, i, &path));
+		try_(path_text(view->heap, &path, false, &text));
 		texts[2] = text;
 		try_(table_add(table, NULL, texts, ARRAY_SIZE(texts), NULL));
 	}

@@ -259,6 +259,25 @@ def paths_are_edges_of_the_live_process(build):
 
 
 @test
+def paths_over_a_very_long_chain_are_cut_short(build):
+    """A thousand paths over 100,000 nodes take neither memory nor room for each step of each."""
+    interpreter = versions()[-1]
+    with Target(interpreter, "long_chain.py", "100000", ready=False) as target:
+        check(target.process.stdout.readline().strip() == "ready", "it does not start")
+        file = f"{target.work}/chain.snapshot"
+        build.ok("snapshot", target.pid, "-o", file)
+        document = json.loads(build.ok("paths", "--json", file, "__main__.Leaf"))
+    check((document["retainers"], document["independent"]) == (1000, 1), f"{document['cut']}")
+    for path in document["paths"]:
+        check(path["path"].startswith("__main__.HEAD.next{100000}.rest["), path["path"])
+        check(len(path["steps"]) == 1000 and path["left_out"] > 99000, f"{path['left_out']}")
+        check(path["steps"][0]["kind"] != "item" and path["steps"][-1]["address"] ==
+              document["object"]["address"], f"{path['steps'][-1]}")
+    check(len(document["paths"]) < 100, f"{len(document['paths'])} paths")
+    return len(document["paths"])
+
+
+@test
 def clean_service_has_no_suspect(build):
     """Under load, with caches that are full and requests in work."""
     for interpreter in chosen()[:1]:
