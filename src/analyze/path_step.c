@@ -14,6 +14,7 @@ enum {
 	SMALL_TUPLE = 8,  /* a tuple is a record up to here, its places mean something */
 	SMALL_DICT = 16,  /* keys of a dict are names up to here */
 	NEAR_ITEM = 64,	  /* references before an item up to which its index is looked at */
+	NEAR_SLOT = 32,	  /* references of an object among which its slots are */
 	NUMBER_TEXT = 32
 };
 
@@ -227,6 +228,54 @@ static struct error *add_named(const struct heap *heap, uint32_t source, size_t 
 	return add_attribute(to, name);
 }
 
+/* What @id refers to by a slot of this name, among its first references; HEAP_NONE: nothing. */
+static uint32_t slot_of(const struct heap *heap, uint32_t id, const char *slot)
+{
+	size_t begin = heap_refs_begin(heap, id), end = heap_refs_end(heap, id), ref;
+
+	for (ref = begin; ref < end && ref < begin + NEAR_SLOT; ref++) {
+		const char *name = label_name(heap, ref);
+
+		if (heap_ref_kind(heap, ref) == HEAP_SLOT && name && !strcmp(name, slot))
+			return heap->ref_target[ref];
+	}
+	return HEAP_NONE;
+}
+
+/*
+ * The function whose variables an object holds: a generator, coroutine or frame. NULL: not known.
+ * Two of one name are one text.
+ */
+static const char *function_of(const struct heap *heap, uint32_t id)
+{
+	uint32_t name = slot_of(heap, id, "__qualname__"), code;
+
+	if (name == HEAP_NONE) {
+		code = slot_of(heap, id, "f_code");
+		name = code == HEAP_NONE ? HEAP_NONE : slot_of(heap, code, "co_qualname");
+		if (name == HEAP_NONE && code != HEAP_NONE)
+			name = slot_of(heap, code, "co_name");
+	}
+	return name == HEAP_NONE ? NULL : heap_object_text(heap, name);
+}
+
+static struct error *add_local(const struct heap *heap, uint32_t source, const char *name,
+			       struct char_array *to)
+{
+	const char *function = function_of(heap, source);
+
+	if (!function)
+		return add_bracketed(to, "local", name);
+	try_(path_add_text(to, ".<"));
+	try_(path_add_text(to, function));
+	try_(path_add_text(to, "() local"));
+	if (name) {
+		try_(path_add_text(to, " "));
+		try_(path_add_text(to, name));
+	}
+	return path_add_text(to, ">");
+}
+
 struct error *path_add_step(const struct heap *heap, uint32_t source, size_t ref,
 			    enum path_context context, bool general, struct char_array *to)
 {
@@ -253,6 +302,7 @@ struct error *path_add_step(const struct heap *heap, uint32_t source, size_t ref
 			return add_attribute(to, name);
 		return add_bracketed(to, "closure", name);
 	case HEAP_LOCAL:
+		return add_local(heap, source, name, to);
 	case HEAP_WEAK:
 	case HEAP_NATIVE:
 	case HEAP_INTERNAL:
@@ -275,6 +325,7 @@ bool path_label_tells(const struct heap *heap, uint32_t source, size_t ref,
 	case HEAP_SLOT:
 		return context == PATH_PLAIN && !is_type(heap, source, "builtins.dict");
 	case HEAP_LOCAL:
+		return !function_of(heap, source);
 	case HEAP_CLOSURE:
 	case HEAP_TYPE:
 	case HEAP_WEAK:
@@ -320,6 +371,8 @@ bool path_steps_alike(const struct heap *heap, const struct path_step *a, const 
 	if (kind == HEAP_VALUE)
 		return same_key_text(heap, key_of(heap, a->source, a->ref),
 				     key_of(heap, b->source, b->ref));
+	if (kind == HEAP_LOCAL)
+		return function_of(heap, a->source) == function_of(heap, b->source);
 	return path_label_tells(heap, a->source, a->ref, a->context) ==
 	       path_label_tells(heap, b->source, b->ref, b->context);
 }

@@ -119,6 +119,18 @@ def leaks_says_how_much(build):
 
 
 @test
+def a_local_is_told_with_its_function(build):
+    """Whose variable it is: a chain through a task says that in no other place."""
+    for interpreter in versions():
+        with start(interpreter, "task_local") as target:
+            group = verdict(build, target)["groups"][0]
+            check(re.search(r"\.<handle\(\) local seen>\[\*\]$", group["path"]),
+                  f"{interpreter.name}: {group['path']}")
+            check(group["growth"] == [BEFORE + STEP * n for n in range(3)], f"{group['growth']}")
+    return len(versions())
+
+
+@test
 def retained_by_task_says_what_each_task_holds(build):
     cases = 0
     for interpreter in chosen()[:2]:
