@@ -29,6 +29,9 @@ enum {
 	SPINS = 2000, /* some tens of us: others may not sleep for less */
 	EAGER_USEC = 200,
 	SLEEP_USEC = 50,
+	TURN_USEC = 500,   /* most that one rest counts: for longer others had our processor, too */
+	STARVED_MSEC = 50, /* of waiting, in which it had less than ... */
+	FAIR_SHARE = 4,	   /* ... one part in so many of the time */
 };
 
 struct scout {
@@ -45,9 +48,11 @@ struct scout {
 	raddr_t next[2];  /**< addresses of those that are reached next, from either end */
 	uint64_t bytes;	  /**< of the nodes that were reached */
 	unsigned int faults;
-	bool entered;	/**< the code was begun */
-	bool following; /**< a list, and not lost */
-	bool spins;	/**< there is another processor */
+	bool entered;	      /**< the code was begun */
+	bool following;	      /**< a list, and not lost */
+	bool lost;	      /**< of no use any more */
+	uint64_t waited, ran; /**< ns of waiting for it of late, and what it ran meanwhile */
+	bool spins;	      /**< there is another processor */
 };
 
 static struct scout_record *record_at(const struct scout *scout, uint64_t number)
@@ -70,10 +75,11 @@ static void give_back_all(struct scout *scout)
 		give_back(scout, scout->reached - IMAGE_FOLLOW_KEPT);
 }
 
+/* It may have ended, stand anywhere, or run all the same: what was handed over stays as it is. */
 static void lose(struct scout *scout)
 {
 	scout->following = false;
-	give_back(scout, scout->made);
+	scout->lost = true;
 }
 
 static bool resume(struct scout *scout)
@@ -126,12 +132,49 @@ static bool see_to(struct scout *scout, struct stop stop)
 	}
 }
 
-static void rest(const struct guest_watch *watch)
+/*
+ * Waited for since *@begin, which becomes now: whether it gets too little processor time. The clone
+ * has the target's priority and quota, and this process may have more of both.
+ */
+static bool is_starved(struct scout *scout, struct guest_watch *begin)
 {
+	const uint64_t most = TURN_USEC * NSEC_PER_USEC;
+	struct guest_watch now;
+
+	guest_watch_begin(&scout->guest, &now);
+	scout->waited += now.since - begin->since < most ? now.since - begin->since : most;
+	scout->ran += now.cpu - begin->cpu;
+	*begin = now;
+	if (scout->waited < STARVED_MSEC * NSEC_PER_MSEC)
+		return false;
+	if (scout->ran < scout->waited / FAIR_SHARE)
+		return true;
+	scout->waited = scout->ran = 0;
+	return false;
+}
+
+struct wait {
+	struct guest_watch watch, rested; /**< when it last got on, and when this one last looked */
+};
+
+static void wait_begin(const struct scout *scout, struct wait *wait)
+{
+	guest_watch_begin(&scout->guest, &wait->watch);
+	wait->rested = wait->watch;
+}
+
+/* False where it is not worth it any more. */
+static bool wait_on(struct scout *scout, struct wait *wait)
+{
+	const struct guest_watch *watch = &wait->watch;
+
+	if (guest_is_late(&scout->guest, watch) || is_starved(scout, &wait->rested))
+		return false;
 	if (clock_now() - watch->since < EAGER_USEC * NSEC_PER_USEC)
 		(void)sched_yield();
 	else
 		clock_sleep(SLEEP_USEC * NSEC_PER_USEC);
+	return true;
 }
 
 static uint64_t look(struct scout *scout)
@@ -146,20 +189,19 @@ static uint64_t look(struct scout *scout)
 /* Wait for record number @number. */
 static bool wait_long(struct scout *scout, uint64_t number)
 {
-	struct guest_watch watch;
 	uint64_t made = scout->made;
+	struct wait wait;
 
-	guest_watch_begin(&scout->guest, &watch);
+	wait_begin(scout, &wait);
 	while (look(scout) <= number) {
 		struct stop stop = tracee_poll(scout->guest.pid);
 
 		if (scout->made != made || stop.kind != STOP_NONE)
-			guest_watch_begin(&scout->guest, &watch);
+			guest_watch_begin(&scout->guest, &wait.watch);
 		made = scout->made;
 		if (stop.kind == STOP_NONE) {
-			if (guest_is_late(&scout->guest, &watch))
+			if (!wait_on(scout, &wait))
 				return false;
-			rest(&watch);
 		} else if (look(scout) <= number && !see_to(scout, stop)) {
 			return false;
 		}
@@ -243,7 +285,7 @@ static const unsigned char *scout_next_node(struct image *image, raddr_t addr)
 	const struct scout_record *record;
 	const unsigned char *bytes;
 
-	if (!scout->following || addr != scout->next[way])
+	if (!scout->following || addr != scout->next[way] || addr == scout->list.head)
 		return NULL;
 	if (scout->made <= scout->reached && !wait_for(scout, scout->reached)) {
 		lose(scout);
@@ -297,15 +339,16 @@ static bool scout_next(struct image *image, raddr_t from, raddr_t *ret_start, ra
 /* Whether it can begin a list: it stands at the end of one, or has not begun at all. */
 static bool is_idle(struct scout *scout)
 {
-	struct guest_watch watch;
+	struct wait wait;
 
-	if (!scout->entered)
-		return true;
-	guest_watch_begin(&scout->guest, &watch);
+	if (scout->lost || !scout->entered)
+		return !scout->lost;
+	wait_begin(scout, &wait);
 	while (tracee_poll(scout->guest.pid).kind == STOP_NONE) {
-		if (guest_is_late(&scout->guest, &watch))
+		if (!wait_on(scout, &wait)) {
+			lose(scout);
 			return false;
-		rest(&watch);
+		}
 	}
 	return scout->window->request == SCOUT_END;
 }
@@ -374,9 +417,10 @@ static void scout_follow(struct image *image, const struct image_list *list)
 {
 	struct scout *scout = (struct scout *)image;
 
-	lose(scout);
+	scout->following = false;
 	if (!takes(list) || !is_idle(scout) || !find_ends(scout, list))
 		return;
+	give_back(scout, look(scout));
 	scout->list = *list;
 	scout->record_size = sizeof(struct scout_record) + list->size + list->beyond_size;
 	scout->room = find_room(scout->record_size);
