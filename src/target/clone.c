@@ -56,7 +56,7 @@ struct clone {
 	pid_t tid;	/**< the target's thread that made it */
 	raddr_t memory; /**< in the clone: CLONE_SCRATCH_BYTES that may be written */
 	bool named, own_descriptors; /**< what may fail where it is settled did not */
-	uint64_t since;		     /**< when it was settled, clock_now() */
+	uint64_t since;		     /**< when it was settled, clock_now(); 0: not yet */
 };
 
 /*
@@ -291,7 +291,7 @@ struct error *clone_check(const struct clone *clone)
 	if (!waitid(P_PID, (id_t)clone->pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) &&
 	    (!info.si_pid || info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED))
 		return NULL;
-	if (clock_now() - clone->since < clone->life_ns)
+	if (!clone->since || clock_now() - clone->since < clone->life_ns)
 		return error_create(ERROR_NOT_CLONABLE,
 				    "the clone was killed while it was read: is memory short?");
 	return error_hint(error_create(ERROR_OTHER,
