@@ -15,6 +15,7 @@
 #include "scout_window.h"
 
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -110,17 +111,30 @@ static bool enter_again(struct scout *scout)
 	return enter(scout);
 }
 
+/* It has stopped by itself. */
+static bool on_request(struct scout *scout)
+{
+	give_back_all(scout);
+	return scout->window->request == SCOUT_FULL && resume(scout);
+}
+
+/* Signals that somebody sends get lost here: the clone is nobody's. */
+static bool on_signal(struct scout *scout, int signal)
+{
+	if (!guest_is_fault(&scout->guest, signal))
+		return resume(scout);
+	/* A system call, where ptrace(2) does not stop before the filter does. */
+	return signal == SIGSYS ? on_request(scout) : enter_again(scout);
+}
+
 /* It has stopped. False where it is of no use any more. */
 static bool see_to(struct scout *scout, struct stop stop)
 {
 	switch (stop.kind) {
 	case STOP_SYSCALL:
-		give_back_all(scout);
-		return scout->window->request == SCOUT_FULL && resume(scout);
+		return on_request(scout);
 	case STOP_SIGNAL:
-		/* What somebody sends gets lost here: the clone is nobody's. */
-		return guest_is_fault(&scout->guest, stop.signal) ? enter_again(scout)
-								  : resume(scout);
+		return on_signal(scout, stop.signal);
 	case STOP_EVENT:
 		return resume(scout);
 	case STOP_NONE:
@@ -420,7 +434,7 @@ static void scout_follow(struct image *image, const struct image_list *list)
 	scout->following = false;
 	if (!takes(list) || !is_idle(scout) || !find_ends(scout, list))
 		return;
-	give_back(scout, look(scout));
+	(void)look(scout); /* of a list that was left early there may be more */
 	scout->list = *list;
 	scout->record_size = sizeof(struct scout_record) + list->size + list->beyond_size;
 	scout->room = find_room(scout->record_size);

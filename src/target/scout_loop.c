@@ -129,6 +129,8 @@ INLINE void read_node(struct scout_window *window, uint64_t way)
 							      (window->made & (window->room - 1)) *
 								      window->record_size);
 
+	if (window->next[way] % SCOUT_WORD)
+		ask(window, SCOUT_TORN);
 	record->node = window->next[way];
 	if (window->careful)
 		read_carefully(window, record, start);

@@ -19,7 +19,7 @@ enum scout_request {
 	SCOUT_NO_REQUEST, /**< it did not */
 	SCOUT_END,	  /**< it has come back to the head */
 	SCOUT_FULL,	  /**< there is no room for the next node; goes on where there is */
-	SCOUT_TORN,	  /**< a node does not point back to the one it was reached from */
+	SCOUT_TORN, /**< a node is where none can be, or does not point back to the one before */
 };
 
 /** In nodes whose word at type_at is type, the word at at points to what is wanted, too. */
