@@ -409,3 +409,17 @@ def oracle_agrees_on_a_static_build_without_symbols(build):
             check(len(truth.rows) > 8000, "too few objects to say anything")
             compare(truth, capture(build, target.pid))
     return 1
+
+
+@test
+def a_clone_and_a_copy_are_the_same_heap(build):
+    """By clone a scout hands over the objects, by copy they are read: to the last hash."""
+    done = 0
+    for interpreter in every_interpreter():
+        with Target(interpreter, "workload.py", "--dump", "truth") as target:
+            lines = build.ok(target.pid, program="tools/heap_same").splitlines()
+            counts = {name: int(count) for name, count in map(str.split, lines)}
+            check(counts.pop("objects") > 50000, f"{interpreter.name}: few objects")
+            check(len(counts) == 7 and not any(counts.values()), f"{interpreter.name}: {counts}")
+        done += 1
+    return done
