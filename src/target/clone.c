@@ -56,7 +56,7 @@ struct clone {
 	pid_t tid;	/**< the target's thread that made it */
 	raddr_t memory; /**< in the clone: CLONE_SCRATCH_BYTES that may be written */
 	bool named, own_descriptors; /**< what may fail where it is settled did not */
-	uint64_t since;		     /**< when it was settled, clock_now(); 0: not yet */
+	uint64_t since;		     /**< when its time began, clock_now(); 0: not yet */
 };
 
 /*
@@ -261,9 +261,9 @@ struct error *clone_settle(struct clone *clone)
 	try_(drop_descriptors(clone));
 	fault_point("the clone has no descriptors");
 	prefer_for_oom(clone->pid);
+	clone->since = clock_now();
 	try_(bound_life(clone));
 	fault_point("the clone is settled");
-	clone->since = clock_now();
 	return NULL;
 }
 
