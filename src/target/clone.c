@@ -230,7 +230,7 @@ static struct error *wait_for_stop(struct clone *clone)
 
 	if (stop.kind != STOP_EVENT)
 		return error_create(ERROR_INCONSISTENT, "the clone %d has ended", (int)clone->pid);
-	try_(arch_read_general(clone->pid, &registers));
+	try_(inject_child_error(clone->pid, arch_read_general(clone->pid, &registers)));
 	/* Below its own frame, through which it ends where we die, lies its parent's. */
 	clone->memory = arch_stack_pointer(&registers) - CLONE_SCRATCH_BYTES;
 	return NULL;

@@ -280,7 +280,7 @@ static struct error *set_up(struct guest *guest, struct clone *clone, size_t win
 	try_(put_code(guest, clone));
 	try_(make_stack(clone, &guest->stack));
 	try_(shut_in(clone));
-	return arch_read_general(guest->pid, &guest->restart);
+	return inject_child_error(guest->pid, arch_read_general(guest->pid, &guest->restart));
 }
 
 struct error *guest_init(struct guest *guest, struct clone *clone, size_t window_size)
@@ -311,11 +311,8 @@ struct error *guest_gone(const struct guest *guest)
 
 struct error *guest_enter(struct guest *guest, const void *entry)
 {
-	struct error *err;
-
 	arch_set_entry(&guest->restart, guest_place(guest, entry), guest->stack, guest->there);
-	err = arch_write_general(guest->pid, &guest->restart);
-	return error_catch(&err, ERROR_GONE) ? guest_gone(guest) : err;
+	return inject_child_error(guest->pid, arch_write_general(guest->pid, &guest->restart));
 }
 
 /*

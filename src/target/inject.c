@@ -528,7 +528,14 @@ static struct error *step_child(pid_t child, uint64_t timeout_ns)
 	return error_create(ERROR_INCONSISTENT, "the clone %d has ended", (int)child);
 }
 
-struct error *inject_call_child(pid_t child, const struct inject_site *site,
+struct error *inject_child_error(pid_t child, struct error *err)
+{
+	if (!error_catch(&err, ERROR_GONE))
+		return err;
+	return error_create(ERROR_INCONSISTENT, "the clone %d has ended", (int)child);
+}
+
+static struct error *call_child(pid_t child, const struct inject_site *site,
 				const struct arch_call *call, long *ret)
 {
 	struct user_regs_struct registers;
@@ -541,4 +548,10 @@ struct error *inject_call_child(pid_t child, const struct inject_site *site,
 	try_(arch_read_general(child, &registers));
 	*ret = arch_result(&registers);
 	return NULL;
+}
+
+struct error *inject_call_child(pid_t child, const struct inject_site *site,
+				const struct arch_call *call, long *ret)
+{
+	return inject_child_error(child, call_child(child, site, call, ret));
 }

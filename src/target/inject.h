@@ -66,6 +66,12 @@ _must_check_ struct error *inject_call(struct tracee *tracee, struct inject_site
 				       struct inject_result *ret);
 
 /**
+ * Of an error of what was done with a clone: that it has ended (ERROR_GONE) is ERROR_INCONSISTENT,
+ * because it is not the end of the target. Others and NULL are returned as they are.
+ */
+struct error *inject_child_error(pid_t child, struct error *err);
+
+/**
  * Have a stopped child of ours that nobody needs any more make @call: nothing is kept of it.
  * @registers are its own as they were at its first stop.
  */

@@ -433,8 +433,10 @@ def a_limit_of_queued_signals_is_respected(build):
 @test
 def a_clone_does_not_outlive_its_time(build):
     with Script(IDLE) as target:
-        said = build.fails(1, "types", target.pid, "--capture", "clone", "--clone-life", "100us")
-        check("was not read within" in said, said)
+        # It ends while it is settled, while the scout is put into it, or while it is read.
+        for life in ("100us", "200us", "500us", "1ms", "1500us", "2ms", "3ms") * 5:
+            said = build.fails(1, "types", target.pid, "--capture", "clone", "--clone-life", life)
+            check("was not read within" in said, said)
         build.fails(2, "types", target.pid, "--clone-life", "0")
         build.fails(6, "types", target.pid, "--max-pause", "0")
         target.check_untouched()
