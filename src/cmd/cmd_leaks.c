@@ -71,8 +71,8 @@ const struct command cmd_leaks = {
 		"full caches, those that fill up to a limit of their own (deque, lru_cache), work\n"
 		"in progress and garbage that the collector will free are none; with more\n"
 		"snapshots the answer is surer.\n"
-		"Below are listed places that grow though their objects are replaced, and buffers\n"
-		"and the like that grow themselves.",
+		"Below are listed places that grow though what stays there does not say so (their\n"
+		"objects are replaced, for one), and buffers and the like that grow themselves.",
 	.flags = COMMAND_REPORT | COMMAND_ARGUMENTS,
 	.run = run,
 };

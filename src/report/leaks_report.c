@@ -76,8 +76,9 @@ static const char *reason(const struct view *view, const struct leaks_group *gro
 	return "";
 }
 
-static const char switched_off[] = "; it is garbage, and stays because automatic collection is "
-				   "switched off (gc.disable(), or a threshold of 0)";
+static const char switched_off[] =
+	"; it is garbage, and stays until the program collects it: automatic "
+	"collection is switched off (gc.disable(), or a threshold of 0)";
 
 /* One sentence: which place grew, by what, and what that costs. Caller frees. */
 static struct error *make_sentence(const struct view *view, const struct leaks_group *group,
@@ -525,8 +526,8 @@ static struct error *print_replaced(const struct view *view)
 	}
 	if (!found)
 		return NULL;
-	(void)fprintf(view->style->stream, "\ngrows %s, though its objects are replaced:\n",
-		      times(view));
+	(void)fprintf(view->style->stream,
+		      "\ngrows %s, whether its objects stay or are replaced:\n", times(view));
 	try_(table_print(view->style, table));
 	table_print_left_out(view->style, found > shown ? found - shown : 0);
 	return NULL;

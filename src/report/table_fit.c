@@ -9,6 +9,7 @@
 
 #include "base/units.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
@@ -127,7 +128,18 @@ static bool share_out(struct fit *fit, size_t width)
 	return true;
 }
 
-/* Bytes of the part of @text that is printed before a line's end: up to where a path has a step. */
+/* Where a path has a step, or between words; not within a number, nor between it and its unit. */
+static bool may_break(const char *text, size_t at)
+{
+	if (text[at] == '[' || text[at - 1] == '/')
+		return true;
+	if (text[at] == '.')
+		return !isdigit((unsigned char)text[at - 1]);
+	return text[at - 1] == ' ' && !(at > 1 && isdigit((unsigned char)text[at - 2]) &&
+					isalpha((unsigned char)text[at]));
+}
+
+/* Bytes of the part of @text that is printed before a line's end. */
 static size_t part_of(const char *text, size_t room)
 {
 	size_t at = 0, best = 0, width = 0;
@@ -140,7 +152,7 @@ static size_t part_of(const char *text, size_t room)
 		cells = width_of(text + at, length);
 		if (at && width + cells > room)
 			return best ? best : at;
-		if (width > room / 2 && (strchr(".[", text[at]) || strchr(" /,", text[at - 1])))
+		if (at && may_break(text, at))
 			best = at;
 		width += cells;
 		at += length;

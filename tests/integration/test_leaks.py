@@ -483,7 +483,7 @@ def what_grows_though_it_is_replaced_is_named(build):
                   f"{name}: {replaced[path]}")
         cache = replaced["__main__.CACHE[*]"]
         check(cache["growth"] == [20 + BEFORE + STEP * k for k in range(3)], f"{name}: {cache}")
-        check("no leak suspect" in text and "though its objects are replaced" in text and
+        check("no leak suspect" in text and "whether its objects stay or are replaced" in text and
               "70 → 110 → 150" in text, text)
     return len(versions())
 

@@ -201,8 +201,8 @@ function showSuspect(group) {
 /* Less than a suspect: nothing stays there, but there is more of it each time, or it is larger. */
 function showReplaced(list, replaced) {
 	if (!replaced.length) return;
-	list.append(make('h3', null, 'Grow though they are replaced'), make('p', { class: 'note' },
-		'More objects from each snapshot to the next, or larger ones, though none of them stays.'));
+	list.append(make('h3', null, 'Grow, whether their objects stay or are replaced'), make('p', { class: 'note' },
+		'More objects from each snapshot to the next, or larger ones, without what stays there saying so.'));
 	const table = make('table');
 	const step = (values, show) => `${show(values[0])} \u2192 ${show(values[values.length - 1])}`;
 	fillTable(table, ['Place', 'Objects', 'Bytes'], replaced.slice(0, 50).map(item => make('tr', null,
