@@ -18,6 +18,12 @@ bool name_is_word(const char *text);
  */
 bool name_is_key(const char *text);
 
+/**
+ * The __qualname__ of a function, such as "Worker.run" or "main.<locals>.step": at most 128
+ * letters, digits, '_', '.', '<' and '>', the first no digit.
+ */
+bool name_is_function(const char *text);
+
 /** Words with '.' between them, each of any length and number of digits. */
 bool name_is_module(const char *text);
 

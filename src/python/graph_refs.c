@@ -26,8 +26,8 @@ static bool is_name(struct graph *graph, raddr_t name, const char *text)
 	return name_is_key(text) && text_state(graph->walk.view, name, &state) && state.interned;
 }
 
-/* The text of object number @id is what the str at @name says. Told once. */
-static struct error *tell_text(struct graph *graph, uint32_t id, raddr_t name)
+/* The text of object number @id is what the str at @name says. Told once. @function: its name. */
+static struct error *tell_text(struct graph *graph, uint32_t id, raddr_t name, bool function)
 {
 	struct known *known = &graph->known.items[id];
 	char text[LONGEST_NAME * 4 + 1];
@@ -37,7 +37,8 @@ static struct error *tell_text(struct graph *graph, uint32_t id, raddr_t name)
 	known->bits |= KNOWN_NAMED;
 	if (!view_text(graph->walk.view, name, text, sizeof(text)))
 		return NULL;
-	if (graph->options->names_only && !is_name(graph, name, text))
+	if (graph->options->names_only &&
+	    !(function ? name_is_function(text) : is_name(graph, name, text)))
 		return NULL;
 	return graph->walk.sink->text(graph->walk.sink->ctx, id, text);
 }
@@ -53,7 +54,7 @@ static struct error *tell_titles(struct graph *graph, const struct reading *read
 	for (i = first; i < end; i++) {
 		try_(graph_find(graph, titles[i].object, &id));
 		if (id != PY_NONE)
-			try_(tell_text(graph, id, titles[i].name));
+			try_(tell_text(graph, id, titles[i].name, titles[i].function));
 	}
 	return NULL;
 }
@@ -75,7 +76,7 @@ static struct error *tell_key(struct graph *graph, const union ref_row *key,
 	if (!(graph->known.items[id].bits & KNOWN_TEXT) ||
 	    (graph->options->names_only && is_interned(key, end)))
 		return NULL;
-	return tell_text(graph, id, key->found.target);
+	return tell_text(graph, id, key->found.target, false);
 }
 
 /*

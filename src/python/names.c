@@ -5,6 +5,7 @@
 #include <wctype.h>
 
 enum {
+	LONGEST_FUNCTION = 128,
 	LONGEST_NAME = 64, /* characters */
 	MOST_DIGITS = 4
 };
@@ -57,6 +58,13 @@ bool name_is_word(const char *text)
 bool name_is_key(const char *text)
 {
 	return is_name(text, ".-");
+}
+
+bool name_is_function(const char *text)
+{
+	struct letters letters = count_letters(text, ".<>");
+
+	return letters.begins && !letters.others && letters.count <= LONGEST_FUNCTION;
 }
 
 bool name_is_module(const char *text)

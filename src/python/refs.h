@@ -34,6 +34,7 @@ DEFINE_ARRAY(ref_row_array, union ref_row)
 /** A str object that names another object, such as a cell. */
 struct ref_title {
 	raddr_t object, name;
+	bool function; /**< it is the __qualname__ of one, and its own name */
 };
 
 DEFINE_ARRAY(ref_title_array, struct ref_title)

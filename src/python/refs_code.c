@@ -43,7 +43,7 @@ struct error *refs_function(struct ref_reader *reader, const struct sized_object
 	    !free_names(view, code, &names, &count) || count < cells)
 		return NULL;
 	for (i = 0; i < cells; i++) {
-		struct ref_title title;
+		struct ref_title title = {0};
 
 		if (tuple_item(view, closure, i, &title.object) &&
 		    tuple_item(view, names, count - cells + i, &title.name))

@@ -134,6 +134,18 @@ static bool is_cleared(const struct py_view *view, uint64_t state)
 	return (int8_t)state == (view->traits.stats_in_ring ? 5 : 4);
 }
 
+/* Whose variables they are: the qualified name is a str that nothing else need name. */
+static struct error *title_function(struct ref_reader *reader, raddr_t generator)
+{
+	struct ref_title title = {.function = true};
+
+	if (!py_has(reader->view->layout, PY_GEN_QUALNAME) ||
+	    !view_word(reader->view, generator, PY_GEN_QUALNAME, &title.object) || !title.object)
+		return NULL;
+	title.name = title.object;
+	return ref_title_array_append(&reader->titles, title);
+}
+
 struct error *refs_generator(struct ref_reader *reader, const struct sized_object *object)
 {
 	struct py_view *view = reader->view;
@@ -141,6 +153,7 @@ struct error *refs_generator(struct ref_reader *reader, const struct sized_objec
 	raddr_t code;
 	uint64_t state;
 
+	try_(title_function(reader, object->address));
 	if (!view->traits.frames_lazy)
 		return NULL;
 	if (!view_field(view, object->address, PY_GEN_FRAME_STATE, &state))

@@ -124,7 +124,7 @@ def a_local_is_told_with_its_function(build):
     for interpreter in versions():
         with start(interpreter, "task_local") as target:
             group = verdict(build, target)["groups"][0]
-            check(re.search(r"\.<handle\(\) local seen>\[\*\]$", group["path"]),
+            check(re.search(r"\.<(Worker\.)?handle\(\) local seen>\[\*\]$", group["path"]),
                   f"{interpreter.name}: {group['path']}")
             check(group["growth"] == [BEFORE + STEP * n for n in range(3)], f"{group['growth']}")
     return len(versions())

@@ -5,18 +5,19 @@ import sys
 from steps import Payload
 
 
-async def handle(requests):
-    seen = []
-    while True:
-        seen.append(Payload(await requests.get()))
-        requests.task_done()
+class Worker:
+    async def handle(self, requests):
+        seen = []
+        while True:
+            seen.append(Payload(await requests.get()))
+            requests.task_done()
 
 
 async def main():
     done = 0
     loop = asyncio.get_running_loop()
     requests = asyncio.Queue()
-    task = asyncio.ensure_future(handle(requests))
+    task = asyncio.ensure_future(Worker().handle(requests))
     print("ready", flush=True)
     while not task.done():
         line = await loop.run_in_executor(None, sys.stdin.readline)
