@@ -229,7 +229,7 @@ static struct error *wait_for_stop(struct clone *clone)
 	struct stop stop = tracee_wait(clone->pid, clock_now() + END_TIMEOUT_SEC * NSEC_PER_SEC);
 
 	if (stop.kind != STOP_EVENT)
-		return error_create(ERROR_INCONSISTENT, "the clone %d has ended", (int)clone->pid);
+		return inject_child_gone(clone->pid);
 	try_(inject_child_error(clone->pid, arch_read_general(clone->pid, &registers)));
 	/* Below its own frame, through which it ends where we die, lies its parent's. */
 	clone->memory = arch_stack_pointer(&registers) - CLONE_SCRATCH_BYTES;
@@ -245,7 +245,7 @@ static struct error *end_with_us(struct clone *clone)
 	void *options = (void *)(PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD);
 
 	if (ptrace(PTRACE_SETOPTIONS, clone->pid, NULL, options))
-		return error_create(ERROR_INCONSISTENT, "the clone %d has ended", (int)clone->pid);
+		return inject_child_gone(clone->pid);
 	return NULL;
 }
 

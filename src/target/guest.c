@@ -142,14 +142,14 @@ static struct error *create_file(struct clone *clone, uint64_t *ret_fd)
 	return make_call(clone, &call, ret_fd);
 }
 
-static size_t page_size(void)
+size_t guest_page_size(void)
 {
 	return (size_t)sysconf(_SC_PAGESIZE);
 }
 
 static size_t round_up(size_t size)
 {
-	return (size + page_size() - 1) / page_size() * page_size();
+	return (size + guest_page_size() - 1) / guest_page_size() * guest_page_size();
 }
 
 /* Populated: a page of such a file is charged to who touches it first. */
@@ -304,11 +304,6 @@ raddr_t guest_place(const struct guest *guest, const void *function)
 	return guest->code + ((uintptr_t)function - (uintptr_t)code_start);
 }
 
-struct error *guest_gone(const struct guest *guest)
-{
-	return error_create(ERROR_INCONSISTENT, "the clone %d has ended", (int)guest->pid);
-}
-
 struct error *guest_enter(struct guest *guest, const void *entry)
 {
 	arch_set_entry(&guest->restart, guest_place(guest, entry), guest->stack, guest->there);
@@ -324,7 +319,7 @@ struct error *guest_resume(struct guest *guest)
 	if (!ptrace(guest->resume, guest->pid, NULL, NULL))
 		return NULL;
 	if (errno == ESRCH || guest->resume == PTRACE_CONT)
-		return guest_gone(guest);
+		return inject_child_gone(guest->pid);
 	guest->resume = PTRACE_CONT;
 	return guest_resume(guest);
 }

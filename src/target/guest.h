@@ -40,6 +40,9 @@ _must_check_ struct error *guest_init(struct guest *guest, struct clone *clone, 
 /** Free. The clone stays as it is, to be ended by clone_end(). */
 void guest_deinit(struct guest *guest);
 
+/** Bytes of a page: the head of a window has one of its own. */
+size_t guest_page_size(void);
+
 /** Where in the clone a function marked IN_GUEST is. */
 raddr_t guest_place(const struct guest *guest, const void *function);
 
@@ -54,9 +57,6 @@ _must_check_ struct error *guest_interrupt(const struct guest *guest, struct sto
 
 /** Whether a STOP_SIGNAL is about a fault of the code, and not a signal sent by somebody. */
 bool guest_is_fault(const struct guest *guest, int signal);
-
-/** ERROR_INCONSISTENT: the clone has ended. */
-struct error *guest_gone(const struct guest *guest);
 
 /** Who watches a guest that should get on. */
 struct guest_watch {

@@ -10,6 +10,7 @@
 #include "target/scout.h"
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "guest.h"
 #include "image_private.h"
 #include "scout_window.h"
@@ -18,7 +19,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
 	RING = 512 << 10, /* bytes of records: for the second cache */
@@ -476,16 +476,9 @@ static const struct image_ops scout_ops = {
 	.destroy = scout_destroy,
 };
 
-static bool has_processors(void)
-{
-	cpu_set_t set;
-
-	return !sched_getaffinity(0, sizeof(set), &set) && CPU_COUNT(&set) > 1;
-}
-
 struct error *image_scout_create(struct clone *clone, struct image *under, struct image **ret)
 {
-	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	const size_t page = guest_page_size();
 	struct scout *scout = calloc(1, sizeof(*scout));
 	_cleanup_image_ struct image *image = (struct image *)scout;
 
@@ -493,7 +486,7 @@ struct error *image_scout_create(struct clone *clone, struct image *under, struc
 		return &error_no_memory;
 	image->ops = &scout_ops;
 	scout->under = under;
-	scout->spins = has_processors();
+	scout->spins = thread_processors() > 1;
 	try_(guest_init(&scout->guest, clone, page + RING));
 	scout->window = scout->guest.window;
 	scout->records = (unsigned char *)scout->guest.window + page;

@@ -517,6 +517,11 @@ struct error *inject_call(struct tracee *tracee, struct inject_site *site,
 	return err;
 }
 
+struct error *inject_child_gone(pid_t child)
+{
+	return error_create(ERROR_INCONSISTENT, "the clone %d has ended", (int)child);
+}
+
 static struct error *step_child(pid_t child, uint64_t timeout_ns)
 {
 	struct stop stop = {.kind = STOP_GONE};
@@ -525,14 +530,14 @@ static struct error *step_child(pid_t child, uint64_t timeout_ns)
 		stop = tracee_wait(child, clock_now() + timeout_ns);
 	if (stop.kind == STOP_SYSCALL)
 		return NULL;
-	return error_create(ERROR_INCONSISTENT, "the clone %d has ended", (int)child);
+	return inject_child_gone(child);
 }
 
 struct error *inject_child_error(pid_t child, struct error *err)
 {
 	if (!error_catch(&err, ERROR_GONE))
 		return err;
-	return error_create(ERROR_INCONSISTENT, "the clone %d has ended", (int)child);
+	return inject_child_gone(child);
 }
 
 static struct error *call_child(pid_t child, const struct inject_site *site,

@@ -65,6 +65,9 @@ _must_check_ struct error *inject_call(struct tracee *tracee, struct inject_site
 				       const struct arch_call *call, bool on_child_stack,
 				       struct inject_result *ret);
 
+/** ERROR_INCONSISTENT: the clone @child has ended. */
+_must_check_ struct error *inject_child_gone(pid_t child);
+
 /**
  * Of an error of what was done with a clone: that it has ended (ERROR_GONE) is ERROR_INCONSISTENT,
  * because it is not the end of the target. Others and NULL are returned as they are.

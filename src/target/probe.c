@@ -3,7 +3,6 @@
 #include "image_private.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 enum {
 	FEWEST_JOBS = 1 << 10, /* made at once */
@@ -12,17 +11,12 @@ enum {
 	FEWEST_VISITS = 1 << 22, /* of one object, whatever memory there is */
 };
 
-static size_t page_size(void)
-{
-	return (size_t)sysconf(_SC_PAGESIZE);
-}
-
 /* One after the other: header, jobs, ends, visits. */
 static void lay_out(struct probe *probe)
 {
 	const raddr_t there = probe->guest.there;
 	unsigned char *here = probe->guest.window;
-	size_t jobs = page_size();
+	size_t jobs = guest_page_size();
 	size_t ends = jobs + probe->most_jobs * sizeof(struct probe_job);
 	size_t seen = ends + probe->most_jobs * sizeof(uint32_t);
 
@@ -42,7 +36,7 @@ static void lay_out(struct probe *probe)
 
 static size_t window_size(const struct probe *probe)
 {
-	return page_size() + probe->room * sizeof(raddr_t) +
+	return guest_page_size() + probe->room * sizeof(raddr_t) +
 	       probe->most_jobs * (sizeof(struct probe_job) + sizeof(uint32_t));
 }
 

@@ -1,6 +1,7 @@
 #include "probe_private.h"
 
 #include "base/clock.h"
+#include "inject.h"
 
 #include <signal.h>
 #include <string.h>
@@ -281,7 +282,7 @@ static struct error *step(struct round *round, bool *ret_done)
 		try_(take_ends(round));
 		return skip(round, PROBE_TIMED_OUT);
 	case STOP_GONE:
-		return guest_gone(&round->probe->guest);
+		return inject_child_gone(round->probe->guest.pid);
 	case STOP_NONE:
 	case STOP_CLONE:
 	case STOP_OTHER:
