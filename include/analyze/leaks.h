@@ -44,7 +44,7 @@
  * What it cannot know: that a cache which is still filling has a limit that its program sets. A
  * longer series says it.
  *
- * Memory: for each object of the last heap about 64 bytes at the peak, with its dominators; of
+ * Memory: for each object of the last heap about 68 bytes at the peak, with its dominators; of
  * each other one 20, one after the other; for each place of something new 16 for each heap and some
  * 80. Time: near linear; of a thinned series once more.
  */

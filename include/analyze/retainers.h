@@ -37,7 +37,7 @@ enum {
 
 /**
  * @without: kinds of references and roots not to go through; may be NULL. Linear in the heap, and
- * 12 bytes for each object; @heap must outlive @ret.
+ * 16 bytes for each object; @heap must outlive @ret.
  */
 _must_check_ struct error *retainers_find(const struct heap *heap, uint32_t object,
 					  const struct reach_without *without,

@@ -161,9 +161,15 @@ static struct error *add_attribute(struct char_array *to, const char *name)
 	return is_identifier(name) ? path_add_text(to, name) : add_quoted(to, name);
 }
 
-static struct error *add_bracketed(struct char_array *to, const char *what, const char *name)
+/* @function: whose it is; may be NULL, as @name may. */
+static struct error *add_bracketed(struct char_array *to, const char *function, const char *what,
+				   const char *name)
 {
 	try_(path_add_text(to, ".<"));
+	if (function) {
+		try_(path_add_text(to, function));
+		try_(path_add_text(to, "() "));
+	}
 	try_(path_add_text(to, what));
 	if (name) {
 		try_(path_add_text(to, " "));
@@ -259,23 +265,6 @@ static const char *function_of(const struct heap *heap, uint32_t id)
 	return name == HEAP_NONE ? NULL : heap_object_text(heap, name);
 }
 
-static struct error *add_local(const struct heap *heap, uint32_t source, const char *name,
-			       struct char_array *to)
-{
-	const char *function = function_of(heap, source);
-
-	if (!function)
-		return add_bracketed(to, "local", name);
-	try_(path_add_text(to, ".<"));
-	try_(path_add_text(to, function));
-	try_(path_add_text(to, "() local"));
-	if (name) {
-		try_(path_add_text(to, " "));
-		try_(path_add_text(to, name));
-	}
-	return path_add_text(to, ">");
-}
-
 struct error *path_add_step(const struct heap *heap, uint32_t source, size_t ref,
 			    enum path_context context, bool general, struct char_array *to)
 {
@@ -300,9 +289,9 @@ struct error *path_add_step(const struct heap *heap, uint32_t source, size_t ref
 		/* Objects/cellobject.c: what a cell calls its content. */
 		if (name && !strcmp(name, "cell_contents"))
 			return add_attribute(to, name);
-		return add_bracketed(to, "closure", name);
+		return add_bracketed(to, NULL, "closure", name);
 	case HEAP_LOCAL:
-		return add_local(heap, source, name, to);
+		return add_bracketed(to, function_of(heap, source), "local", name);
 	case HEAP_WEAK:
 	case HEAP_NATIVE:
 	case HEAP_INTERNAL:
@@ -310,7 +299,7 @@ struct error *path_add_step(const struct heap *heap, uint32_t source, size_t ref
 	case HEAP_KINDS:
 		break;
 	}
-	return add_bracketed(to, kind < HEAP_KINDS ? heap_kind_name(kind) : "?", name);
+	return add_bracketed(to, NULL, kind < HEAP_KINDS ? heap_kind_name(kind) : "?", name);
 }
 
 bool path_label_tells(const struct heap *heap, uint32_t source, size_t ref,

@@ -235,11 +235,6 @@ static bool plain_float(struct py_view *view, const struct sized_object *object,
  * Of bodies, too, the beginning, and what precedes the collector's head. What is not there counts
  * as zeros.
  */
-enum {
-	BODY_BYTES = 64, /* behind reference count and type */
-	MANAGED_BYTES = 16
-};
-
 struct body {
 	raddr_t start;
 	uint64_t size;

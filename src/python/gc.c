@@ -234,11 +234,6 @@ static struct error *torn(const struct py_list_event *list, raddr_t address)
 			    list->generation, (uintmax_t)address);
 }
 
-enum {
-	MANAGED_BYTES = 16, /* before the nodes of some */
-	BODY_BYTES = 80	    /* of an object, for body_hash() */
-};
-
 static void follow(const struct walk *walk, raddr_t head)
 {
 	const bool bodies = walk->sink->identity != NULL;
@@ -249,7 +244,8 @@ static void follow(const struct walk *walk, raddr_t head)
 		.both = walk->sink->unordered,
 		.type_at = walk->head_size + walk->type_at,
 		.before = bodies ? MANAGED_BYTES : 0,
-		.size = bodies ? MANAGED_BYTES + walk->head_size + BODY_BYTES : NODE_BYTES,
+		.size = bodies ? MANAGED_BYTES + walk->head_size + walk->var_at + BODY_BYTES
+			       : NODE_BYTES,
 		.beyond_size = py_size(walk->view->layout, PY_KEYS),
 	};
 

@@ -161,6 +161,11 @@ static inline bool size_add(uint64_t *size, uint64_t count, uint64_t each)
 /** What identifies instances of a class called @name, or NULL. Static. content.c. */
 const struct content *content_find(const char *name);
 
+enum {
+	BODY_BYTES = 64,    /**< of an instance, behind reference count and type, for body_hash() */
+	MANAGED_BYTES = 16, /**< what precedes the collector's head of some, likewise */
+};
+
 /** What body_hash() takes of an instance of @basicsize bytes. */
 uint32_t body_size(const struct py_view *view, uint64_t basicsize);
 

@@ -240,57 +240,57 @@ static struct error *groups_json(const struct view *view, json_t *document)
 	return rest_json(view, document);
 }
 
-static bool is_grown_shown(const struct view *view, const struct leaks_grown *grown)
+/* Whether a row is shown whose object, the largest of its place, is this one. */
+static bool is_shown_by(const struct view *view, uint32_t object)
 {
-	return type_filter_takes(view->style->filter, heap_type_name(view->heap, grown->object));
+	return type_filter_takes(view->style->filter, heap_type_name(view->heap, object));
+}
+
+static struct error *put_most(const struct view *view, json_t *item, uint32_t object)
+{
+	json_t *most = json_object();
+
+	try_(json_put(item, "most", most));
+	return put_object(most, view->heap, object);
 }
 
 static struct error *larger_json(const struct view *view, json_t *document)
 {
-	json_t *list = json_array(), *item, *most;
+	json_t *list = json_array(), *item;
 	size_t i;
 
 	try_(json_put(document, "larger", list));
 	for (i = 0; i < view->leaks->grown.count; i++) {
 		const struct leaks_grown *grown = &view->leaks->grown.items[i];
 
-		if (!is_grown_shown(view, grown))
+		if (!is_shown_by(view, grown->object))
 			continue;
 		try_(append_object(list, &item));
 		try_(put_text(item, "path", grown->path));
 		try_(put_integer(item, "count", grown->count));
 		try_(put_integer(item, "before", grown->before));
 		try_(put_integer(item, "size", grown->now));
-		most = json_object();
-		try_(json_put(item, "most", most));
-		try_(put_object(most, view->heap, grown->object));
+		try_(put_most(view, item, grown->object));
 	}
 	return NULL;
 }
 
-static bool is_replaced_shown(const struct view *view, const struct leaks_replaced *replaced)
-{
-	return type_filter_takes(view->style->filter, heap_type_name(view->heap, replaced->object));
-}
-
 static struct error *replaced_json(const struct view *view, json_t *document)
 {
-	json_t *list = json_array(), *item, *most;
+	json_t *list = json_array(), *item;
 	size_t i, used = view->leaks->used.count;
 
 	try_(json_put(document, "replaced", list));
 	for (i = 0; i < view->leaks->replaced.count; i++) {
 		const struct leaks_replaced *replaced = &view->leaks->replaced.items[i];
 
-		if (!is_replaced_shown(view, replaced))
+		if (!is_shown_by(view, replaced->object))
 			continue;
 		try_(append_object(list, &item));
 		try_(put_text(item, "path", replaced->path));
 		try_(put_numbers(item, "growth", replaced->growth, used));
 		try_(put_numbers(item, "sizes", replaced->sizes, used));
-		most = json_object();
-		try_(json_put(item, "most", most));
-		try_(put_object(most, view->heap, replaced->object));
+		try_(put_most(view, item, replaced->object));
 	}
 	return NULL;
 }
@@ -521,7 +521,7 @@ static struct error *print_replaced(const struct view *view)
 	for (i = 0; i < view->leaks->replaced.count; i++) {
 		const struct leaks_replaced *replaced = &view->leaks->replaced.items[i];
 
-		if (is_replaced_shown(view, replaced) && found++ < shown)
+		if (is_shown_by(view, replaced->object) && found++ < shown)
 			try_(add_replaced(view, replaced, table));
 	}
 	if (!found)
@@ -553,7 +553,7 @@ static struct error *print_grown(const struct view *view)
 				       units_count(grown->count, count),
 				       heap_type_name(view->heap, grown->object), grown->path};
 
-		if (!is_grown_shown(view, grown) || found++ >= shown)
+		if (!is_shown_by(view, grown->object) || found++ >= shown)
 			continue;
 		try_(table_add(table, NULL, texts, ARRAY_SIZE(texts), NULL));
 	}
