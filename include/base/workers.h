@@ -1,11 +1,21 @@
 /*
- * Threads of this process that share a list of equal jobs. Started ahead, so that using them
- * costs only a wake-up.
+ * Threads of this process that share lists of equal jobs. Started ahead, so that using them costs
+ * only a wake-up.
+ *
+ * All jobs of a list at once, workers_run(), or while the caller goes on with something else:
+ *
+ *	struct workers_list list = {.job = job, .ctx = ctx, .count = count};
+ *
+ *	workers_open(workers, &list);
+ *	... workers_await(workers, &list, &done[i]) for each whose result is needed ...
+ *	workers_close(workers, &list);
  */
 #ifndef REFTRACKER_BASE_WORKERS_H
 #define REFTRACKER_BASE_WORKERS_H
 
 #include "base/error.h"
+
+#include <stdatomic.h>
 
 struct workers;
 
@@ -32,5 +42,33 @@ typedef void workers_job_fn(void *ctx, size_t index, unsigned int worker);
 /** Call @job for 0 to @count - 1, in any order, on all threads and the caller's; returns when all
  * are done. */
 void workers_run(struct workers *workers, size_t count, workers_job_fn *job, void *ctx);
+
+/** Jobs that the helper threads take in order while the caller, which owns it, does something else. */
+struct workers_list {
+	workers_job_fn *job;
+	void *ctx;
+	size_t count;
+
+	/* Of workers.c, zeroed by the caller. */
+	size_t next;		    /* the first that nobody has taken */
+	size_t busy;		    /* threads that are at one of them */
+	struct workers_list *outer; /* opened before it, and not closed */
+};
+
+/**
+ * Let the helpers begin. One list after the other can be opened by the thread that made the
+ * workers, and workers_run() be called meanwhile: what was opened last is done first, and is closed
+ * first.
+ */
+void workers_open(struct workers *workers, struct workers_list *list);
+
+/**
+ * Return when *@done is true, which is set by one of the jobs of @list, or when none of these is
+ * left or at work; do some of them meanwhile.
+ */
+void workers_await(struct workers *workers, struct workers_list *list, const atomic_bool *done);
+
+/** Return when the jobs that have been taken are done. No other is begun: list->next says which. */
+void workers_close(struct workers *workers, struct workers_list *list);
 
 #endif

@@ -19,6 +19,7 @@
 
 #include "target/proc.h"
 
+#include <pthread.h>
 #include <string.h>
 
 /** One contiguous range whose bytes are at hand. */
@@ -38,6 +39,7 @@ struct image {
 	/** Where granules of memory that were read lately lie, by image_slot(); end 0: none. */
 	struct image_region recent[IMAGE_RECENT];
 	uint64_t thrown_out; /**< how often bytes that find() gave went away */
+	pthread_mutex_t *guard; /**< borrowed, held while ops are called; NULL: one thread uses it */
 };
 
 /**

@@ -2,7 +2,6 @@
 
 #include "base/thread.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 
 enum {
@@ -19,54 +18,60 @@ struct workers {
 	pthread_t threads[MOST_THREADS];
 	struct helper helpers[MOST_THREADS];
 	unsigned int started; /**< helper threads, without the caller */
-	pthread_mutex_t lock; /**< guards round, open, busy and ending */
+	pthread_mutex_t lock; /**< guards what follows */
 	pthread_cond_t wake, done;
-	unsigned int round; /**< grows with each workers_run() */
-	bool open;	    /**< not all of its jobs have been taken */
-	unsigned int busy;  /**< helpers that are at it */
+	struct workers_list *lists; /**< that are open, the one opened last first */
 	bool ending;
-
-	/* The jobs of this round. */
-	workers_job_fn *job;
-	void *ctx;
-	size_t count;
-	atomic_size_t next;
 };
 
-static void work(struct workers *workers, unsigned int worker)
+/* The lock is held. False: all have been taken. */
+static bool take_job(struct workers_list *list, size_t *ret)
 {
-	size_t index;
-
-	while ((index = atomic_fetch_add(&workers->next, 1)) < workers->count)
-		workers->job(workers->ctx, index, worker);
+	if (list->next == list->count)
+		return false;
+	*ret = list->next++;
+	list->busy++;
+	return true;
 }
 
-/*
- * Wait for a round other than @round, and join it; the lock is held. Who wakes too late finds it
- * closed: nobody waits for a helper that has not come. False: there will be none.
- */
-static bool join_round(struct workers *workers, unsigned int *round)
+/* Of the first list that has one left. NULL: there is none. */
+static struct workers_list *take_any(struct workers *workers, size_t *ret)
 {
-	while ((!workers->open || workers->round == *round) && !workers->ending)
-		(void)pthread_cond_wait(&workers->wake, &workers->lock);
-	*round = workers->round;
-	workers->busy++;
-	return !workers->ending;
+	struct workers_list *list;
+
+	for (list = workers->lists; list; list = list->outer) {
+		if (take_job(list, ret))
+			return list;
+	}
+	return NULL;
+}
+
+/* A job that was taken. The lock is held before and behind it. */
+static void do_job(struct workers *workers, struct workers_list *list, size_t index,
+		   unsigned int worker)
+{
+	(void)pthread_mutex_unlock(&workers->lock);
+	list->job(list->ctx, index, worker);
+	(void)pthread_mutex_lock(&workers->lock);
+	list->busy--;
 }
 
 static void *help(void *arg)
 {
 	struct helper *self = arg;
 	struct workers *workers = self->workers;
-	unsigned int round = 0;
+	struct workers_list *list;
+	size_t index;
 
 	(void)pthread_mutex_lock(&workers->lock);
-	while (join_round(workers, &round)) {
-		(void)pthread_mutex_unlock(&workers->lock);
-		work(workers, self->worker);
-		(void)pthread_mutex_lock(&workers->lock);
-		if (!--workers->busy)
-			(void)pthread_cond_signal(&workers->done);
+	while (!workers->ending) {
+		list = take_any(workers, &index);
+		if (!list) {
+			(void)pthread_cond_wait(&workers->wake, &workers->lock);
+			continue;
+		}
+		do_job(workers, list, index, self->worker);
+		(void)pthread_cond_signal(&workers->done);
 	}
 	(void)pthread_mutex_unlock(&workers->lock);
 	return NULL;
@@ -127,21 +132,58 @@ unsigned int workers_width(const struct workers *workers)
 	return workers->started + 1;
 }
 
-void workers_run(struct workers *workers, size_t count, workers_job_fn *job, void *ctx)
+void workers_open(struct workers *workers, struct workers_list *list)
 {
 	(void)pthread_mutex_lock(&workers->lock);
-	workers->job = job;
-	workers->ctx = ctx;
-	workers->count = count;
-	atomic_store(&workers->next, 0);
-	workers->open = true;
-	workers->round++;
+	list->outer = workers->lists;
+	workers->lists = list;
 	(void)pthread_cond_broadcast(&workers->wake);
 	(void)pthread_mutex_unlock(&workers->lock);
-	work(workers, 0);
+}
+
+/* Only the caller waits, and each job that ends may be what it waits for. */
+void workers_await(struct workers *workers, struct workers_list *list, const atomic_bool *done)
+{
+	size_t index;
+
+	if (atomic_load(done))
+		return;
 	(void)pthread_mutex_lock(&workers->lock);
-	workers->open = false;
-	while (workers->busy)
+	while (!atomic_load(done)) {
+		if (take_job(list, &index))
+			do_job(workers, list, index, 0);
+		else if (list->busy)
+			(void)pthread_cond_wait(&workers->done, &workers->lock);
+		else
+			break;
+	}
+	(void)pthread_mutex_unlock(&workers->lock);
+}
+
+static void wait_for_busy(struct workers *workers, struct workers_list *list)
+{
+	while (list->busy)
 		(void)pthread_cond_wait(&workers->done, &workers->lock);
+	workers->lists = list->outer;
+}
+
+void workers_close(struct workers *workers, struct workers_list *list)
+{
+	(void)pthread_mutex_lock(&workers->lock);
+	list->count = list->next;
+	wait_for_busy(workers, list);
+	(void)pthread_mutex_unlock(&workers->lock);
+}
+
+void workers_run(struct workers *workers, size_t count, workers_job_fn *job, void *ctx)
+{
+	struct workers_list list = {.job = job, .ctx = ctx, .count = count};
+	size_t index;
+
+	workers_open(workers, &list);
+	(void)pthread_mutex_lock(&workers->lock);
+	while (take_job(&list, &index))
+		do_job(workers, &list, index, 0);
+	wait_for_busy(workers, &list);
 	(void)pthread_mutex_unlock(&workers->lock);
 }

@@ -6,13 +6,14 @@ static struct error *make_views(struct crew *crew, const struct py_view *view)
 {
 	unsigned int width = workers_width(crew->workers), i;
 
-	try_(image_shared_create(view->image, width, &crew->shared));
+	try_(image_shared_create(view->image, width - 1, &crew->shared));
 	crew->views = calloc(width, sizeof(*crew->views));
 	if (!crew->views)
 		return &error_no_memory;
-	for (i = 0; i < width; i++) {
+	crew->views[0] = *view;
+	for (i = 1; i < width; i++) {
 		crew->views[i] = *view;
-		crew->views[i].image = image_shared_handle(crew->shared, i);
+		crew->views[i].image = image_shared_handle(crew->shared, i - 1);
 	}
 	return NULL;
 }
@@ -40,6 +41,18 @@ void crew_run(struct crew *crew, size_t count, workers_job_fn *job, void *ctx)
 {
 	image_shared_begin(crew->shared);
 	workers_run(crew->workers, count, job, ctx);
+	image_shared_end(crew->shared);
+}
+
+void crew_open(struct crew *crew, struct workers_list *list)
+{
+	image_shared_begin(crew->shared);
+	workers_open(crew->workers, list);
+}
+
+void crew_close(struct crew *crew, struct workers_list *list)
+{
+	workers_close(crew->workers, list);
 	image_shared_end(crew->shared);
 }
 

@@ -69,6 +69,7 @@ static void deinit_readings(struct graph *graph)
 
 static void graph_deinit(struct graph *graph)
 {
+	graph_stop_reading(graph);
 	walk_deinit(&graph->walk);
 	deinit_readings(graph);
 	to_read_array_deinit(&graph->to_read);
@@ -161,6 +162,7 @@ static struct error *find_new_type(struct graph *graph, raddr_t address,
 	*ret = NULL;
 	if (!address || address % sizeof(raddr_t) || !type_is_at(graph->walk.view, address))
 		return NULL;
+	graph_stop_reading(graph);
 	err = type_table_add(&graph->walk.types, address, ret);
 	/* It looked like one and is none. */
 	(void)error_catch(&err, ERROR_INCONSISTENT);
@@ -259,6 +261,7 @@ static struct to_read next_to_read(struct graph *graph, uint32_t id,
 {
 	struct to_read object = {
 		.id = id,
+		.type = graph_type_of(graph, id)->id,
 		.address = queue_at(&graph->queue, graph->queue.next++),
 	};
 

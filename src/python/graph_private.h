@@ -36,6 +36,7 @@ struct to_read {
 	const raddr_t *visited; /**< what its type's traversal told; NULL: that was not run */
 	size_t count;		/**< of these */
 	uint32_t id;
+	uint32_t type; /**< number of its type */
 };
 
 DEFINE_ARRAY(to_read_array, struct to_read)
@@ -86,6 +87,7 @@ enum {
 
 /** A slice of the objects of a round: read by any thread, told by one, over and over. */
 struct reading {
+	atomic_bool read_ahead; /**< by whoever took it; false: nobody has, or not yet */
 	struct ref_reader reader;
 	struct read_object_array read; /**< not told yet */
 	size_t next, end;	       /**< of those that are to be read: its own */
@@ -103,6 +105,8 @@ struct graph {
 	const struct py_graph_options *options; /**< borrowed */
 	struct to_read_array to_read;		/**< a round */
 	struct reading *readings;		/**< SLICES; owned */
+	struct workers_list ahead;		/**< slices that others read meanwhile */
+	bool reads_ahead;			/**< it is open */
 	uint32_t told;				/**< the references of so many objects */
 	struct pagemap ids;			/**< address -> number */
 	struct known_array known;
@@ -143,10 +147,7 @@ uint64_t graph_found(const struct graph *graph, uint32_t id);
 _must_check_ struct error *graph_make_readings(struct graph *graph);
 void graph_reading_deinit(struct reading *reading);
 
-/**
- * Read objects of a slice until there are many rows, or the next object is large, and look the rows
- * up.
- */
+/** Read objects of a slice until there are many rows, or the next object is large. */
 _must_check_ struct error *graph_read_slice(struct graph *graph, struct reading *reading,
 					    struct py_view *view);
 
@@ -164,6 +165,12 @@ void graph_clear_reading(struct reading *reading);
 
 /** Whether words of @object are to be taken for references: all before it are told by then. */
 bool graph_guesses(const struct graph *graph, const struct to_read *object);
+
+/**
+ * Have others read no further ahead: what they look at, the types, is to be changed. What they have
+ * not read of this round is read when it is told.
+ */
+void graph_stop_reading(struct graph *graph);
 
 /** Read and tell the references of the objects in graph->to_read, in the order of their numbers. */
 _must_check_ struct error *graph_do_round(struct graph *graph);

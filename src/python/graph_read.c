@@ -6,7 +6,9 @@
  * target: what both tell has the decoder's name, what only the traversal tells has none, and what
  * only the decoder tells is there as well: many types do not visit what cannot be in a cycle.
  *
- * Several threads read slices of the objects at the same time: nothing of the graph is changed.
+ * Several threads read slices of the objects at the same time, while another tells what has been
+ * read. What they look at of the graph are the objects of the round and the types, which nobody
+ * changes meanwhile (graph_stop_reading()).
  */
 #include "graph_private.h"
 
@@ -149,7 +151,7 @@ static struct error *add_read(struct reading *reading, uint32_t id, enum py_read
 
 bool graph_guesses(const struct graph *graph, const struct to_read *object)
 {
-	return is_guessed(graph_type_of(graph, object->id), object->visited != NULL);
+	return is_guessed(&graph->walk.types.list.items[object->type], object->visited != NULL);
 }
 
 static struct sized_object sized(const struct graph *graph, const struct reading *reading,
@@ -157,7 +159,7 @@ static struct sized_object sized(const struct graph *graph, const struct reading
 {
 	struct sized_object object = {
 		.address = wanted->address,
-		.type = graph_type_of(graph, wanted->id),
+		.type = &graph->walk.types.list.items[wanted->type],
 	};
 
 	if (!image_read_u64(reading->reader.view->image, wanted->address + graph->walk.var_at,
@@ -241,9 +243,7 @@ struct error *graph_read_slice(struct graph *graph, struct reading *reading, str
 {
 	reading->reader.view = view;
 	reading->reader.frames.view = view;
-	try_(read_objects(graph, reading));
-	graph_look_up_anew(graph, reading);
-	return NULL;
+	return read_objects(graph, reading);
 }
 
 struct error *graph_read_large(struct graph *graph, struct reading *reading)
@@ -252,7 +252,6 @@ struct error *graph_read_large(struct graph *graph, struct reading *reading)
 	struct sized_object object = sized(graph, reading, wanted);
 
 	try_(read_object(graph, reading, wanted, &object));
-	graph_look_up_anew(graph, reading);
 	reading->large = false;
 	reading->next++;
 	return NULL;

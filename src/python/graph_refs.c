@@ -1,8 +1,8 @@
 /*
  * What objects refer to, told in the order of their numbers.
  *
- * A round of objects is read (graph_read.c), by several threads where there are many, and then told
- * slice by slice.
+ * A round of objects is told slice by slice, while other threads, where there are any, read what is
+ * told next (graph_read.c).
  */
 #include "graph_private.h"
 
@@ -208,6 +208,7 @@ static struct error *tell_read(struct graph *graph, struct reading *reading)
 {
 	size_t ref = 0, title = 0, i;
 
+	graph_look_up_anew(graph, reading);
 	fetch_targets(graph, reading, 0);
 	for (i = 0; i < reading->read.count; i++) {
 		const struct read_object *object = &reading->read.items[i];
@@ -286,6 +287,8 @@ static struct error *tell_next(struct graph *graph, struct reading *reading)
 /* A slice, of which the others have read a part, all or nothing. */
 static struct error *tell_slice(struct graph *graph, struct reading *reading)
 {
+	if (graph->reads_ahead)
+		workers_await(graph->walk.crew.workers, &graph->ahead, &reading->read_ahead);
 	if (reading->err)
 		return steal_ptr(reading->err);
 	try_(tell_read(graph, reading));
@@ -300,6 +303,7 @@ static void read_job(void *ctx, size_t index, unsigned int worker)
 	struct reading *reading = &graph->readings[index];
 
 	reading->err = graph_read_slice(graph, reading, crew_view(&graph->walk.crew, worker));
+	atomic_store(&reading->read_ahead, true);
 }
 
 /* The objects of a round in slices. Returns how many. */
@@ -314,8 +318,23 @@ static size_t slice_round(struct graph *graph)
 		reading->end = count - at < SLICE ? count : at + SLICE;
 		reading->looked_up = 0;
 		reading->large = false;
+		atomic_store(&reading->read_ahead, false);
 	}
 	return slices;
+}
+
+static void read_ahead(struct graph *graph, size_t slices)
+{
+	graph->ahead = (struct workers_list){.job = read_job, .ctx = graph, .count = slices};
+	crew_open(&graph->walk.crew, &graph->ahead);
+	graph->reads_ahead = true;
+}
+
+void graph_stop_reading(struct graph *graph)
+{
+	if (graph->reads_ahead)
+		crew_close(&graph->walk.crew, &graph->ahead);
+	graph->reads_ahead = false;
 }
 
 struct error *graph_do_round(struct graph *graph)
@@ -323,9 +342,10 @@ struct error *graph_do_round(struct graph *graph)
 	size_t slices = slice_round(graph), i;
 
 	if (slices >= MANY_SLICES && graph->walk.crew.workers)
-		crew_run(&graph->walk.crew, slices, read_job, graph);
+		read_ahead(graph, slices);
 	for (i = 0; i < slices; i++)
 		try_(tell_slice(graph, &graph->readings[i]));
+	graph_stop_reading(graph);
 	graph->to_read.count = 0;
 	return NULL;
 }

@@ -56,11 +56,57 @@ static bool align_up(raddr_t addr, uint64_t alignment, raddr_t *ret)
 	return true;
 }
 
+static void lock(const struct image *image)
+{
+	if (image->guard)
+		(void)pthread_mutex_lock(image->guard);
+}
+
+static void unlock(const struct image *image)
+{
+	if (image->guard)
+		(void)pthread_mutex_unlock(image->guard);
+}
+
+static bool find_region(struct image *image, raddr_t addr, struct image_region *ret)
+{
+	bool found;
+
+	lock(image);
+	found = image->ops->find(image, addr, ret);
+	unlock(image);
+	return found;
+}
+
+static bool read_rest(struct image *image, raddr_t addr, void *buffer, size_t size)
+{
+	bool done;
+
+	if (!image->ops->read)
+		return false;
+	lock(image);
+	done = image->ops->read(image, addr, buffer, size);
+	unlock(image);
+	return done;
+}
+
+static bool next_range(struct image *image, raddr_t from, raddr_t *ret_start, raddr_t *ret_end)
+{
+	bool found;
+
+	if (!image->ops->next)
+		return false;
+	lock(image);
+	found = image->ops->next(image, from, ret_start, ret_end);
+	unlock(image);
+	return found;
+}
+
 bool image_next_aligned(struct image *image, raddr_t from, uint64_t alignment, raddr_t *ret)
 {
 	raddr_t start, end;
 
-	while (image->ops->next && image->ops->next(image, from, &start, &end)) {
+	while (next_range(image, from, &start, &end)) {
 		if (!align_up(start > from ? start : from, alignment, ret))
 			return false;
 		if (*ret < end)
@@ -80,8 +126,8 @@ bool image_read_slow(struct image *image, raddr_t addr, void *buffer, size_t siz
 	while (size) {
 		size_t part;
 
-		if (!image->ops->find(image, addr, &region))
-			return image->ops->read && image->ops->read(image, addr, buffer, size);
+		if (!find_region(image, addr, &region))
+			return read_rest(image, addr, buffer, size);
 		image->recent[image_slot(addr)] = region;
 		part = region.end - addr < size ? (size_t)(region.end - addr) : size;
 		memcpy(buffer, region.bytes + (addr - region.start), part);

@@ -10,34 +10,25 @@ struct handle {
 
 struct image_shared {
 	struct image *image;  /**< borrowed */
-	pthread_mutex_t lock; /**< guards it */
+	pthread_mutex_t lock; /**< its guard */
 	uint64_t thrown_out;  /**< the image's, when the handles last forgot */
+	unsigned int begun;   /**< how often, without being ended */
 	unsigned int count;
 	struct handle handles[];
 };
 
 static bool handle_find(struct image *image, raddr_t addr, struct image_region *ret)
 {
-	struct image_shared *shared = ((struct handle *)image)->shared;
-	bool found;
+	struct image *under = ((struct handle *)image)->shared->image;
 
-	(void)pthread_mutex_lock(&shared->lock);
-	found = shared->image->ops->find(shared->image, addr, ret);
-	(void)pthread_mutex_unlock(&shared->lock);
-	return found;
+	return under->ops->find(under, addr, ret);
 }
 
 static bool handle_read(struct image *image, raddr_t addr, void *buffer, size_t size)
 {
-	struct image_shared *shared = ((struct handle *)image)->shared;
-	bool done;
+	struct image *under = ((struct handle *)image)->shared->image;
 
-	if (!shared->image->ops->read)
-		return false;
-	(void)pthread_mutex_lock(&shared->lock);
-	done = shared->image->ops->read(shared->image, addr, buffer, size);
-	(void)pthread_mutex_unlock(&shared->lock);
-	return done;
+	return under->ops->read && under->ops->read(under, addr, buffer, size);
 }
 
 /* image_shared_destroy() ends all of them. */
@@ -63,9 +54,11 @@ struct error *image_shared_create(struct image *image, unsigned int handles,
 		return &error_no_memory;
 	(void)pthread_mutex_init(&shared->lock, NULL);
 	shared->image = image;
+	image->guard = &shared->lock;
 	shared->count = handles;
 	for (i = 0; i < handles; i++) {
 		shared->handles[i].image.ops = &handle_ops;
+		shared->handles[i].image.guard = &shared->lock;
 		shared->handles[i].shared = shared;
 	}
 	*ret = shared;
@@ -76,6 +69,7 @@ void image_shared_destroy(struct image_shared *shared)
 {
 	if (!shared)
 		return;
+	shared->image->guard = NULL;
 	(void)pthread_mutex_destroy(&shared->lock);
 	free(shared);
 }
@@ -96,6 +90,8 @@ static void forget(struct image_shared *shared)
 
 void image_shared_begin(struct image_shared *shared)
 {
+	if (shared->begun++)
+		return;
 	shared->image->ops->hold(shared->image, true);
 	if (shared->thrown_out != shared->image->thrown_out)
 		forget(shared);
@@ -103,5 +99,6 @@ void image_shared_begin(struct image_shared *shared)
 
 void image_shared_end(struct image_shared *shared)
 {
-	shared->image->ops->hold(shared->image, false);
+	if (!--shared->begun)
+		shared->image->ops->hold(shared->image, false);
 }
