@@ -43,7 +43,8 @@ typedef void workers_job_fn(void *ctx, size_t index, unsigned int worker);
  * are done. */
 void workers_run(struct workers *workers, size_t count, workers_job_fn *job, void *ctx);
 
-/** Jobs that the helper threads take in order while the caller, which owns it, does something else. */
+/** Jobs that the helper threads take in order while the caller, which owns it, does something else.
+ */
 struct workers_list {
 	workers_job_fn *job;
 	void *ctx;

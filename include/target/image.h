@@ -19,6 +19,8 @@
 
 #include "target/proc.h"
 
+#include "base/fetch.h"
+
 #include <pthread.h>
 #include <string.h>
 
@@ -39,7 +41,8 @@ struct image {
 	/** Where granules of memory that were read lately lie, by image_slot(); end 0: none. */
 	struct image_region recent[IMAGE_RECENT];
 	uint64_t thrown_out; /**< how often bytes that find() gave went away */
-	pthread_mutex_t *guard; /**< borrowed, held while ops are called; NULL: one thread uses it */
+	pthread_mutex_t
+		*guard; /**< borrowed, held while ops are called; NULL: one thread uses it */
 };
 
 /**
@@ -122,8 +125,8 @@ static inline void image_fetch(const struct image *image, raddr_t addr, size_t s
 
 	if (!at)
 		return;
-	__builtin_prefetch(at);
-	__builtin_prefetch(at + size - 1);
+	fetch_line(at);
+	fetch_line(at + size - 1);
 }
 
 static inline bool image_read_u64(struct image *image, raddr_t addr, uint64_t *ret)

@@ -3,8 +3,8 @@
  * thread that shares it also as before.
  *
  * What a handle has read lately it finds by itself; all else it asks of the image, one thread at a
- * time. Handles are read between image_shared_begin() and image_shared_end(), where the image throws
- * nothing out of its cache.
+ * time. Handles are read between image_shared_begin() and image_shared_end(), where the image
+ * throws nothing out of its cache.
  */
 #ifndef REFTRACKER_TARGET_IMAGE_SHARED_H
 #define REFTRACKER_TARGET_IMAGE_SHARED_H

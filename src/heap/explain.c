@@ -1,5 +1,6 @@
 #include "heap/explain.h"
 
+#include "base/fetch.h"
 #include "base/block.h"
 
 #include <stdlib.h>
@@ -69,12 +70,12 @@ static void fetch_ahead(const struct flood *flood)
 
 	if (flood->count - flood->next <= AHEAD_START)
 		return;
-	__builtin_prefetch(&heap->ref_start[queue[AHEAD_START]]);
+	fetch_line(&heap->ref_start[queue[AHEAD_START]]);
 	ref = heap_refs_begin(heap, queue[AHEAD_REFS]);
 	if (ref == heap_refs_end(heap, queue[AHEAD_REFS]))
 		return;
-	__builtin_prefetch(&heap->ref_target[ref]);
-	__builtin_prefetch(&heap->ref_label[ref]);
+	fetch_line(&heap->ref_target[ref]);
+	fetch_line(&heap->ref_label[ref]);
 }
 
 static void follow(struct flood *flood)

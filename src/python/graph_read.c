@@ -12,6 +12,8 @@
  */
 #include "graph_private.h"
 
+#include "base/fetch.h"
+
 enum {
 	FEW = 32 /* references among which one is found by looking at each */
 };
@@ -271,7 +273,7 @@ void graph_look_up(const struct graph *graph, struct reading *reading)
 
 	for (i = 0; i < count; i++) {
 		reading->slots[i] = pagemap_slot(&graph->ids, rows[i].found.target);
-		__builtin_prefetch(reading->slots[i]);
+		fetch_line(reading->slots[i]);
 	}
 	for (i = 0; i < count; i++) {
 		reading->targets[i] = PY_NONE;

@@ -8,6 +8,8 @@
 
 #include "python/names.h"
 
+#include "base/fetch.h"
+
 #include <stdlib.h>
 
 enum {
@@ -94,7 +96,7 @@ static void fetch_targets(const struct graph *graph, const struct reading *readi
 		if (id == PY_NONE)
 			graph_fetch(graph->walk.view, rows[i].found.target);
 		else
-			__builtin_prefetch(&graph->known.items[id], 1);
+			fetch_line(&graph->known.items[id]);
 	}
 }
 

@@ -3,6 +3,7 @@
  */
 #include "walk_private.h"
 
+#include "base/fetch.h"
 #include "base/block.h"
 #include "base/progress.h"
 
@@ -207,7 +208,7 @@ enum {
 static void fetch_value(const struct walk *walk, uint32_t value)
 {
 	if (value != WALK_NO_VALUE)
-		__builtin_prefetch(&walk->values[value / 64], 1);
+		fetch_line(&walk->values[value / 64]);
 }
 
 struct error *walk_flush(struct walk *walk)

@@ -9,6 +9,8 @@
 #include "guest_code.h"
 #include "scout_window.h"
 
+#include "base/fetch.h"
+
 #define INLINE static inline __attribute__((always_inline))
 
 enum {
@@ -30,7 +32,7 @@ INLINE void copy(uint64_t from, uint64_t *to, uint64_t size)
 
 INLINE void fetch(uint64_t address)
 {
-	__builtin_prefetch((const void *)(uintptr_t)address);
+	fetch_line((const void *)(uintptr_t)address);
 }
 
 INLINE void tell(struct scout_window *window)
