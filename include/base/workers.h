@@ -2,13 +2,13 @@
  * Threads of this process that share lists of equal jobs. Started ahead, so that using them costs
  * only a wake-up.
  *
- * All jobs of a list at once, workers_run(), or while the caller goes on with something else:
+ * All jobs of a list at once: workers_run(). Or while the caller goes on with something else:
  *
  *	struct workers_list list = {.job = job, .ctx = ctx, .count = count};
  *
  *	workers_open(workers, &list);
- *	... workers_await(workers, &list, &done[i]) for each whose result is needed ...
- *	workers_close(workers, &list);
+ *	... workers_await(workers, &list, &done[i]) where the result of one is needed ...
+ *	workers_finish(workers, &list);
  */
 #ifndef REFTRACKER_BASE_WORKERS_H
 #define REFTRACKER_BASE_WORKERS_H
@@ -22,6 +22,7 @@ struct workers;
 /** One thread for each processor that this one may run on, the caller counted, at most four. All
  * signals are blocked in them. */
 _must_check_ struct error *workers_create(struct workers **ret);
+/** Jobs of lists that are still open are not begun any more. */
 void workers_destroy(struct workers *workers);
 
 static inline void cleanup_workers(struct workers **workers)
@@ -57,19 +58,18 @@ struct workers_list {
 };
 
 /**
- * Let the helpers begin. One list after the other can be opened by the thread that made the
- * workers, and workers_run() be called meanwhile: what was opened last is done first, and is closed
- * first.
+ * Let the helpers begin. By the thread that made the workers, as all that follows; it may open
+ * several lists, of which the one opened last is done first, and call workers_run() meanwhile.
  */
 void workers_open(struct workers *workers, struct workers_list *list);
 
-/**
- * Return when *@done is true, which is set by one of the jobs of @list, or when none of these is
- * left or at work; do some of them meanwhile.
- */
+/** Do jobs of @list until *@done is true, which one of these sets, or none is left. */
 void workers_await(struct workers *workers, struct workers_list *list, const atomic_bool *done);
 
-/** Return when the jobs that have been taken are done. No other is begun: list->next says which. */
-void workers_close(struct workers *workers, struct workers_list *list);
+/** Return when all jobs of @list are done; help with them. It is open no more. */
+void workers_finish(struct workers *workers, struct workers_list *list);
+
+/** Return when all jobs of all lists that are open are done, and nobody is at work. */
+void workers_settle(struct workers *workers);
 
 #endif

@@ -160,30 +160,48 @@ void workers_await(struct workers *workers, struct workers_list *list, const ato
 	(void)pthread_mutex_unlock(&workers->lock);
 }
 
-static void wait_for_busy(struct workers *workers, struct workers_list *list)
+/* The lock is held. */
+static void finish_jobs(struct workers *workers, struct workers_list *list)
 {
+	size_t index;
+
+	while (take_job(list, &index))
+		do_job(workers, list, index, 0);
 	while (list->busy)
 		(void)pthread_cond_wait(&workers->done, &workers->lock);
-	workers->lists = list->outer;
 }
 
-void workers_close(struct workers *workers, struct workers_list *list)
+static void remove_list(struct workers *workers, const struct workers_list *list)
+{
+	struct workers_list **at = &workers->lists;
+
+	while (*at != list)
+		at = &(*at)->outer;
+	*at = list->outer;
+}
+
+void workers_finish(struct workers *workers, struct workers_list *list)
 {
 	(void)pthread_mutex_lock(&workers->lock);
-	list->count = list->next;
-	wait_for_busy(workers, list);
+	finish_jobs(workers, list);
+	remove_list(workers, list);
+	(void)pthread_mutex_unlock(&workers->lock);
+}
+
+void workers_settle(struct workers *workers)
+{
+	struct workers_list *list;
+
+	(void)pthread_mutex_lock(&workers->lock);
+	for (list = workers->lists; list; list = list->outer)
+		finish_jobs(workers, list);
 	(void)pthread_mutex_unlock(&workers->lock);
 }
 
 void workers_run(struct workers *workers, size_t count, workers_job_fn *job, void *ctx)
 {
 	struct workers_list list = {.job = job, .ctx = ctx, .count = count};
-	size_t index;
 
 	workers_open(workers, &list);
-	(void)pthread_mutex_lock(&workers->lock);
-	while (take_job(&list, &index))
-		do_job(workers, &list, index, 0);
-	wait_for_busy(workers, &list);
-	(void)pthread_mutex_unlock(&workers->lock);
+	workers_finish(workers, &list);
 }

@@ -37,23 +37,22 @@ void crew_deinit(struct crew *crew)
 	*crew = (struct crew){0};
 }
 
-void crew_run(struct crew *crew, size_t count, workers_job_fn *job, void *ctx)
-{
-	image_shared_begin(crew->shared);
-	workers_run(crew->workers, count, job, ctx);
-	image_shared_end(crew->shared);
-}
-
 void crew_open(struct crew *crew, struct workers_list *list)
 {
 	image_shared_begin(crew->shared);
 	workers_open(crew->workers, list);
 }
 
-void crew_close(struct crew *crew, struct workers_list *list)
+void crew_finish(struct crew *crew, struct workers_list *list)
 {
-	workers_close(crew->workers, list);
+	workers_finish(crew->workers, list);
 	image_shared_end(crew->shared);
+}
+
+void crew_settle(struct crew *crew)
+{
+	if (crew->workers)
+		workers_settle(crew->workers);
 }
 
 struct py_view *crew_view(const struct crew *crew, unsigned int worker)

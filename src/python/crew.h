@@ -21,13 +21,15 @@ struct crew {
 _must_check_ struct error *crew_init(struct crew *crew, const struct py_view *view);
 void crew_deinit(struct crew *crew);
 
-/** workers_run(); as all that follows, not for a crew that works alone. */
-void crew_run(struct crew *crew, size_t count, workers_job_fn *job, void *ctx);
-
-/** workers_open() and workers_close(). Meanwhile the caller may use the view that the crew was made
- * of. */
+/**
+ * workers_open() and workers_finish(). Meanwhile the caller may use the view that the crew was made
+ * of. Not for a crew that works alone.
+ */
 void crew_open(struct crew *crew, struct workers_list *list);
-void crew_close(struct crew *crew, struct workers_list *list);
+void crew_finish(struct crew *crew, struct workers_list *list);
+
+/** Return when nobody is at work: what the jobs look at may be changed until the next is opened. */
+void crew_settle(struct crew *crew);
 
 /** The view of a worker, for the time of a job. */
 struct py_view *crew_view(const struct crew *crew, unsigned int worker);

@@ -148,10 +148,27 @@ struct node {
 
 void walk_deinit(struct walk *walk)
 {
+	size_t i;
+
+	/* First of all: its jobs look at what follows. */
+	crew_deinit(&walk->crew);
 	type_table_deinit(&walk->types);
 	free(walk->values);
-	free(walk->pending);
-	crew_deinit(&walk->crew);
+	for (i = 0; i < WALK_BLOCKS; i++)
+		free(walk->blocks[i].items);
+}
+
+static struct error *make_blocks(struct walk *walk)
+{
+	size_t i;
+
+	for (i = 0; i < WALK_BLOCKS; i++) {
+		walk->blocks[i].items = malloc(WALK_PENDING * sizeof(*walk->blocks[i].items));
+		if (!walk->blocks[i].items)
+			return &error_no_memory;
+		walk->blocks[i].walk = walk;
+	}
+	return NULL;
 }
 
 struct error *walk_init(struct walk *walk, struct py_view *view, const struct py_sink *sink)
@@ -180,9 +197,7 @@ struct error *walk_init(struct walk *walk, struct py_view *view, const struct py
 	    walk->shared_at > walk->var_at || walk->bits_at > walk->var_at ||
 	    (view->traits.int_tagged && py_at(layout, PY_LONG_TAG) != walk->var_at))
 		return error_create(ERROR_UNSUPPORTED, "object headers of an unknown shape");
-	walk->pending = malloc(WALK_PENDING * sizeof(*walk->pending));
-	if (!walk->pending)
-		return &error_no_memory;
+	try_(make_blocks(walk));
 	try_(crew_init(&walk->crew, view));
 	walk->pending_most = walk->crew.workers		  ? WALK_PENDING
 			     : image_follows(view->image) ? WALK_PENDING_FOLLOWED

@@ -69,7 +69,6 @@ static void deinit_readings(struct graph *graph)
 
 static void graph_deinit(struct graph *graph)
 {
-	graph_stop_reading(graph);
 	walk_deinit(&graph->walk);
 	deinit_readings(graph);
 	to_read_array_deinit(&graph->to_read);
@@ -162,8 +161,7 @@ static struct error *find_new_type(struct graph *graph, raddr_t address,
 	*ret = NULL;
 	if (!address || address % sizeof(raddr_t) || !type_is_at(graph->walk.view, address))
 		return NULL;
-	graph_stop_reading(graph);
-	err = type_table_add(&graph->walk.types, address, ret);
+	err = walk_add_type(&graph->walk, address, ret);
 	/* It looked like one and is none. */
 	(void)error_catch(&err, ERROR_INCONSISTENT);
 	return err;

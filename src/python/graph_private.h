@@ -87,7 +87,7 @@ enum {
 
 /** A slice of the objects of a round: read by any thread, told by one, over and over. */
 struct reading {
-	atomic_bool read_ahead; /**< by whoever took it; false: nobody has, or not yet */
+	atomic_bool done; /**< it was read, in part where it is long */
 	struct ref_reader reader;
 	struct read_object_array read; /**< not told yet */
 	size_t next, end;	       /**< of those that are to be read: its own */
@@ -106,7 +106,6 @@ struct graph {
 	struct to_read_array to_read;		/**< a round */
 	struct reading *readings;		/**< SLICES; owned */
 	struct workers_list ahead;		/**< slices that others read meanwhile */
-	bool reads_ahead;			/**< it is open */
 	uint32_t told;				/**< the references of so many objects */
 	struct pagemap ids;			/**< address -> number */
 	struct known_array known;
@@ -165,12 +164,6 @@ void graph_clear_reading(struct reading *reading);
 
 /** Whether words of @object are to be taken for references: all before it are told by then. */
 bool graph_guesses(const struct graph *graph, const struct to_read *object);
-
-/**
- * Have others read no further ahead: what they look at, the types, is to be changed. What they have
- * not read of this round is read when it is told.
- */
-void graph_stop_reading(struct graph *graph);
 
 /** Read and tell the references of the objects in graph->to_read, in the order of their numbers. */
 _must_check_ struct error *graph_do_round(struct graph *graph);

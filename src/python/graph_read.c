@@ -8,7 +8,7 @@
  *
  * Several threads read slices of the objects at the same time, while another tells what has been
  * read. What they look at of the graph are the objects of the round and the types, which nobody
- * changes meanwhile (graph_stop_reading()).
+ * changes meanwhile (walk_add_type()).
  */
 #include "graph_private.h"
 

@@ -289,8 +289,6 @@ static struct error *tell_next(struct graph *graph, struct reading *reading)
 /* A slice, of which the others have read a part, all or nothing. */
 static struct error *tell_slice(struct graph *graph, struct reading *reading)
 {
-	if (graph->reads_ahead)
-		workers_await(graph->walk.crew.workers, &graph->ahead, &reading->read_ahead);
 	if (reading->err)
 		return steal_ptr(reading->err);
 	try_(tell_read(graph, reading));
@@ -305,7 +303,7 @@ static void read_job(void *ctx, size_t index, unsigned int worker)
 	struct reading *reading = &graph->readings[index];
 
 	reading->err = graph_read_slice(graph, reading, crew_view(&graph->walk.crew, worker));
-	atomic_store(&reading->read_ahead, true);
+	atomic_store(&reading->done, true);
 }
 
 /* The objects of a round in slices. Returns how many. */
@@ -320,34 +318,44 @@ static size_t slice_round(struct graph *graph)
 		reading->end = count - at < SLICE ? count : at + SLICE;
 		reading->looked_up = 0;
 		reading->large = false;
-		atomic_store(&reading->read_ahead, false);
+		atomic_store(&reading->done, false);
 	}
 	return slices;
 }
 
-static void read_ahead(struct graph *graph, size_t slices)
+static struct error *tell_slices(struct graph *graph, size_t slices)
 {
-	graph->ahead = (struct workers_list){.job = read_job, .ctx = graph, .count = slices};
-	crew_open(&graph->walk.crew, &graph->ahead);
-	graph->reads_ahead = true;
+	size_t i;
+
+	for (i = 0; i < slices; i++)
+		try_(tell_slice(graph, &graph->readings[i]));
+	return NULL;
 }
 
-void graph_stop_reading(struct graph *graph)
+/* While others read. Where this fails they are stopped with the crew. */
+static struct error *tell_ahead(struct graph *graph, size_t slices)
 {
-	if (graph->reads_ahead)
-		crew_close(&graph->walk.crew, &graph->ahead);
-	graph->reads_ahead = false;
+	struct crew *crew = &graph->walk.crew;
+	size_t i;
+
+	graph->ahead = (struct workers_list){.job = read_job, .ctx = graph, .count = slices};
+	crew_open(crew, &graph->ahead);
+	for (i = 0; i < slices; i++) {
+		workers_await(crew->workers, &graph->ahead, &graph->readings[i].done);
+		try_(tell_slice(graph, &graph->readings[i]));
+	}
+	crew_finish(crew, &graph->ahead);
+	return NULL;
 }
 
 struct error *graph_do_round(struct graph *graph)
 {
-	size_t slices = slice_round(graph), i;
+	size_t slices = slice_round(graph);
 
 	if (slices >= MANY_SLICES && graph->walk.crew.workers)
-		read_ahead(graph, slices);
-	for (i = 0; i < slices; i++)
-		try_(tell_slice(graph, &graph->readings[i]));
-	graph_stop_reading(graph);
+		try_(tell_ahead(graph, slices));
+	else
+		try_(tell_slices(graph, slices));
 	graph->to_read.count = 0;
 	return NULL;
 }

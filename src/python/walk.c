@@ -88,38 +88,44 @@ static void measure(const struct walk *walk, struct py_view *view, struct walk_p
 }
 
 enum {
-	MEASURED = 128, /* pending objects that one thread takes at a time */
+	MEASURED = 256, /* pending objects that one thread takes at a time */
 	FEW = 512	/* to wake others would take longer than these do */
 };
 
 /* Not in its callers, so that measure() is in it. */
-static _noinline_ void measure_range(const struct walk *walk, struct py_view *view, size_t first,
-				     size_t end)
+static _noinline_ void measure_range(const struct walk_block *block, struct py_view *view,
+				     size_t first, size_t end)
 {
 	size_t i;
 
 	for (i = first; i < end; i++)
-		measure(walk, view, &walk->pending[i]);
+		measure(block->walk, view, &block->items[i]);
 }
 
 static void measure_some(void *ctx, size_t index, unsigned int worker)
 {
-	struct walk *walk = ctx;
-	size_t first = index * MEASURED, left = walk->pending_count - first;
+	struct walk_block *block = ctx;
+	size_t first = index * MEASURED, left = block->count - first;
 
-	measure_range(walk, crew_view(&walk->crew, worker), first,
+	measure_range(block, crew_view(&block->walk->crew, worker), first,
 		      first + (left < MEASURED ? left : MEASURED));
 }
 
-static void measure_all(struct walk *walk)
+static void begin_measuring(struct walk *walk, struct walk_block *block)
 {
-	uint32_t count = walk->pending_count;
-
-	if (walk->crew.workers && count >= FEW) {
-		crew_run(&walk->crew, (count + MEASURED - 1) / MEASURED, measure_some, walk);
+	block->measuring = (struct workers_list){.job = measure_some, .ctx = block};
+	if (!walk->crew.workers || block->count < FEW) {
+		measure_range(block, walk->view, 0, block->count);
 		return;
 	}
-	measure_range(walk, walk->view, 0, count);
+	block->measuring.count = (block->count + MEASURED - 1) / MEASURED;
+	crew_open(&walk->crew, &block->measuring);
+}
+
+static void end_measuring(struct walk *walk, struct walk_block *block)
+{
+	if (block->measuring.count)
+		crew_finish(&walk->crew, &block->measuring);
 }
 
 /*
@@ -162,29 +168,84 @@ static void follow_keys(const struct walk *walk, const struct type_info *type)
 				    walk->head_size + py_at(walk->view->layout, PY_DICT_KEYS));
 }
 
+struct error *walk_add_type(struct walk *walk, raddr_t address, const struct type_info **ret)
+{
+	crew_settle(&walk->crew);
+	return type_table_add(&walk->types, address, ret);
+}
+
 struct error *walk_tell(struct walk *walk, raddr_t address, const struct object_header *header,
 			uint32_t list)
 {
 	const struct type_info *type = type_table_get(&walk->types, header->type);
 
 	if (_unlikely_(!type)) {
-		try_(type_table_add(&walk->types, header->type, &type));
+		try_(walk_add_type(walk, header->type, &type));
 		follow_keys(walk, type);
 	}
 	return walk_tell_typed(walk, address, header, type, list);
+}
+
+enum {
+	AHEAD = 16 /* objects from the one that is told to the one whose value is fetched */
+};
+
+static void fetch_value(const struct walk *walk, uint32_t value)
+{
+	if (value != WALK_NO_VALUE)
+		fetch_line(&walk->values[value / 64]);
+}
+
+/* Of a block that is measured, or empty. */
+static struct error *tell_block(struct walk *walk, struct walk_block *block)
+{
+	uint32_t count = block->count, i;
+
+	end_measuring(walk, block);
+	block->count = 0;
+	for (i = 0; i < count; i++) {
+		struct walk_pending *pending = &block->items[i];
+
+		if (i + AHEAD < count)
+			fetch_value(walk, block->items[i + AHEAD].value);
+		walk->stats.unsized += pending->unsized;
+		if (pending->value != WALK_NO_VALUE && is_new_value(walk, pending->value))
+			pending->event.content |= 1;
+		try_(walk->sink->object(walk->sink->ctx, &pending->event));
+	}
+	return NULL;
+}
+
+/* Have the block that is full measured, and tell the one before it, which is filled anew. */
+static struct error *turn(struct walk *walk)
+{
+	struct walk_block *full = &walk->blocks[walk->filled];
+
+	walk->filled = (walk->filled + 1) % WALK_BLOCKS;
+	begin_measuring(walk, full);
+	return tell_block(walk, &walk->blocks[walk->filled]);
+}
+
+struct error *walk_flush(struct walk *walk)
+{
+	try_(turn(walk));
+	return turn(walk);
 }
 
 struct error *walk_tell_typed(struct walk *walk, raddr_t address,
 			      const struct object_header *header, const struct type_info *type,
 			      uint32_t list)
 {
+	struct walk_block *block;
+
 	if (list != PY_UNTRACKED && !(type->flags & TPFLAGS_HAVE_GC))
 		return error_create(ERROR_INCONSISTENT,
 				    "an object at 0x%jx of a type that cannot be on a list",
 				    (uintmax_t)address);
-	if (walk->pending_count == walk->pending_most)
-		try_(walk_flush(walk));
-	walk->pending[walk->pending_count++] = (struct walk_pending){
+	if (walk->blocks[walk->filled].count == walk->pending_most)
+		try_(turn(walk));
+	block = &walk->blocks[walk->filled];
+	block->items[block->count++] = (struct walk_pending){
 		.value = WALK_NO_VALUE,
 		.var_size = header->var_size,
 		.event =
@@ -201,31 +262,3 @@ struct error *walk_tell_typed(struct walk *walk, raddr_t address,
 	return walk->told ? walk->told(walk->told_ctx, address, type) : NULL;
 }
 
-enum {
-	AHEAD = 16 /* objects from the one that is told to the one whose value is fetched */
-};
-
-static void fetch_value(const struct walk *walk, uint32_t value)
-{
-	if (value != WALK_NO_VALUE)
-		fetch_line(&walk->values[value / 64]);
-}
-
-struct error *walk_flush(struct walk *walk)
-{
-	uint32_t count = walk->pending_count, i;
-
-	measure_all(walk);
-	walk->pending_count = 0;
-	for (i = 0; i < count; i++) {
-		struct walk_pending *pending = &walk->pending[i];
-
-		if (i + AHEAD < count)
-			fetch_value(walk, walk->pending[i + AHEAD].value);
-		walk->stats.unsized += pending->unsized;
-		if (pending->value != WALK_NO_VALUE && is_new_value(walk, pending->value))
-			pending->event.content |= 1;
-		try_(walk->sink->object(walk->sink->ctx, &pending->event));
-	}
-	return NULL;
-}

@@ -11,6 +11,7 @@
 
 enum {
 	WALK_PENDING = 4096,	   /* objects that are told together */
+	WALK_BLOCKS = 2,
 	WALK_PENDING_ALONE = 32,   /* by one thread: while they are in the processor's cache */
 	WALK_PENDING_FOLLOWED = 1, /* while image_follow() has them */
 	WALK_NO_VALUE = UINT32_MAX
@@ -22,6 +23,14 @@ struct walk_pending {
 	uint64_t var_size;	      /**< of its header */
 	uint32_t value;		      /**< its bit in walk.values, or WALK_NO_VALUE */
 	bool unsized;
+};
+
+/** Objects that others measure while the next block is filled. */
+struct walk_block {
+	struct walk_pending *items; /**< room for WALK_PENDING; owned */
+	uint32_t count;
+	struct workers_list measuring;
+	struct walk *walk; /**< what the jobs of that get */
 };
 
 /**
@@ -49,8 +58,10 @@ struct walk {
 	/* Where there is no GIL: of the count's other half, and of the collector's bits; else 0. */
 	uint32_t shared_at, bits_at;
 	struct crew crew;
-	struct walk_pending *pending; /**< room for WALK_PENDING; owned */
-	uint32_t pending_count, pending_most;
+	/** That which is filled, and, behind it, what is measured: empty where nothing is. */
+	struct walk_block blocks[WALK_BLOCKS];
+	uint32_t filled;       /**< number of the one that is filled */
+	uint32_t pending_most; /**< objects of a block */
 	struct siphash identity; /**< begun under the sink's key, where it has one */
 	uint64_t *values; /**< a bit for the hash of each value told; owned, NULL: not wanted */
 };
@@ -120,13 +131,23 @@ _must_check_ struct error *walk_tell_typed(struct walk *walk, raddr_t address,
 					   const struct object_header *header,
 					   const struct type_info *type, uint32_t list);
 
+/** type_table_add() of the walk's table, which others look at as they measure and read. */
+_must_check_ struct error *walk_add_type(struct walk *walk, raddr_t address,
+					 const struct type_info **ret);
+
 /** Tell the sink of the objects that it has not heard of yet. */
 _must_check_ struct error *walk_flush(struct walk *walk);
+
+/** How many these are. */
+static inline uint32_t walk_pending_count(const struct walk *walk)
+{
+	return walk->blocks[0].count + walk->blocks[1].count;
+}
 
 /** The same where object number @id, counted as they are told, is one of them. */
 _must_check_ static inline struct error *walk_flush_object(struct walk *walk, uint32_t id)
 {
-	return id >= walk->stats.objects - walk->pending_count ? walk_flush(walk) : NULL;
+	return id >= walk->stats.objects - walk_pending_count(walk) ? walk_flush(walk) : NULL;
 }
 
 #endif

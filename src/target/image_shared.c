@@ -69,6 +69,8 @@ void image_shared_destroy(struct image_shared *shared)
 {
 	if (!shared)
 		return;
+	if (shared->begun)
+		shared->image->ops->hold(shared->image, false);
 	shared->image->guard = NULL;
 	(void)pthread_mutex_destroy(&shared->lock);
 	free(shared);
