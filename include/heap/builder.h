@@ -83,6 +83,9 @@ _must_check_ struct error *heap_builder_add_some_refs(struct heap_builder *build
 _must_check_ struct error *heap_builder_add_refs(struct heap_builder *builder,
 						 const struct heap_ref *refs, size_t count);
 
+/** The next @count objects, which were added, are of types that hold none: HEAP_READ_LEAF. */
+_must_check_ struct error *heap_builder_add_leaves(struct heap_builder *builder, uint32_t count);
+
 /** The targets of roots and objects of frames are numbers of adding here. */
 _must_check_ struct error *heap_builder_add_root(struct heap_builder *builder,
 						 const struct heap_root *root);

@@ -61,6 +61,8 @@ struct py_object_event {
 	 */
 	uint64_t refcount;
 	uint64_t size; /**< bytes, as sys.getsizeof() says */
+	uint64_t
+		block; /**< of the arenas that it lies in, in bytes; 0: in none, or not asked for */
 	/**
 	 * Hash of its address and what cannot change during its life, 0: nothing known. Under the
 	 * key of the sink, so that it tells nobody what the object says. The lowest bit is no part
@@ -108,7 +110,7 @@ enum py_reading {
 	PY_READ_DECODED,      /**< by what is known of its type */
 	PY_READ_CONSERVATIVE, /**< by words that look like references */
 	PY_READ_FAILED,	      /**< not all of them: damaged, or its traversal crashed */
-	PY_READ_LEAF,	      /**< of a type that holds none */
+	PY_READ_LEAF, /**< of a type that holds none, as is found out late: most are leaves */
 	PY_READINGS
 };
 
@@ -182,6 +184,8 @@ struct py_sink {
 	struct error *(*object)(void *ctx, const struct py_object_event *event);
 	/** For each object, in the order in which they were told, after its own event. */
 	struct error *(*refs)(void *ctx, const struct py_refs_event *event);
+	/** Instead, for the next @count objects: of types that hold no references. */
+	struct error *(*leaves)(void *ctx, uint32_t count);
 	/** The text of object number @object, a str that names something. Told at most once. */
 	struct error *(*text)(void *ctx, uint32_t object, const char *text);
 	struct error *(*root)(void *ctx, const struct py_root *root);
@@ -254,6 +258,7 @@ struct py_native {
 struct py_graph_options {
 	const struct py_traverser *traverser; /**< borrowed; NULL: there is none */
 	const struct py_native *native;	      /**< borrowed; NULL: not looked at */
+	const struct py_arenas *arenas;	      /**< borrowed; NULL: blocks are not asked for */
 	bool values;	 /**< texts of str, int and bool objects are told, too, not only of names */
 	bool names_only; /**< of keys, only those that look like names are told */
 };

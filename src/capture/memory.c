@@ -351,9 +351,8 @@ struct error *memory_init(struct memory *memory, const struct capture *capture,
  * An object in an arena fills its block at most; what it owns beyond that is in other blocks, or,
  * where it is larger than any, outside.
  */
-void memory_add_object(struct memory *memory, raddr_t address, uint64_t size)
+void memory_add_object(struct memory *memory, raddr_t address, uint64_t size, uint64_t block)
 {
-	uint64_t block = py_arenas_block(&memory->arenas, address);
 	struct heap_memory *facts = memory->facts;
 
 	if (block && size <= block + LARGEST_BLOCK)

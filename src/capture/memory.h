@@ -25,7 +25,7 @@ _must_check_ struct error *memory_init(struct memory *memory, const struct captu
 				       struct heap_memory *facts);
 void memory_deinit(struct memory *memory);
 
-/** Count an object of @size bytes. */
-void memory_add_object(struct memory *memory, raddr_t address, uint64_t size);
+/** Count an object of @size bytes in a block of the arenas of @block bytes; 0: in none. */
+void memory_add_object(struct memory *memory, raddr_t address, uint64_t size, uint64_t block);
 
 #endif

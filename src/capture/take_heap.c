@@ -87,7 +87,7 @@ static struct error *on_object(void *ctx, const struct py_object_event *event)
 	};
 
 	if (taking->memory)
-		memory_add_object(taking->memory, event->address, event->size);
+		memory_add_object(taking->memory, event->address, event->size, event->block);
 	return heap_builder_add_object(taking->builder, &object);
 }
 
@@ -212,6 +212,13 @@ static struct error *on_refs(void *ctx, const struct py_refs_event *event)
 	return heap_builder_add_refs(taking->builder, taking->refs.items, event->count);
 }
 
+static struct error *on_leaves(void *ctx, uint32_t count)
+{
+	struct taking *taking = ctx;
+
+	return heap_builder_add_leaves(taking->builder, count);
+}
+
 static struct error *on_text(void *ctx, uint32_t object, const char *text)
 {
 	struct taking *taking = ctx;
@@ -326,6 +333,7 @@ static struct error *walk_graph(struct capture *capture, const struct freeze *fr
 	taking->memory = &memory;
 	try_(traverse_init(&traverse, freeze));
 	options.traverser = traverse_traverser(&traverse);
+	options.arenas = &memory.arenas;
 	try_(python_graph(taking->view, sink, &options, ret));
 	if (traverse.reason)
 		capture_set_note(capture, "objects of types that are not known are read by guess: ",
@@ -345,6 +353,7 @@ static struct error *build_heap(void *ctx, struct capture *capture, const struct
 		.list = on_list,
 		.object = on_object,
 		.refs = on_refs,
+		.leaves = on_leaves,
 		.text = on_text,
 		.root = on_root,
 		.thread = on_thread,

@@ -279,17 +279,20 @@ _noinline_ static uint64_t big_size(const struct heap_builder *builder, uint32_t
 	return heap_big_find(big->items, big->count, object);
 }
 
+static inline uint64_t size_of(const struct heap_builder *builder, uint32_t object)
+{
+	uint16_t low = builder->columns.size_low.items[object];
+
+	return _likely_(low != UINT16_MAX) ? low : big_size(builder, object);
+}
+
 void heap_builder_add_reading(struct heap_builder *builder, uint32_t object,
 			      enum heap_reading reading)
 {
 	struct heap_tally *tally = &builder->facts.readings[reading];
-	uint16_t low = builder->columns.size_low.items[object];
 
 	tally->objects++;
-	if (_likely_(low != UINT16_MAX))
-		tally->bytes += low;
-	else
-		tally->bytes += big_size(builder, object);
+	tally->bytes += size_of(builder, object);
 }
 
 struct error *heap_builder_add_label(struct heap_builder *builder, enum heap_kind kind,
@@ -358,6 +361,21 @@ struct error *heap_builder_add_refs(struct heap_builder *builder, const struct h
 	if (count || builder->some_refs || counts->count == counts->capacity)
 		return add_refs(builder, refs, count);
 	counts->items[counts->count++] = 0;
+	return NULL;
+}
+
+struct error *heap_builder_add_leaves(struct heap_builder *builder, uint32_t count)
+{
+	struct heap_tally *tally = &builder->facts.readings[HEAP_READ_LEAF];
+	struct u8_array *counts = &builder->ref_counts;
+	size_t end = counts->count + count, object;
+
+	try_(u8_array_reserve(counts, end));
+	memset(counts->items + counts->count, 0, count);
+	for (object = counts->count; object < end; object++)
+		tally->bytes += size_of(builder, (uint32_t)object);
+	tally->objects += count;
+	counts->count = end;
 	return NULL;
 }
 

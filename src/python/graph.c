@@ -383,6 +383,7 @@ struct error *python_graph(struct py_view *view, const struct py_sink *sink,
 	_progress_ const char *before = progress_begin("reading objects");
 
 	try_(walk_init(&graph.walk, view, sink));
+	graph.walk.arenas = options->arenas;
 	graph.walk.told = on_told;
 	graph.walk.told_ctx = &graph;
 	try_(graph_make_readings(&graph));

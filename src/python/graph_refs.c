@@ -187,15 +187,13 @@ static struct error *tell_object(struct graph *graph, struct reading *reading,
 struct error *graph_tell_leaves(struct graph *graph, uint32_t end)
 {
 	const struct py_sink *sink = graph->walk.sink;
-	struct py_refs_event event = {.object = graph->told, .reading = PY_READ_LEAF};
+	uint32_t count = end - graph->told;
 
-	if (graph->told == end)
+	if (!count)
 		return NULL;
 	try_(walk_flush_object(&graph->walk, end - 1));
-	for (; event.object < end; event.object++)
-		try_(sink->refs(sink->ctx, &event));
 	graph->told = end;
-	return NULL;
+	return sink->leaves(sink->ctx, count);
 }
 
 /* All that comes before the references of object number @id. */

@@ -6,6 +6,7 @@
 #include "base/fetch.h"
 #include "base/block.h"
 #include "base/progress.h"
+#include "python/arenas.h"
 
 #include <string.h>
 
@@ -81,6 +82,8 @@ static void measure(const struct walk *walk, struct py_view *view, struct walk_p
 		event->size = size + type->preheader;
 	else
 		pending->unsized = true;
+	if (walk->arenas)
+		event->block = py_arenas_block(walk->arenas, event->address);
 	if (both || (type->content && type->content->hash(view, &object, &hash)))
 		tell_content(walk, &object, hash, pending);
 	if (event->list != PY_UNTRACKED && walk->sink->identity && body_hash(view, &object, &hash))
@@ -261,4 +264,3 @@ struct error *walk_tell_typed(struct walk *walk, raddr_t address,
 		progress_tick(walk->stats.objects, 0);
 	return walk->told ? walk->told(walk->told_ctx, address, type) : NULL;
 }
-

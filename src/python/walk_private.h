@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum {
-	WALK_PENDING = 4096,	   /* objects that are told together */
+	WALK_PENDING = 4096, /* objects that are told together */
 	WALK_BLOCKS = 2,
 	WALK_PENDING_ALONE = 32,   /* by one thread: while they are in the processor's cache */
 	WALK_PENDING_FOLLOWED = 1, /* while image_follow() has them */
@@ -57,11 +57,12 @@ struct walk {
 	uint32_t head_size, next_at, prev_at, refcnt_at, refcnt_size, type_at, var_at;
 	/* Where there is no GIL: of the count's other half, and of the collector's bits; else 0. */
 	uint32_t shared_at, bits_at;
+	const struct py_arenas *arenas; /**< where blocks are looked up; borrowed, NULL: nowhere */
 	struct crew crew;
 	/** That which is filled, and, behind it, what is measured: empty where nothing is. */
 	struct walk_block blocks[WALK_BLOCKS];
-	uint32_t filled;       /**< number of the one that is filled */
-	uint32_t pending_most; /**< objects of a block */
+	uint32_t filled;	 /**< number of the one that is filled */
+	uint32_t pending_most;	 /**< objects of a block */
 	struct siphash identity; /**< begun under the sink's key, where it has one */
 	uint64_t *values; /**< a bit for the hash of each value told; owned, NULL: not wanted */
 };
