@@ -8,9 +8,8 @@
 #define REFTRACKER_BASE_STRTAB_H
 
 #include "base/addrmap.h"
-#include "base/array.h"
+#include "base/text.h"
 
-DEFINE_ARRAY(char_array, char)
 DEFINE_ARRAY(offset_array, size_t)
 
 /** A zeroed strtab is a valid empty one. */

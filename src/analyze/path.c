@@ -176,7 +176,7 @@ static struct error *shown_text(const struct heap *heap, const struct shown *sho
 	_cleanup_(writer_deinit) struct writer writer = {.general = general};
 
 	try_(write_shown(heap, shown, &writer));
-	return char_array_take(&writer.text, ret);
+	return text_take(&writer.text, ret);
 }
 
 /* The steps in the middle are left out where they are too many that are no runs. */

@@ -386,7 +386,6 @@ struct error *places_text(const struct places *places, uint32_t place, char **re
 
 	for (at = place; at && at != PLACES_NONE; at = places->list.items[at].parent)
 		try_(u32_array_append(&chain, at));
-	try_(path_add_text(&text, ""));
 	while (chain.count) {
 		const struct place *p = &places->list.items[chain.items[--chain.count]];
 
@@ -394,5 +393,5 @@ struct error *places_text(const struct places *places, uint32_t place, char **re
 		if (p->repeats)
 			try_(path_add_text(&text, "{*}"));
 	}
-	return char_array_take(&text, ret);
+	return text_take(&text, ret);
 }

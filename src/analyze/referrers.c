@@ -340,7 +340,6 @@ struct error *referrer_text(const struct heap *heap, const struct referrer_node 
 {
 	_cleanup_(char_array_deinit) struct char_array text = {0};
 
-	try_(path_add_text(&text, ""));
 	if (node->end == REFERRER_ROOT)
 		try_(path_add_root(heap, node->ref, heap->roots[node->ref].target, false, &text));
 	else if (node->ref != HEAP_NONE)
@@ -348,5 +347,5 @@ struct error *referrer_text(const struct heap *heap, const struct referrer_node 
 				   node->folded ? PATH_NAMESPACE : PATH_PLAIN, false, &text));
 	if (!text.count && node->ref != HEAP_NONE)
 		try_(path_add_text(&text, ".__dict__"));
-	return char_array_take(&text, ret);
+	return text_take(&text, ret);
 }

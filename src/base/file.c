@@ -1,5 +1,5 @@
 #include "base/file.h"
-#include "base/strtab.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,8 +28,7 @@ struct error *file_read(const char *path, char **ret, size_t *ret_size)
 	}
 	if (ret_size)
 		*ret_size = text.count;
-	text.items[text.count++] = '\0';
-	return char_array_take(&text, ret);
+	return text_take(&text, ret);
 }
 
 bool file_number(const char *path, const char *key, uint64_t *ret)

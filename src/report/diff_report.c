@@ -1,6 +1,7 @@
 #include "openmetrics.h"
 #include "table.h"
 
+#include "analyze/path.h"
 #include "base/clock.h"
 #include "base/units.h"
 #include "report/diff.h"
@@ -309,18 +310,12 @@ static struct error *growth_text(const struct view *view, const struct diff_grow
 	_cleanup_(char_array_deinit) struct char_array text = {0};
 	char count[UNIT_TEXT];
 	size_t k;
-	const char *c;
 
 	for (k = 0; k < snapshots_of(view); k++) {
-		for (c = k ? " -> " : ""; *c; c++)
-			try_(char_array_append(&text, *c));
-		for (c = units_count(growth->counts[k], count); *c; c++)
-			try_(char_array_append(&text, *c));
+		try_(path_add_text(&text, k ? " -> " : ""));
+		try_(path_add_text(&text, units_count(growth->counts[k], count)));
 	}
-	try_(char_array_append(&text, '\0'));
-	*ret = text.items;
-	text = (struct char_array){0};
-	return NULL;
+	return text_take(&text, ret);
 }
 
 static struct error *add_growth(const struct view *view, struct libscols_table *table,

@@ -44,11 +44,10 @@ static struct error *step_text(const struct view *view, size_t ref, char **ret)
 {
 	_cleanup_(char_array_deinit) struct char_array text = {0};
 
-	try_(path_add_text(&text, ""));
 	try_(path_add_step(view->heap, view->object, ref, PATH_PLAIN, false, &text));
 	if (!text.count)
 		try_(path_add_text(&text, ".__dict__"));
-	return char_array_take(&text, ret);
+	return text_take(&text, ret);
 }
 
 static struct error *counts_json(const struct view *view, json_t *document)

@@ -7,6 +7,7 @@
  */
 #include "table.h"
 
+#include "base/text.h"
 #include "base/units.h"
 
 #include <ctype.h>
@@ -175,10 +176,7 @@ static struct error *break_text(const char *text, size_t room, size_t indent, ch
 		for (i = 0; i < indent; i++)
 			try_(char_array_append(&broken, ' '));
 	}
-	try_(char_array_append(&broken, '\0'));
-	*ret = broken.items;
-	broken = (struct char_array){0};
-	return NULL;
+	return text_take(&broken, ret);
 }
 
 static struct error *break_line(struct fit *fit, struct libscols_line *line)
