@@ -45,6 +45,12 @@ struct command_context {
 _must_check_ _returns_ptr_ _printf_(2, 3) struct error *command_wrong_arguments(
 	const struct command_context *context, const char *format, ...);
 
+/** Whether @word is a number: as PID|FILE a PID, where all else is the name of a file. */
+bool command_is_pid(const char *word);
+
+/** Set pid or file of @context, neither of which is set, by what @word is. ERROR_USAGE: no PID. */
+_must_check_ struct error *command_set_source(struct command_context *context, const char *word);
+
 /**
  * Open the report's stream. The file of an earlier report stays as it was until the command has
  * ended without an error.

@@ -47,11 +47,6 @@ static void query_deinit(struct query *query)
 		heap_destroy(query->owned[i]);
 }
 
-static bool is_pid(const char *word)
-{
-	return *word && !word[strspn(word, "0123456789")];
-}
-
 static bool has_space(const char *word)
 {
 	return word[strcspn(word, " \t\r\n;")];
@@ -87,8 +82,9 @@ static struct error *add_further(struct query *query, const char *word)
 	struct command_context source = *query->context;
 
 	source.core = (struct core_options){0};
-	source.file = is_pid(word) ? NULL : word;
-	source.pid = is_pid(word) ? (pid_t)strtol(word, NULL, 10) : 0;
+	source.file = NULL;
+	source.pid = 0;
+	try_(command_set_source(&source, word));
 	return add_heap(query, &source);
 }
 

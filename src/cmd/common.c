@@ -177,6 +177,19 @@ static struct error *parse_pid(const char *text, pid_t *ret)
 	return NULL;
 }
 
+bool command_is_pid(const char *word)
+{
+	return *word && !word[strspn(word, "0123456789")];
+}
+
+struct error *command_set_source(struct command_context *context, const char *word)
+{
+	if (!*word || command_is_pid(word))
+		return parse_pid(word, &context->pid);
+	context->file = word;
+	return NULL;
+}
+
 /* The first argument; NULL where there is none. */
 static char *take_argument(struct arguments *arguments)
 {
@@ -213,7 +226,7 @@ static struct error *take_pid(const struct common_values *common, struct command
 	return parse_pid(word, &context->pid);
 }
 
-/* The same, or the name of a file, which is all that is no number. */
+/* The same, or the name of a file. */
 static struct error *take_source(const struct common_values *common,
 				 struct command_context *context)
 {
@@ -226,10 +239,7 @@ static struct error *take_source(const struct common_values *common,
 	if (!word)
 		return error_create(ERROR_USAGE,
 				    "which process or snapshot? A PID or FILE is needed");
-	if (!word[strspn(word, "0123456789")])
-		return parse_pid(word, &context->pid);
-	context->file = word;
-	return NULL;
+	return command_set_source(context, word);
 }
 
 static struct error *take_core(const struct command *command, const struct common_values *common,

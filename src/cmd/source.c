@@ -17,7 +17,7 @@ static struct error *explain(const char *path, struct error *err)
 /* Where only a file will do. A file may have such a name. */
 static struct error *check_name(const char *path)
 {
-	if (!*path || path[strspn(path, "0123456789")] || !access(path, F_OK))
+	if (!command_is_pid(path) || !access(path, F_OK))
 		return NULL;
 	return error_hint(error_create(ERROR_USAGE,
 				       "'%s' is a PID, where the FILE of a snapshot is needed",

@@ -118,10 +118,13 @@ def query_formats_and_input(build):
         build.fails(1, "query", pid, "DELETE FROM objects")
         build.fails(1, "query", pid, "ATTACH '/tmp/x' AS x")
         build.fails(2, "query", pid, "SELECT 1", "--format", "openmetrics")
+        for beyond in ("0", str(2**32 + target.pid), str(2**64)):
+            error = build.fails(2, "query", pid, beyond, "SELECT 1")
+            check("is not a process id" in error, error)
     build.fails(2, "query")
     build.fails(2, "query", "SELECT 1 ")
     check("cannot open" in build.fails(1, "query", "/nonexistent", "SELECT 1"), "no file")
-    return 16
+    return 17
 
 
 @test
