@@ -11,10 +11,8 @@
 struct histogram_row {
 	const char *type; /**< borrowed from the histogram */
 	uint64_t count;
-	uint64_t size;	     /**< shallow bytes */
-	int64_t change;	     /**< count against an earlier histogram, where histogram_compare() was
-				called */
-	int64_t size_change; /**< bytes, likewise */
+	uint64_t size;	/**< shallow bytes */
+	int64_t change; /**< by how many there are more than before: only in a struct track_step */
 };
 
 DEFINE_ARRAY(histogram_rows, struct histogram_row)

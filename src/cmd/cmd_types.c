@@ -22,11 +22,6 @@ static const struct option options[] = {
 	{0},
 };
 
-static bool is_tracked(const void *ctx, size_t id)
-{
-	return heap_tracked(ctx, id);
-}
-
 static struct error *check_subprocesses(const struct command_context *context)
 {
 	if (context->file)
@@ -54,7 +49,7 @@ static struct error *run_one(struct command_context *context)
 
 	try_(source_open(context, &values->capture, SOURCE_TOTALS, &heap));
 	/* Totals of a live process are those of its tracked objects; a file has all objects. */
-	try_(histogram_count(&histogram, heap, context->file ? is_tracked : NULL, heap));
+	try_(histogram_count(&histogram, heap, context->file ? histogram_tracked : NULL, heap));
 	try_(command_open_output(context));
 	return report_types(&context->style, &histogram, heap);
 }

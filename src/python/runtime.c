@@ -166,7 +166,7 @@ static bool is_repeat(const struct proc_maps *maps, size_t index)
 	return false;
 }
 
-/* Address in the process of a symbol in the candidate's file. */
+/* What is added to an address in the candidate's file where it is mapped. */
 static bool bias_of(const struct candidate *candidate, uint64_t *ret)
 {
 	return objfile_load_bias(candidate->file, candidate->mapping->offset,

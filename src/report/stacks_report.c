@@ -11,7 +11,7 @@ static struct error *clean_text(const struct stacks *stacks, uint32_t id, const 
 {
 	const char *text = stacks_text(stacks, id);
 
-	return units_clean(text ? text : instead, false, ret);
+	return units_clean(text ? text : instead, UNITS_SHOWN, ret);
 }
 
 static struct error *print_local(const struct report_style *style, const struct stacks *stacks,
