@@ -38,9 +38,6 @@ void path_deinit(struct path *path);
 /** The chain to @id, which must not be one that was left out. Linear in its length. */
 _must_check_ struct error *path_to(const struct reach *reach, uint32_t id, struct path *ret);
 
-/** The object at its end. */
-uint32_t path_end(const struct heap *heap, const struct path *path);
-
 /** Caller frees *@ret. Linear in the references of the objects on it. */
 _must_check_ struct error *path_text(const struct heap *heap, const struct path *path, bool general,
 				     char **ret);

@@ -33,10 +33,7 @@ struct objfile_range {
 	uint64_t size;
 };
 
-/**
- * Find a defined symbol by its exact name, in .dynsym and then .symtab of this file.
- * Many names at once in one pass: objfile_find_symbols().
- */
+/** Find a defined symbol by its exact name, in .dynsym and then .symtab of this file. Linear. */
 bool objfile_find_symbol(struct objfile *file, const char *name, struct objfile_range *ret);
 
 /**

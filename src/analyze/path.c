@@ -46,12 +46,6 @@ struct error *path_to(const struct reach *reach, uint32_t id, struct path *ret)
 	return NULL;
 }
 
-uint32_t path_end(const struct heap *heap, const struct path *path)
-{
-	return path->refs.count ? heap->ref_target[path->refs.items[path->refs.count - 1]]
-				: path->start;
-}
-
 bool path_is_namespace_dict(const struct reach *reach, uint32_t id)
 {
 	uint32_t root = reach_root(reach, id);
