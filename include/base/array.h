@@ -66,6 +66,9 @@ DEFINE_ARRAY(u64_array, uint64_t)
 DEFINE_ARRAY(u32_array, uint32_t)
 DEFINE_ARRAY(u16_array, uint16_t)
 
+/** Ascending, each number once. */
+void u32_array_tidy(struct u32_array *array);
+
 /** The first row of [@low, @high) of a sorted column that is not below @value; @high: none. */
 static inline size_t u32_lower_bound(const uint32_t *column, size_t low, size_t high,
 				     uint32_t value)

@@ -172,13 +172,6 @@ static struct error *run(struct search *search)
 	return NULL;
 }
 
-static int by_id(const void *left, const void *right)
-{
-	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
-
-	return a < b ? -1 : a > b;
-}
-
 /* Distinct neighbours of @more that were not taken in the end. */
 static struct error *count_left(const struct search *search, struct neighbourhood_more *more)
 {
@@ -193,11 +186,8 @@ static struct error *count_left(const struct search *search, struct neighbourhoo
 		if (!search->seen[id] && heap_ref_kind(search->heap, ref) != HEAP_TYPE)
 			try_(u32_array_append(&left, id));
 	}
-	if (left.count)
-		qsort(left.items, left.count, sizeof(*left.items), by_id);
-	more->count = 0;
-	for (i = 0; i < left.count; i++)
-		more->count += !i || left.items[i] != left.items[i - 1];
+	u32_array_tidy(&left);
+	more->count = (uint32_t)left.count;
 	return NULL;
 }
 
@@ -224,7 +214,7 @@ static struct error *deliver(struct search *search, struct neighbourhood *ret)
 	try_(u32_array_reserve(&objects, search->queue.count + 1));
 	for (i = 0; i < search->queue.count; i++)
 		objects.items[objects.count++] = search->queue.items[i].id;
-	qsort(objects.items, objects.count, sizeof(*objects.items), by_id);
+	u32_array_tidy(&objects);
 	ret->objects = objects;
 	ret->more = search->more;
 	objects = (struct u32_array){0};

@@ -49,27 +49,6 @@ static struct error *add_group(struct finding *finding, const struct reach *reac
 	return neighbourhood_mores_append(&finding->around.more, more);
 }
 
-static int by_id(const void *left, const void *right)
-{
-	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
-
-	return a < b ? -1 : a > b;
-}
-
-/* Ascending, each once. */
-static void tidy(struct u32_array *ids)
-{
-	size_t i, kept = 0;
-
-	if (ids->count)
-		qsort(ids->items, ids->count, sizeof(*ids->items), by_id);
-	for (i = 0; i < ids->count; i++) {
-		if (!i || ids->items[i] != ids->items[i - 1])
-			ids->items[kept++] = ids->items[i];
-	}
-	ids->count = kept;
-}
-
 struct error *export_suspects_find(const struct export_series *series, struct neighbourhood *ret,
 				   struct u32_array *ret_samples)
 {
@@ -87,8 +66,8 @@ struct error *export_suspects_find(const struct export_series *series, struct ne
 	try_(reach_make(export_series_last(series), NULL, &reach));
 	for (i = 0; i < leaks.suspects && i < MOST_SUSPECTS; i++)
 		try_(add_group(&finding, &reach, &leaks.groups.items[i]));
-	tidy(&finding.around.objects);
-	tidy(&finding.samples);
+	u32_array_tidy(&finding.around.objects);
+	u32_array_tidy(&finding.samples);
 	*ret = finding.around;
 	*ret_samples = finding.samples;
 	finding = (struct finding){0};
