@@ -370,6 +370,9 @@ static inline size_t heap_count(const struct heap *heap)
 	return heap->count;
 }
 
+/** Shallow bytes of all objects. */
+uint64_t heap_total_size(const struct heap *heap);
+
 /** UTF-8; NULL for HEAP_NONE. Borrowed. */
 static inline const char *heap_text(const struct heap *heap, heap_text_t text)
 {

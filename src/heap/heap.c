@@ -95,6 +95,16 @@ size_t heap_list_at(const struct heap *heap, uint32_t place)
 	return low;
 }
 
+uint64_t heap_total_size(const struct heap *heap)
+{
+	uint64_t size = 0;
+	size_t i;
+
+	for (i = 0; i < heap->type_count; i++)
+		size += heap->types[i].size;
+	return size;
+}
+
 struct heap_run heap_run_of_facts(const struct heap_facts *facts, const char *boot_id)
 {
 	return (struct heap_run){

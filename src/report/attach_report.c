@@ -5,18 +5,6 @@
 
 #include <stdlib.h>
 
-static void begin_emphasis(const struct report_style *style)
-{
-	if (style->color)
-		(void)fputs("\033[1m", style->stream);
-}
-
-static void end_emphasis(const struct report_style *style)
-{
-	if (style->color)
-		(void)fputs("\033[0m", style->stream);
-}
-
 /* "1,234 objects, 5.6 MiB" of the rows that the filter takes. */
 static struct error *print_sum(const struct report_style *style, const struct histogram *histogram)
 {
@@ -51,12 +39,9 @@ struct error *report_attach_start(const struct report_style *style,
 static struct error *print_section(const struct report_style *style, const char *title,
 				   const struct histogram *histogram)
 {
-	(void)fputc('\n', style->stream);
-	begin_emphasis(style);
-	(void)fprintf(style->stream, "%s: ", title);
+	(void)fprintf(style->stream, "\n%s%s: ", report_bold(style), title);
 	try_(print_sum(style, histogram));
-	end_emphasis(style);
-	(void)fputc('\n', style->stream);
+	(void)fprintf(style->stream, "%s\n", report_plain(style));
 	return report_histogram_table(style, histogram, REPORT_CHANGE);
 }
 

@@ -248,15 +248,10 @@ static struct error *diff_metrics(const struct view *view)
 
 /* Tables */
 
-static size_t shown_of(const struct view *view, size_t count)
-{
-	return view->style.rows && view->style.rows < count ? view->style.rows : count;
-}
-
 static void print_title(const struct view *view, const char *title)
 {
-	(void)fprintf(view->style.stream, "\n%s%s%s: ", view->style.color ? "\033[1m" : "", title,
-		      view->style.color ? "\033[0m" : "");
+	(void)fprintf(view->style.stream, "\n%s%s%s: ", report_bold(&view->style), title,
+		      report_plain(&view->style));
 }
 
 /* With @with_certain a column for how many are proven to be the same objects all along. */
@@ -281,7 +276,7 @@ static struct error *histogram_section(const struct view *view, const char *titl
 	print_title(view, title);
 	(void)fprintf(view->style.stream, "%s, %s\n", units_things(all, "object", count),
 		      units_bytes(bytes, size));
-	shown = shown_of(view, rows.count);
+	shown = report_shown(&view->style, rows.count);
 	if (!shown)
 		return NULL;
 	try_(table_create(columns, width, &table));
@@ -343,7 +338,7 @@ static struct error *growth_section(const struct view *view)
 		{"IN EACH SNAPSHOT", true, false},
 	};
 	_cleanup_table_ struct libscols_table *table = NULL;
-	size_t i, shown = shown_of(view, view->diff->grown.count);
+	size_t i, shown = report_shown(&view->style, view->diff->grown.count);
 	char count[UNIT_TEXT];
 
 	print_title(view, "grew at every step");

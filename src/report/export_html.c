@@ -56,16 +56,6 @@ static void put_member(struct html *html, const char *key, uint64_t value)
 	writer_uint(html->out, value);
 }
 
-static uint64_t bytes_of(const struct heap *heap)
-{
-	uint64_t bytes = 0;
-	size_t i;
-
-	for (i = 0; i < heap->type_count; i++)
-		bytes += heap->types[i].size;
-	return bytes;
-}
-
 static void put_snapshots(struct html *html)
 {
 	size_t i;
@@ -78,7 +68,7 @@ static void put_snapshots(struct html *html)
 		put_text(html, html->page->names[i]);
 		put_member(html, "time", heap->facts.time / NSEC_PER_MSEC);
 		put_member(html, "objects", heap_count(heap));
-		put_member(html, "bytes", bytes_of(heap));
+		put_member(html, "bytes", heap_total_size(heap));
 		put_member(html, "resident", heap->facts.resident);
 		put_member(html, "pause", heap->facts.pause / NSEC_PER_USEC);
 		writer_char(html->out, '}');
@@ -123,7 +113,6 @@ static void put_types(struct html *html)
 static struct error *step_between(const struct heap *heap, uint32_t parent, uint32_t child,
 				  struct char_array *to)
 {
-	enum path_context context = PATH_PLAIN;
 	size_t ref;
 
 	for (ref = heap_refs_begin(heap, parent); ref < heap_refs_end(heap, parent); ref++) {
@@ -132,7 +121,7 @@ static struct error *step_between(const struct heap *heap, uint32_t parent, uint
 			continue;
 		if (path_is_namespace(heap, ref))
 			return path_add_text(to, ".__dict__");
-		return path_add_step(heap, parent, ref, context, false, to);
+		return path_add_step(heap, parent, ref, PATH_PLAIN, false, to);
 	}
 	return NULL;
 }

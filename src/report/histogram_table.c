@@ -44,7 +44,7 @@ struct error *report_histogram_table(const struct report_style *style,
 	size_t shown, i;
 
 	try_(select_rows(style, histogram, &rows, &count, &size));
-	shown = style->rows && style->rows < rows.count ? style->rows : rows.count;
+	shown = report_shown(style, rows.count);
 	if (!shown)
 		return NULL;
 	try_(table_create(titles, COLUMNS, &table));

@@ -110,16 +110,6 @@ static struct error *make_sentence(const struct view *view, const struct leaks_g
 	return NULL;
 }
 
-static uint64_t heap_bytes(const struct heap *heap)
-{
-	uint64_t bytes = 0;
-	size_t i;
-
-	for (i = 0; i < heap->type_count; i++)
-		bytes += heap->types[i].size;
-	return bytes;
-}
-
 static bool is_used(const struct view *view, size_t snapshot)
 {
 	const struct u32_array *used = &view->leaks->used;
@@ -138,7 +128,7 @@ static struct error *snapshots_json(const struct view *view, json_t *document)
 		const struct heap *heap = view->snapshots[i].heap;
 
 		try_(append_snapshot(list, view->snapshots[i].file, &heap->facts, heap->count,
-				     heap_bytes(heap)));
+				     heap_total_size(heap)));
 		try_(json_put(json_array_get(list, i), "used", json_boolean(is_used(view, i))));
 	}
 	return NULL;
@@ -371,9 +361,9 @@ static struct error *print_group(const struct view *view, const struct leaks_gro
 	FILE *stream = view->style->stream;
 	size_t i;
 
-	(void)fprintf(stream, "\n%2zu  %s", number, view->style->color ? "\033[1m" : "");
+	(void)fprintf(stream, "\n%2zu  %s", number, report_bold(view->style));
 	try_(print_clean(view->style, group->path));
-	(void)fprintf(stream, "%s\n    ", view->style->color ? "\033[0m" : "");
+	(void)fprintf(stream, "%s\n    ", report_plain(view->style));
 	try_(make_sentence(view, group, &sentence));
 	try_(print_clean(view->style, sentence));
 	(void)fputc('\n', stream);
@@ -515,7 +505,7 @@ static struct error *print_replaced(const struct view *view)
 	static const struct table_column columns[] = {
 		{.title = "OBJECTS"}, {.title = "SIZE"}, {.title = "TYPE"}, {.title = "PLACE"}};
 	_cleanup_table_ struct libscols_table *table = NULL;
-	size_t i, found = 0, shown = view->style->rows ? view->style->rows : SIZE_MAX;
+	size_t i, found = 0, shown = report_shown(view->style, SIZE_MAX);
 
 	try_(table_create(columns, ARRAY_SIZE(columns), &table));
 	for (i = 0; i < view->leaks->replaced.count; i++) {
@@ -542,7 +532,7 @@ static struct error *print_grown(const struct view *view)
 						      {.title = "TYPE"},
 						      {.title = "PLACE"}};
 	_cleanup_table_ struct libscols_table *table = NULL;
-	size_t i, found = 0, shown = view->style->rows ? view->style->rows : SIZE_MAX;
+	size_t i, found = 0, shown = report_shown(view->style, SIZE_MAX);
 	char by[UNIT_TEXT], now[UNIT_TEXT], count[UNIT_TEXT];
 
 	try_(table_create(columns, ARRAY_SIZE(columns), &table));

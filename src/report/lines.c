@@ -5,6 +5,16 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+const char *report_bold(const struct report_style *style)
+{
+	return style->color ? "\033[1m" : "";
+}
+
+const char *report_plain(const struct report_style *style)
+{
+	return style->color ? "\033[0m" : "";
+}
+
 struct error *print_clean(const struct report_style *style, const char *text)
 {
 	_cleanup_free_ char *clean = NULL;

@@ -109,12 +109,10 @@ static struct error *paths_json(const struct view *view)
 {
 	_cleanup_json_ json_t *document = json_object();
 	json_t *item, *list;
-	size_t i, shown = view->retainers->items.count;
+	size_t i, shown = report_shown(view->style, view->retainers->items.count);
 
 	if (!document)
 		return &error_no_memory;
-	if (view->style->rows && view->style->rows < shown)
-		shown = view->style->rows;
 	try_(json_put(document, "schema", json_string("reftracker.paths/1")));
 	item = json_object();
 	try_(json_put(document, "object", item));
@@ -180,7 +178,7 @@ static struct error *paths_table(const struct view *view)
 						      {.title = "PATH"}};
 	_cleanup_table_ struct libscols_table *table = NULL;
 	size_t i, n = view->retainers->items.count;
-	size_t shown = view->style->rows && view->style->rows < n ? view->style->rows : n;
+	size_t shown = report_shown(view->style, n);
 
 	try_(print_head(view));
 	if (!n)

@@ -14,6 +14,12 @@ _must_check_ struct error *select_rows(const struct report_style *style,
 				       const struct histogram *histogram, struct row_pointers *ret,
 				       uint64_t *ret_count, uint64_t *ret_size);
 
+/** How many of @count rows of a table are shown. */
+static inline size_t report_shown(const struct report_style *style, size_t count)
+{
+	return style->rows && style->rows < count ? style->rows : count;
+}
+
 /** "clone", "copy" or "core": how memory was taken. */
 static inline const char *report_way(const struct heap_facts *facts)
 {
@@ -37,6 +43,10 @@ _must_check_ struct error *put_object(json_t *to, const struct heap *heap, uint3
 _must_check_ struct error *append_snapshot(json_t *list, const char *file,
 					   const struct heap_facts *facts, uint64_t objects,
 					   uint64_t bytes);
+
+/** What makes text stand out on a terminal that has colours, and what ends that; "" elsewhere. */
+const char *report_bold(const struct report_style *style);
+const char *report_plain(const struct report_style *style);
 
 /** A text of the target, cleaned, to the stream. */
 _must_check_ struct error *print_clean(const struct report_style *style, const char *text);

@@ -296,7 +296,7 @@ static struct error *rows_table(const struct view *view, const struct retained_t
 	_cleanup_table_ struct libscols_table *table = NULL;
 	char noun[UNIT_TEXT];
 	size_t i, n = rows->rows.count;
-	size_t shown = view->style->rows && view->style->rows < n ? view->style->rows : n;
+	size_t shown = report_shown(view->style, n);
 
 	if (!n)
 		(void)fprintf(view->style->stream, "no %s\n", units_noun(0, by_names[by], noun));

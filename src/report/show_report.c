@@ -206,7 +206,7 @@ static struct error *show_table(const struct view *view)
 	_cleanup_table_ struct libscols_table *table = NULL;
 	size_t begin = heap_refs_begin(view->heap, view->object), ref;
 	size_t n = heap_refs_end(view->heap, view->object) - begin;
-	size_t shown = view->style->rows && view->style->rows < n ? view->style->rows : n;
+	size_t shown = report_shown(view->style, n);
 
 	try_(print_facts(view));
 	if (!n)
