@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "export_private.h"
 #include "export_types.h"
+#include "title.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -148,13 +149,9 @@ static struct error *put_place(struct html *html, const struct outline_node *nod
 
 static void put_thread(struct html *html, size_t index)
 {
-	const struct heap_thread *thread = &html->heap->threads[index];
-	const char *name = heap_text(html->heap, thread->name);
-	char text[200];
+	char text[TITLE_THREAD];
 
-	(void)snprintf(text, sizeof(text), "thread %ju%s%.100s", (uintmax_t)thread->native_id,
-		       name ? " " : "", name ? name : "");
-	put_text(html, text);
+	put_text(html, title_of_thread(html->heap, &html->heap->threads[index], text));
 }
 
 /*

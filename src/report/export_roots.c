@@ -3,6 +3,7 @@
 #include "analyze/dominators.h"
 #include "base/file.h"
 #include "export_private.h"
+#include "title.h"
 
 #include <stdio.h>
 
@@ -88,16 +89,9 @@ static struct error *add_node(struct plan *plan, const char *name, uint32_t id)
 
 static struct error *add_thread(struct plan *plan, const struct heap_thread *thread, uint32_t id)
 {
-	const char *name = heap_text(plan->heap, thread->name);
-	char line[LINE_TEXT];
+	char line[TITLE_THREAD];
 
-	if (thread->native_id)
-		(void)snprintf(line, sizeof(line), "thread %ju%s%s", (uintmax_t)thread->native_id,
-			       name ? " " : "", name ? name : "");
-	else
-		(void)snprintf(line, sizeof(line), "thread 0x%jx%s%s", (uintmax_t)thread->ident,
-			       name ? " " : "", name ? name : "");
-	return add_node(plan, line, id);
+	return add_node(plan, title_of_thread(plan->heap, thread, line), id);
 }
 
 static struct error *add_frame(struct plan *plan, const struct heap_frame *frame, uint32_t id)

@@ -1,5 +1,7 @@
 #include "title.h"
 
+#include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Members that hold a name, the one that says most first. */
@@ -68,4 +70,15 @@ heap_text_t title_of(const struct heap *heap, uint32_t id)
 			return from_members(heap, id);
 	}
 	return HEAP_NONE;
+}
+
+const char *title_of_thread(const struct heap *heap, const struct heap_thread *thread, char *buffer)
+{
+	const char *name = heap_text(heap, thread->name);
+	uint64_t number = thread->native_id ? thread->native_id : thread->ident;
+
+	(void)snprintf(buffer, TITLE_THREAD,
+		       thread->native_id ? "thread %ju%s%s" : "thread 0x%jx%s%s", (uintmax_t)number,
+		       name ? " " : "", name ? name : "");
+	return buffer;
 }

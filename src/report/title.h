@@ -13,4 +13,15 @@
  */
 heap_text_t title_of(const struct heap *heap, uint32_t id);
 
+enum {
+	TITLE_THREAD = 160
+};
+
+/**
+ * "thread 4711 worker", or "thread 0x7f12..." by its ident where the kernel's number is not known;
+ * a name that is too long is cut. Fills @buffer (TITLE_THREAD bytes) and returns it.
+ */
+const char *title_of_thread(const struct heap *heap, const struct heap_thread *thread,
+			    char *buffer);
+
 #endif
