@@ -47,10 +47,11 @@ static struct error *put_odd(const struct report_style *style, const struct pool
 			     const struct pool_group *group, const struct odd_process *odd,
 			     json_t *list)
 {
-	json_t *one, *types = json_array();
+	json_t *one, *types;
 	size_t i;
 
 	try_(append_object(list, &one));
+	types = json_array();
 	try_(json_put(one, "types", types));
 	try_(put_integer(one, "pid", (uint64_t)member(pool, group, odd->index)->pid));
 	try_(json_put(one, "count", json_integer(odd->count)));
@@ -65,11 +66,13 @@ static struct error *put_odd(const struct report_style *style, const struct pool
 static struct error *put_group(const struct report_style *style, const struct pool *pool,
 			       const struct pool_group *group, json_t *list)
 {
-	json_t *one, *pids = json_array(), *odd = json_array();
+	json_t *one, *pids, *odd;
 	size_t i;
 
 	try_(append_object(list, &one));
+	pids = json_array();
 	try_(json_put(one, "pids", pids));
+	odd = json_array();
 	try_(json_put(one, "odd", odd));
 	for (i = 0; i < group->members.count; i++) {
 		if (json_array_append_new(pids, json_integer(member(pool, group, i)->pid)))
@@ -83,13 +86,14 @@ static struct error *put_group(const struct report_style *style, const struct po
 static struct error *pool_json(const struct report_style *style, const struct pool *pool)
 {
 	_cleanup_json_ json_t *document = json_object();
-	json_t *groups = json_array();
+	json_t *groups;
 	size_t i;
 
 	if (!document)
 		return &error_no_memory;
 	try_(json_put(document, "schema", json_string("reftracker.types.subprocesses/1")));
 	try_(put_processes(style, pool, document));
+	groups = json_array();
 	try_(json_put(document, "siblings", groups));
 	for (i = 0; i < pool->groups.count; i++)
 		try_(put_group(style, pool, &pool->groups.items[i], groups));
