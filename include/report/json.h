@@ -26,6 +26,9 @@ _must_check_ struct error *put_integer(json_t *to, const char *key, uint64_t val
 /** A text of the target; NULL is null. */
 _must_check_ struct error *put_text(json_t *to, const char *key, const char *text);
 
+/** An address as text, "0x7f..."; 0 is null: there is none. */
+_must_check_ struct error *put_address(json_t *to, const char *key, uint64_t address);
+
 /** A duration in milliseconds, to the microsecond. */
 _must_check_ struct error *put_msec(json_t *to, const char *key, uint64_t ns);
 

@@ -232,9 +232,8 @@ static struct error *put_layout(const struct findings *findings, json_t *documen
 static struct error *put_common(const struct findings *findings, pid_t pid, json_t *document)
 {
 	const struct py_runtime *runtime = findings->runtime;
-	char version[VERSION_TEXT], address[32];
+	char version[VERSION_TEXT];
 
-	(void)snprintf(address, sizeof(address), "0x%jx", (uintmax_t)runtime->address);
 	try_(put_text(document, "schema", "reftracker.doctor/1"));
 	try_(put_integer(document, "pid", (uint64_t)pid));
 	try_(put_text(document, "version", version_text(runtime->version, version)));
@@ -242,7 +241,7 @@ static struct error *put_common(const struct findings *findings, pid_t pid, json
 	try_(put_text(document, "path", runtime->path));
 	try_(put_text(document, "other", runtime->other));
 	try_(put_text(document, "build_id", runtime->build_id));
-	try_(put_text(document, "runtime", address));
+	try_(put_address(document, "runtime", runtime->address));
 	return put_layout(findings, document);
 }
 

@@ -21,18 +21,6 @@ struct error *json_text(const char *text, json_t **ret)
 	return *ret ? NULL : &error_no_memory;
 }
 
-/* HEAP_NONE is null. */
-static struct error *put_object_address(json_t *to, const char *key, const struct heap *heap,
-					uint32_t id)
-{
-	char text[32];
-
-	if (id == HEAP_NONE)
-		return json_put(to, key, json_null());
-	(void)snprintf(text, sizeof(text), "0x%" PRIx64, heap_address(heap, id));
-	return json_put(to, key, json_string(text));
-}
-
 struct error *put_integer(json_t *to, const char *key, uint64_t value)
 {
 	return json_put(to, key, json_integer((json_int_t)value));
@@ -48,6 +36,16 @@ struct error *put_text(json_t *to, const char *key, const char *text)
 	return json_put(to, key, value);
 }
 
+struct error *put_address(json_t *to, const char *key, uint64_t address)
+{
+	char text[32];
+
+	if (!address)
+		return json_put(to, key, json_null());
+	(void)snprintf(text, sizeof(text), "0x%" PRIx64, address);
+	return json_put(to, key, json_string(text));
+}
+
 struct error *put_msec(json_t *to, const char *key, uint64_t ns)
 {
 	return json_put(to, key, json_real((double)(ns / NSEC_PER_USEC) / 1e3));
@@ -55,7 +53,7 @@ struct error *put_msec(json_t *to, const char *key, uint64_t ns)
 
 struct error *put_object(json_t *to, const struct heap *heap, uint32_t id)
 {
-	try_(put_object_address(to, "address", heap, id));
+	try_(put_address(to, "address", heap_address(heap, id)));
 	return put_text(to, "type", heap_type_name(heap, id));
 }
 

@@ -124,17 +124,6 @@ static struct error *stacks_table(const struct report_style *style, const struct
 	return NULL;
 }
 
-/* 0 is null: an address that is not there. */
-static struct error *put_address(json_t *object, const char *key, raddr_t address)
-{
-	char text[32];
-
-	if (!address)
-		return json_put(object, key, json_null());
-	(void)snprintf(text, sizeof(text), "0x%" PRIx64, address);
-	return json_put(object, key, json_string(text));
-}
-
 static struct error *local_json(const struct stacks *stacks, const struct stack_local *local,
 				json_t *list)
 {
