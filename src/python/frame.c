@@ -79,7 +79,12 @@ static raddr_t read_part(struct py_view *view, raddr_t address, enum py_field fi
 	return value;
 }
 
-/* Flags of a _PyStackRef (Include/internal/pycore_stackref.h, 3.14+). */
+/*
+ * The low bits of a _PyStackRef are flags (Include/internal/pycore_stackref.h, 3.14+). One that is
+ * NULL has none but flags.
+ */
+#define STACKREF_MASK (~UINT64_C(3))
+
 enum {
 	STACKREF_BORROWED = 1, /* Py_TAG_REFCNT: its reference is not counted */
 };
@@ -100,28 +105,24 @@ raddr_t frame_untag(const struct py_view *view, uint64_t slot, bool *ret_borrowe
 
 static void read_parts(struct py_view *view, raddr_t address, struct py_frame_parts *ret)
 {
-	raddr_t code = read_part(view, address, PY_IFRAME_CODE);
-
 	ret->object = read_part(view, address, PY_IFRAME_OBJECT);
 	ret->function = frame_untag(view, read_part(view, address, PY_IFRAME_FUNCTION),
 				    &ret->function_borrowed);
 	ret->builtins = read_part(view, address, PY_IFRAME_BUILTINS);
-	(void)frame_untag(view, code, &ret->code_borrowed);
 }
 
 static bool read_interpreter_frame(struct py_view *view, raddr_t address, struct raw_frame *ret)
 {
-	uint64_t owner, entry = 0;
+	uint64_t code, owner, entry = 0;
 
 	if (!view_word(view, address, PY_IFRAME_PREVIOUS, &ret->previous) ||
-	    !view_word(view, address, PY_IFRAME_CODE, &ret->code) ||
+	    !view_word(view, address, PY_IFRAME_CODE, &code) ||
 	    !view_word(view, address, PY_IFRAME_LOCALS, &ret->names) ||
 	    !view_word(view, address, PY_IFRAME_GLOBALS, &ret->globals) ||
 	    !view_word(view, address, PY_IFRAME_INSTR, &ret->instruction) ||
 	    !view_field(view, address, PY_IFRAME_OWNER, &owner))
 		return false;
-	if (view->traits.refs_tagged)
-		ret->code &= STACKREF_MASK;
+	ret->code = frame_untag(view, code, &ret->parts.code_borrowed);
 	ret->slots = address + py_at(view->layout, PY_IFRAME_LOCALSPLUS);
 	read_parts(view, address, &ret->parts);
 	ret->generator = owner == OWNER_GENERATOR;

@@ -9,12 +9,6 @@
 #include "python/frames.h"
 #include "python_private.h"
 
-/**
- * The low bits of a _PyStackRef are flags (Include/internal/pycore_stackref.h, 3.14+). One that
- * is NULL has none but flags.
- */
-#define STACKREF_MASK (~UINT64_C(3))
-
 /** A view and what has been learnt while frames were read through it. */
 struct frame_reader {
 	struct py_view *view; /**< borrowed */
@@ -52,7 +46,7 @@ bool frame_read(struct py_view *view, raddr_t address, struct raw_frame *ret);
 /** Where its stack of evaluation is, in frame->parts; its code object must be one. */
 void frame_find_stack(struct py_view *view, struct raw_frame *frame);
 
-/** Of a slot of a frame: the object, 0 for none; and whether the slot counts it. */
+/** Of a slot of a frame, or its code: the object, 0 for none; and whether the frame counts it. */
 raddr_t frame_untag(const struct py_view *view, uint64_t slot, bool *ret_borrowed);
 
 /** Instructions are code units of two bytes, since 3.6. */

@@ -152,6 +152,7 @@ struct error *refs_generator(struct ref_reader *reader, const struct sized_objec
 	raddr_t frame = object->address + py_at(view->layout, PY_GEN_IFRAME);
 	raddr_t code;
 	uint64_t state;
+	bool borrowed;
 
 	try_(title_function(reader, object->address));
 	if (!view->traits.frames_lazy)
@@ -163,6 +164,6 @@ struct error *refs_generator(struct ref_reader *reader, const struct sized_objec
 	/* 3.12+: the code stays; 3.11 has it as a member. */
 	if (py_has(view->layout, PY_GEN_CODE) || !view_word(view, frame, PY_IFRAME_CODE, &code))
 		return NULL;
-	return add_part(reader, view->traits.refs_tagged ? code & STACKREF_MASK : code,
-			view->traits.refs_tagged && code & 1, names_for(object->type)->code);
+	code = frame_untag(view, code, &borrowed);
+	return add_part(reader, code, borrowed, names_for(object->type)->code);
 }

@@ -6,6 +6,7 @@
  * function there, and add it to the table at the end. The oracle test prints the types that
  * still differ.
  */
+#include "frame.h"
 #include "types.h"
 
 #include <string.h>
@@ -280,12 +281,13 @@ static bool size_code(struct py_view *view, const struct sized_object *object, u
 	return true;
 }
 
-/* f_executable is tagged in 3.14+ (Include/internal/pycore_stackref.h). */
 static bool frame_code(struct py_view *view, raddr_t frame, raddr_t *ret)
 {
+	bool borrowed;
+
 	if (!view_word(view, frame, PY_IFRAME_CODE, ret))
 		return false;
-	*ret &= GC_POINTER_MASK;
+	*ret = frame_untag(view, *ret, &borrowed);
 	return true;
 }
 
