@@ -31,7 +31,8 @@ struct py_traits {
 	uint64_t preheader_flags; /**< tp_flags with which two more words precede the GC head */
 	bool keys_log2;		  /**< 3.11+: dict keys have dk_log2_size */
 	bool frames_lazy;	  /**< 3.11+: frame objects and generators embed their frame */
-	bool refs_tagged; /**< 3.14+: slots of frames are _PyStackRef, with flags in low bits */
+	bool refs_tagged;     /**< 3.14+: slots of frames are _PyStackRef, with flags in low bits */
+	int8_t frame_cleared; /**< 3.11+: FRAME_CLEARED, of a generator whose frame has nothing */
 	enum py_line_format lines;
 	enum py_attributes attributes;
 	/** Reference counts from here on mean that an object is immortal; 0: none are. */

@@ -10,7 +10,9 @@
 
 /** Bits of PyTypeObject.tp_flags (Include/object.h), the same in every supported version. */
 enum {
-	TPFLAGS_MANAGED_DICT = 1 << 4, /* 3.11+ */
+	TPFLAGS_INLINE_VALUES = 1 << 2,	  /* 3.13+ */
+	TPFLAGS_MANAGED_WEAKREF = 1 << 3, /* 3.12+ */
+	TPFLAGS_MANAGED_DICT = 1 << 4,	  /* 3.11+ */
 	TPFLAGS_HEAPTYPE = 1 << 9,
 	TPFLAGS_HAVE_GC = 1 << 14,
 	TPFLAGS_LONG_SUBCLASS = 1 << 24,

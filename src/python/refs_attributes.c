@@ -13,10 +13,6 @@
  */
 #include "refs.h"
 
-enum {
-	TPFLAGS_INLINE_VALUES = 1 << 2 /* 3.13+ */
-};
-
 static const struct py_name dict_name = {.text = "__dict__"};
 
 static bool read_names(struct py_view *view, raddr_t keys, struct shared_names *ret)

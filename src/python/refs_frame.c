@@ -127,13 +127,6 @@ struct error *refs_frame(struct ref_reader *reader, const struct sized_object *o
 	return add_interpreter_frame(reader, frame, object);
 }
 
-/* Whether the frame in a generator has been cleared: FRAME_CLEARED,
- * Include/internal/pycore_frame.h, which was renumbered in 3.15. */
-static bool is_cleared(const struct py_view *view, uint64_t state)
-{
-	return (int8_t)state == (view->traits.stats_in_ring ? 5 : 4);
-}
-
 /* Whose variables they are: the qualified name is a str that nothing else need name. */
 static struct error *title_function(struct ref_reader *reader, raddr_t generator)
 {
@@ -159,7 +152,7 @@ struct error *refs_generator(struct ref_reader *reader, const struct sized_objec
 		return NULL;
 	if (!view_field(view, object->address, PY_GEN_FRAME_STATE, &state))
 		return ref_damaged(reader);
-	if (!is_cleared(view, state))
+	if ((int8_t)state != view->traits.frame_cleared)
 		return add_interpreter_frame(reader, frame, object);
 	/* 3.12+: the code stays; 3.11 has it as a member. */
 	if (py_has(view->layout, PY_GEN_CODE) || !view_word(view, frame, PY_IFRAME_CODE, &code))

@@ -1,9 +1,4 @@
-#include "python/traits.h"
-
-enum {
-	TPFLAGS_MANAGED_WEAKREF = 1 << 3, /* Include/object.h, 3.12+ */
-	TPFLAGS_MANAGED_DICT = 1 << 4,	  /* Include/object.h, 3.11+ */
-};
+#include "python_private.h"
 
 /* Objects/typeobject.c or pycore_object.h: _PyType_PreHeaderSize(). */
 static uint64_t preheader_flags(const struct py_traits *traits)
@@ -42,16 +37,24 @@ static uint64_t immortal(const struct py_layout *layout)
 	return py_has(layout, PY_IFRAME_LOCALSPLUS) ? 900000000 : 0;
 }
 
+/* 3.15+: the statistics of the collector are not in its state, which points to them. */
+static bool has_rings(const struct py_layout *layout)
+{
+	return py_size(layout, PY_GC_STATS) == sizeof(raddr_t);
+}
+
 void traits_derive(struct py_traits *traits, const struct py_layout *layout)
 {
 	*traits = (struct py_traits){
 		.free_threaded = py_has(layout, PY_OBJECT_GC_BITS),
 		.gc_per_interpreter = py_has(layout, PY_INTERP_GC),
 		.gc_incremental = py_has(layout, PY_GC_OLD),
-		.stats_in_ring = py_size(layout, PY_GC_STATS) == sizeof(raddr_t),
+		.stats_in_ring = has_rings(layout),
 		.keys_log2 = py_has(layout, PY_KEYS_LOG2_SIZE),
 		.frames_lazy = py_has(layout, PY_IFRAME_LOCALSPLUS),
 		.refs_tagged = py_has(layout, PY_IFRAME_STACKPOINTER),
+		/* Include/internal/pycore_frame.h: renumbered together with the rings, in 3.15. */
+		.frame_cleared = has_rings(layout) ? 5 : 4,
 		.lines = line_format(layout),
 		.attributes = attributes(layout),
 		.immortal = immortal(layout),
