@@ -19,8 +19,8 @@ enum {
 	ARRAY_BASE = 48,
 	ARRAY_DESCR = 56,
 	ARRAY_FLAGS = 64,
-	ARRAY_SIZE = 80, /* with the list of weak references */
-	DESCR_KIND = 24, /* a character, as dtype.kind */
+	ARRAY_BYTES = 80, /* of the object itself, with the list of weak references */
+	DESCR_KIND = 24,  /* a character, as dtype.kind */
 	KIND_OBJECT = 'O',
 	C_CONTIGUOUS = 1,
 	F_CONTIGUOUS = 2,
@@ -28,7 +28,7 @@ enum {
 	MOST_DIMENSIONS = 64,
 	VOID_DESCR = 32, /* of one row of a structured array: it has a word of ob_size before */
 	VOID_BASE = 48,
-	VOID_SIZE = 56
+	VOID_BYTES = 56
 };
 
 struct array {
@@ -75,7 +75,7 @@ static bool read_array(struct py_view *view, const struct sized_object *object, 
 	raddr_t address = object->address;
 
 	*ret = (struct array){0};
-	return object->type->basicsize >= ARRAY_SIZE &&
+	return object->type->basicsize >= ARRAY_BYTES &&
 	       image_read_u64(view->image, address + ARRAY_DATA, &ret->data) &&
 	       image_read_u64(view->image, address + ARRAY_BASE, &ret->base) &&
 	       image_read_u64(view->image, address + ARRAY_DESCR, &ret->descr) &&
@@ -179,7 +179,7 @@ bool sizer_numpy_scalar(struct py_view *view, const struct sized_object *object,
 /* numpy/arrayscalars.h: PyVoidScalarObject. Without the GIL it lies elsewhere, and is not told. */
 static bool void_descr(struct py_view *view, const struct sized_object *object, raddr_t *ret)
 {
-	return object->type->basicsize >= VOID_SIZE &&
+	return object->type->basicsize >= VOID_BYTES &&
 	       image_read_u64(view->image, object->address + VOID_DESCR, ret) &&
 	       is_object(view, *ret);
 }
