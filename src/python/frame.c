@@ -147,23 +147,29 @@ bool frame_read(struct py_view *view, raddr_t address, struct raw_frame *ret)
 	return true;
 }
 
+/* Slots of @stack below the pointer in @field of @frame, which has @slots at most. */
+static bool depth_below(struct py_view *view, raddr_t frame, enum py_field field, raddr_t stack,
+			uint64_t slots, uint64_t *ret)
+{
+	uint64_t top;
+
+	if (!view_word(view, frame, field, &top) || top < stack || top % sizeof(raddr_t))
+		return false;
+	*ret = (top - stack) / sizeof(raddr_t);
+	return *ret <= slots;
+}
+
 /* To 3.9 its top, NULL while the frame runs; 3.10 its depth, -1 while the frame runs. */
 static bool eager_stack_depth(struct py_view *view, raddr_t frame, raddr_t stack, uint64_t slots,
 			      uint64_t *ret)
 {
-	uint64_t top;
-
 	if (py_has(view->layout, PY_FRAME_STACKDEPTH)) {
 		if (!view_field(view, frame, PY_FRAME_STACKDEPTH, ret))
 			return false;
 		return (int32_t)*ret >= 0 && *ret <= slots;
 	}
-	if (!py_has(view->layout, PY_FRAME_STACKTOP) ||
-	    !view_word(view, frame, PY_FRAME_STACKTOP, &top) || top < stack ||
-	    top % sizeof(raddr_t))
-		return false;
-	*ret = (top - stack) / sizeof(raddr_t);
-	return *ret <= slots;
+	return py_has(view->layout, PY_FRAME_STACKTOP) &&
+	       depth_below(view, frame, PY_FRAME_STACKTOP, stack, slots, ret);
 }
 
 /*
@@ -177,13 +183,8 @@ static bool stack_depth(struct py_view *view, const struct raw_frame *frame, rad
 
 	if (!view->traits.frames_lazy)
 		return eager_stack_depth(view, frame->address, stack, slots, ret);
-	if (view->traits.refs_tagged) {
-		if (!view_word(view, frame->address, PY_IFRAME_STACKPOINTER, &top) || top < stack ||
-		    top % sizeof(raddr_t))
-			return false;
-		*ret = (top - stack) / sizeof(raddr_t);
-		return *ret <= slots;
-	}
+	if (view->traits.refs_tagged)
+		return depth_below(view, frame->address, PY_IFRAME_STACKPOINTER, stack, slots, ret);
 	if (!py_has(view->layout, PY_IFRAME_STACKTOP) ||
 	    !view_field(view, frame->address, PY_IFRAME_STACKTOP, &top))
 		return false;
