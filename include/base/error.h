@@ -14,6 +14,8 @@
 #include "base/compiler.h"
 #include "base/cleanup.h"
 
+#include <stdarg.h>
+
 /** What kind of failure it is. The cmd layer turns it into the exit status. */
 enum error_code {
 	ERROR_OTHER,	    /**< anything that has no code of its own */
@@ -45,6 +47,11 @@ extern struct error error_no_memory;
  */
 _must_check_ _returns_ptr_ _printf_(2, 3) struct error *error_create(enum error_code code,
 								     const char *format, ...);
+
+/** The same, for functions that take such arguments themselves. */
+_must_check_ _returns_ptr_ _printf_(2, 0) struct error *error_create_args(enum error_code code,
+									  const char *format,
+									  va_list args);
 
 /**
  * Make an error from an errno value; ": " and its text are appended to the message.

@@ -47,4 +47,8 @@ enum units_text {
 /** Text from the target as it can be shown. Caller frees *@ret. */
 _must_check_ struct error *units_clean(const char *text, enum units_text how, char **ret);
 
+/** The same of what @format makes of @args. */
+_must_check_ _printf_(1, 0) struct error *units_clean_args(const char *format, va_list args,
+							   enum units_text how, char **ret);
+
 #endif

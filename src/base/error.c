@@ -39,15 +39,20 @@ _printf_(1, 0) static char *format_message(const char *format, va_list args)
 	return text;
 }
 
+struct error *error_create_args(enum error_code code, const char *format, va_list args)
+{
+	return error_take(code, format_message(format, args));
+}
+
 struct error *error_create(enum error_code code, const char *format, ...)
 {
 	va_list args;
-	char *message;
+	struct error *err;
 
 	va_start(args, format);
-	message = format_message(format, args);
+	err = error_create_args(code, format, args);
 	va_end(args);
-	return error_take(code, message);
+	return err;
 }
 
 static enum error_code code_from_errno(int errnum)

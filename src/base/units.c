@@ -188,3 +188,14 @@ struct error *units_clean(const char *text, enum units_text how, char **ret)
 	*ret = clean;
 	return NULL;
 }
+
+struct error *units_clean_args(const char *format, va_list args, enum units_text how, char **ret)
+{
+	_cleanup_free_ char *text = NULL;
+
+	if (vasprintf(&text, format, args) < 0) {
+		text = NULL;
+		return &error_no_memory;
+	}
+	return units_clean(text, how, ret);
+}

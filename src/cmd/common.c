@@ -152,16 +152,13 @@ static struct error *add_usage(const struct command *command, struct error *err)
 struct error *command_wrong_arguments(const struct command_context *context, const char *format,
 				      ...)
 {
-	_cleanup_free_ char *text = NULL;
+	struct error *err;
 	va_list args;
 
 	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		text = NULL;
+	err = error_create_args(ERROR_USAGE, format, args);
 	va_end(args);
-	if (!text)
-		return &error_no_memory;
-	return add_usage(context->command, error_create(ERROR_USAGE, "%s", text));
+	return add_usage(context->command, err);
 }
 
 static struct error *parse_pid(const char *text, pid_t *ret)

@@ -7,12 +7,9 @@
 
 _printf_(2, 0) static void print_line(const char *prefix, const char *format, va_list args)
 {
-	_cleanup_free_ char *text = NULL, *clean = NULL;
-	_cleanup_error_ struct error *err = NULL;
+	_cleanup_free_ char *clean = NULL;
+	_cleanup_error_ struct error *err = units_clean_args(format, args, UNITS_SHOWN, &clean);
 
-	if (vasprintf(&text, format, args) < 0)
-		text = NULL;
-	err = text ? units_clean(text, UNITS_SHOWN, &clean) : &error_no_memory;
 	(void)fprintf(stderr, "%s%s\n", prefix, err ? error_message(err) : clean);
 }
 

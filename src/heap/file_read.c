@@ -18,13 +18,13 @@
 
 struct error *bad_snapshot(const char *format, ...)
 {
-	char text[160];
+	struct error *err;
 	va_list args;
 
 	va_start(args, format);
-	(void)vsnprintf(text, sizeof(text), format, args);
+	err = error_create_args(ERROR_BAD_SNAPSHOT, format, args);
 	va_end(args);
-	return error_create(ERROR_BAD_SNAPSHOT, "damaged snapshot: %s", text);
+	return error_wrap(err, "damaged snapshot");
 }
 
 /* A file in memory. */

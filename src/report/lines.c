@@ -26,16 +26,14 @@ struct error *print_clean(const struct report_style *style, const char *text)
 
 struct error *report_line(const struct report_style *style, const char *format, ...)
 {
-	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *clean = NULL;
+	struct error *err;
 	va_list args;
 
 	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		text = NULL;
+	err = units_clean_args(format, args, UNITS_SHOWN, &clean);
 	va_end(args);
-	if (!text)
-		return &error_no_memory;
-	try_(print_clean(style, text));
-	(void)fputc('\n', style->stream);
+	try_(err);
+	(void)fprintf(style->stream, "%s\n", clean);
 	return NULL;
 }
