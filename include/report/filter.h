@@ -4,9 +4,7 @@
 #ifndef REFTRACKER_REPORT_FILTER_H
 #define REFTRACKER_REPORT_FILTER_H
 
-#include "base/error.h"
-
-#include <regex.h>
+#include "base/regex.h"
 
 struct type_filter {
 	bool has_keep, has_drop;

@@ -1,7 +1,8 @@
 #include "analyze/select.h"
 
+#include "base/regex.h"
+
 #include <errno.h>
-#include <regex.h>
 
 /* The parts of an argument. */
 struct choice {
@@ -73,24 +74,14 @@ static bool is_name(const char *name, const char *wanted)
 					 !strcmp(name + sizeof(builtins) - 1, wanted));
 }
 
-static struct error *compile(const struct choice *choice, regex_t *regex)
-{
-	char text[128];
-	int code = choice->is_regex ? regcomp(regex, choice->type, REG_EXTENDED | REG_NOSUB) : 0;
-
-	if (!code)
-		return NULL;
-	(void)regerror(code, regex, text, sizeof(text));
-	return error_create(ERROR_USAGE, "'%s' is no regular expression: %s", choice->type, text);
-}
-
 /* For each type of the heap whether it is meant. */
 static struct error *match_types(const struct heap *heap, const struct choice *choice, bool *meant)
 {
 	regex_t regex;
 	size_t i;
 
-	try_(compile(choice, &regex));
+	if (choice->is_regex)
+		try_(regex_compile(choice->type, &regex));
 	for (i = 0; i < heap->type_count; i++) {
 		const char *name = heap_text(heap, heap->types[i].name);
 

@@ -1,6 +1,7 @@
 #include "find_process.h"
 
 #include "base/array.h"
+#include "base/regex.h"
 #include "capture/capture.h"
 #include "target/permission.h"
 #include "target/proc.h"
@@ -10,7 +11,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/nsfs.h>
-#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,16 +82,9 @@ static struct error *read_pidfile(const char *path, pid_t *ret)
 static struct error *prepare(const struct process_values *values, struct wanted *wanted)
 {
 	wanted->name = values->name;
-	if (values->match) {
-		char text[128];
-		int code = regcomp(&wanted->match, values->match, REG_EXTENDED | REG_NOSUB);
-
-		if (code) {
-			(void)regerror(code, &wanted->match, text, sizeof(text));
-			return error_create(ERROR_USAGE, "--match: '%s': %s", values->match, text);
-		}
-		wanted->has_match = true;
-	}
+	if (values->match)
+		try_(error_wrap(regex_compile(values->match, &wanted->match), "--match"));
+	wanted->has_match = values->match;
 	if (values->unit && asprintf(&wanted->unit, "%s%s", values->unit,
 				     strchr(values->unit, '.') ? "" : ".service") < 0) {
 		wanted->unit = NULL;

@@ -1,25 +1,14 @@
 #include "report/filter.h"
 
-static struct error *compile(regex_t *regex, const char *pattern)
-{
-	int code = regcomp(regex, pattern, REG_EXTENDED | REG_NOSUB);
-	char text[128];
-
-	if (!code)
-		return NULL;
-	(void)regerror(code, regex, text, sizeof(text));
-	return error_create(ERROR_USAGE, "'%s' is no regular expression: %s", pattern, text);
-}
-
 struct error *type_filter_init(struct type_filter *filter, const char *keep, const char *drop)
 {
 	*filter = (struct type_filter){0};
 	if (keep) {
-		try_(compile(&filter->keep, keep));
+		try_(regex_compile(keep, &filter->keep));
 		filter->has_keep = true;
 	}
 	if (drop) {
-		struct error *err = compile(&filter->drop, drop);
+		struct error *err = regex_compile(drop, &filter->drop);
 
 		if (err) {
 			type_filter_deinit(filter);
