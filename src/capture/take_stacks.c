@@ -299,8 +299,9 @@ static struct error *build_stacks(void *ctx, struct capture *capture, const stru
 	try_(python_stacks(&builder->view, &sink));
 	drop_superfluous(stacks);
 	try_(place_threads(builder));
-	qsort(stacks->threads.items, stacks->threads.count, sizeof(*stacks->threads.items),
-	      compare_threads);
+	if (stacks->threads.count)
+		qsort(stacks->threads.items, stacks->threads.count, sizeof(*stacks->threads.items),
+		      compare_threads);
 	if (!capture->core)
 		name_threads(builder);
 	return NULL;

@@ -256,7 +256,8 @@ static void sort_by_age(struct snapshot_folder *folder, uint64_t now)
 
 	for (i = 0; i < folder->entries.count; i++)
 		items[i].ahead = items[i].time > now;
-	qsort(items, folder->entries.count, sizeof(*items), compare_ages);
+	if (folder->entries.count)
+		qsort(items, folder->entries.count, sizeof(*items), compare_ages);
 }
 
 static struct error *remove_oldest(struct snapshot_folder *folder, const char *kept,
