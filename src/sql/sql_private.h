@@ -1,7 +1,7 @@
 /*
  * Shared by the files of the sql layer only.
  *
- * To add a table: write table_NAME.c with one struct sql_table, name it in tables.c, describe it in
+ * To add a table: write table_NAME.c with one struct sql_table, name it in table.c, describe it in
  * reftracker(1).
  */
 #ifndef REFTRACKER_SQL_PRIVATE_H

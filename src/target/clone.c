@@ -318,8 +318,8 @@ static bool ends_itself(const struct clone *clone)
 
 /*
  * Signals to a process of another user need CAP_KILL, and tracing does not: it makes the call that
- * ends it. Where the probe has forbidden all calls (probe.c), that is a signal, for which a tracer
- * may deliver another.
+ * ends it. Where a guest was shut in, which may make no call (guest.c), that is a signal, for which
+ * a tracer may deliver another.
  */
 static void lead_out(const struct clone *clone, uint64_t deadline)
 {
