@@ -168,6 +168,14 @@ static void fix_by_user(const struct subject *self, const struct subject *other,
 			other->uids[EFFECTIVE]);
 }
 
+static void explain_yama(const struct subject *self, uint64_t scope, struct permission *ret)
+{
+	say_reason(ret, "kernel.yama.ptrace_scope is %" PRIu64, scope);
+	if (scope == 1 && self->uids[EFFECTIVE] != 0)
+		say_fix(ret, "run as root, with CAP_SYS_PTRACE, or after "
+			     "sysctl kernel.yama.ptrace_scope=0");
+}
+
 /* Where the capability is missing and nothing else gives the permission. */
 static bool explain_without_capability(const struct subject *self, const struct subject *other,
 				       uint64_t yama, struct permission *ret)
@@ -187,12 +195,9 @@ static bool explain_without_capability(const struct subject *self, const struct 
 	else if (other->permitted & ~self->permitted)
 		say_reason(ret, "it has capabilities that reftracker has not");
 	else if (yama > 0)
-		say_reason(ret, "kernel.yama.ptrace_scope is %" PRIu64, yama);
+		explain_yama(self, yama, ret);
 	else
 		return false;
-	if (yama == 1 && !strncmp(ret->reason, "kernel.", 7) && self->uids[EFFECTIVE] != 0)
-		say_fix(ret, "run as root, with CAP_SYS_PTRACE, or after "
-			     "sysctl kernel.yama.ptrace_scope=0");
 	return true;
 }
 
