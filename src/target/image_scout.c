@@ -244,17 +244,20 @@ static bool wait_for(struct scout *scout, uint64_t number)
 	return wait_long(scout, number);
 }
 
-/* Where record number @number has @size bytes at @addr; NULL: it has not. */
+/*
+ * Where record number @number has @size bytes at @addr; NULL: it has not. The end is loaded once:
+ * the clone can write the record while it is looked at.
+ */
 static const unsigned char *find_in(const struct scout *scout, uint64_t number, raddr_t addr,
 				    size_t size)
 {
 	const struct scout_record *record = record_at(scout, number);
 	const unsigned char *bytes = (const unsigned char *)(record + 1);
 	const struct image_list *list = &scout->list;
+	const uint64_t end = __atomic_load_n(&record->end, __ATOMIC_RELAXED);
 	uint64_t at = addr - (record->node - list->before);
 
-	if (at >= record->first && at < record->end && size <= record->end - at &&
-	    record->end <= list->size)
+	if (at >= record->first && end <= list->size && at < end && size <= end - at)
 		return bytes + at;
 	at = addr - record->beyond;
 	if (record->beyond && at < list->beyond_size && size <= list->beyond_size - at)
