@@ -12,6 +12,7 @@
 
 #include "base/array.h"
 #include "base/bits.h"
+#include "base/fetch.h"
 
 #include <string.h>
 
@@ -505,6 +506,24 @@ static inline size_t heap_refs_begin(const struct heap *heap, size_t id)
 static inline size_t heap_refs_end(const struct heap *heap, size_t id)
 {
 	return heap->ref_start[id + 1];
+}
+
+/** Have the processor fetch where the references of object @id begin. */
+static inline void heap_fetch_start(const struct heap *heap, size_t id)
+{
+	fetch_line(&heap->ref_start[id]);
+}
+
+/** The same with the first of its references, where it has any: its start is better there by then.
+ */
+static inline void heap_fetch_refs(const struct heap *heap, size_t id)
+{
+	size_t ref = heap_refs_begin(heap, id);
+
+	if (ref == heap_refs_end(heap, id))
+		return;
+	fetch_line(&heap->ref_target[ref]);
+	fetch_line(&heap->ref_label[ref]);
 }
 
 /** Which of the labels a reference has. */

@@ -1,5 +1,6 @@
 #include "reach_private.h"
 
+#include "base/fetch.h"
 #include "base/progress.h"
 
 #include <stdlib.h>
@@ -123,6 +124,47 @@ enum {
 	TICK = 1 << 16 /* objects from one sign of progress to the next */
 };
 
+/* Most objects have no references, and take no time. */
+enum {
+	AHEAD_START = 96, /* objects from the one followed to the one whose row is fetched */
+	AHEAD_REFS = 64,  /* to the one whose references are: its row is there by then */
+	AHEAD_HOPS = 32,  /* to the one of which what they lead to is */
+	HOPS_FETCHED = 8  /* references of that */
+};
+
+/* What is known of targets is anywhere, as are rows of objects. */
+static void fetch_hops(const struct search *search, uint32_t object)
+{
+	const struct heap *heap = search->reach->heap;
+	size_t ref = heap_refs_begin(heap, object), end = heap_refs_end(heap, object);
+
+	if (end - ref > HOPS_FETCHED)
+		end = ref + HOPS_FETCHED;
+	for (; ref < end; ref++) {
+		fetch_line(&search->reach->hops[heap->ref_target[ref]]);
+		fetch_line(&search->depth[heap->ref_target[ref]]);
+	}
+}
+
+/* What the objects behind number @next in the order take, for the processor. */
+static void fetch_ahead(const struct search *search, size_t next)
+{
+	const struct reach *reach = search->reach;
+	const uint32_t *ahead = reach->order + next;
+
+	if (reach->count - next <= AHEAD_START)
+		return;
+	heap_fetch_start(reach->heap, ahead[AHEAD_START]);
+	heap_fetch_refs(reach->heap, ahead[AHEAD_REFS]);
+	fetch_hops(search, ahead[AHEAD_HOPS]);
+}
+
+static void follow_next(struct search *search, size_t *next, enum worth worth)
+{
+	fetch_ahead(search, *next);
+	follow(search, search->reach->order[(*next)++], worth);
+}
+
 static void drain(struct search *search)
 {
 	struct reach *reach = search->reach;
@@ -131,8 +173,8 @@ static void drain(struct search *search)
 		if (search->finished % TICK == 0)
 			progress_tick(search->finished, reach->heap->count);
 		while (search->expanded < reach->count)
-			follow(search, reach->order[search->expanded++], WORTH_MUCH);
-		follow(search, reach->order[search->finished++], WORTH_LITTLE);
+			follow_next(search, &search->expanded, WORTH_MUCH);
+		follow_next(search, &search->finished, WORTH_LITTLE);
 	}
 }
 

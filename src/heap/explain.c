@@ -1,6 +1,5 @@
 #include "heap/explain.h"
 
-#include "base/fetch.h"
 #include "base/block.h"
 
 #include <stdlib.h>
@@ -64,18 +63,12 @@ enum {
 /* Rows of objects lie anywhere; what comes soon is fetched into the processor's cache meanwhile. */
 static void fetch_ahead(const struct flood *flood)
 {
-	const struct heap *heap = flood->heap;
 	const uint32_t *queue = flood->queue + flood->next;
-	size_t ref;
 
 	if (flood->count - flood->next <= AHEAD_START)
 		return;
-	fetch_line(&heap->ref_start[queue[AHEAD_START]]);
-	ref = heap_refs_begin(heap, queue[AHEAD_REFS]);
-	if (ref == heap_refs_end(heap, queue[AHEAD_REFS]))
-		return;
-	fetch_line(&heap->ref_target[ref]);
-	fetch_line(&heap->ref_label[ref]);
+	heap_fetch_start(flood->heap, queue[AHEAD_START]);
+	heap_fetch_refs(flood->heap, queue[AHEAD_REFS]);
 }
 
 static void follow(struct flood *flood)
