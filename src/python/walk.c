@@ -91,8 +91,10 @@ static void measure(const struct walk *walk, struct py_view *view, struct walk_p
 }
 
 enum {
-	MEASURED = 256, /* pending objects that one thread takes at a time */
-	FEW = 512	/* to wake others would take longer than these do */
+	MEASURED = 256,	    /* pending objects that one thread takes at a time */
+	MEASURED_AHEAD = 8, /* from the one that is measured to the one that is fetched */
+	FETCHED = 64,	    /* bytes of that */
+	FEW = 512	    /* to wake others would take longer than these do */
 };
 
 /* Not in its callers, so that measure() is in it. */
@@ -101,8 +103,12 @@ static _noinline_ void measure_range(const struct walk_block *block, struct py_v
 {
 	size_t i;
 
-	for (i = first; i < end; i++)
+	for (i = first; i < end; i++) {
+		if (i + MEASURED_AHEAD < end)
+			image_fetch(view->image, block->items[i + MEASURED_AHEAD].event.address,
+				    FETCHED);
 		measure(block->walk, view, &block->items[i]);
+	}
 }
 
 static void measure_some(void *ctx, size_t index, unsigned int worker)
