@@ -2,10 +2,11 @@
  * How each object is reached: a tree of shortest chains of references from the roots, the best
  * roots and the best references first. Chains are for people, so "best" is what says most:
  *
- *	roots       modules; frames; threads, interpreter and static objects; then what is only a
- *	            guess or unexplained; then interned strings; last what nothing reaches. What a
- *	            rank reaches is not looked at from the next ones, so an object that a module
- *	            reaches over five references is not said to hang on a local variable.
+ *	roots       modules and frames; threads, interpreter and static objects; then what is only
+ *	            a guess or unexplained; then interned strings; last what nothing reaches. What a
+ *	            rank reaches is not looked at from the next ones. Nor are local variables where
+ *	            a chain from a module has no more than REACH_AHEAD steps more: an object that a
+ *	            module reaches over five references is not said to hang on a local variable.
  *	references  within a rank first those with a meaning to the programmer: attributes, items,
  *	            keys, values, variables. Types, the namespace of a function, references without
  *	            a name and guesses only lead to what these do not reach.
@@ -28,6 +29,7 @@ struct reach_without {
 };
 
 enum {
+	REACH_AHEAD = 8,   /* steps, as they are written */
 	REACH_SHORT = 255, /* references: chains of fewer are walked from end to end */
 	REACH_TOP = 32, /* references at the beginning of a long chain that can be walked alone */
 	REACH_CHANGES = 65 /* so many are not told from more */

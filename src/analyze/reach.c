@@ -1,5 +1,6 @@
 #include "reach_private.h"
 
+#include "analyze/path.h"
 #include "base/fetch.h"
 #include "base/progress.h"
 
@@ -106,6 +107,13 @@ static void take(struct search *search, uint32_t object, struct reach_hop hop, u
 	reach->order[reach->count++] = object;
 }
 
+static void take_by(struct search *search, uint32_t object, size_t ref)
+{
+	const struct reach_hop hop = {.via = (uint32_t)ref, .before = object};
+
+	take(search, search->reach->heap->ref_target[ref], hop, search->depth[object] + 1u);
+}
+
 /* Follow the references of @object that are worth so much. */
 static void follow(struct search *search, uint32_t object, enum worth worth)
 {
@@ -113,10 +121,8 @@ static void follow(struct search *search, uint32_t object, enum worth worth)
 	size_t ref, end = heap_refs_end(heap, object);
 
 	for (ref = heap_refs_begin(heap, object); ref < end; ref++) {
-		const struct reach_hop hop = {.via = (uint32_t)ref, .before = object};
-
 		if (search->worth[heap_label_index(heap, ref)] == worth)
-			take(search, heap->ref_target[ref], hop, search->depth[object] + 1u);
+			take_by(search, object, ref);
 	}
 }
 
@@ -204,7 +210,7 @@ static unsigned int root_rank(enum heap_root_kind kind)
 	return 3;
 }
 
-static void search_roots(struct search *search, unsigned int rank)
+static void take_roots(struct search *search, unsigned int rank)
 {
 	const struct heap *heap = search->reach->heap;
 	size_t i;
@@ -216,6 +222,73 @@ static void search_roots(struct search *search, unsigned int rank)
 		if (root_rank(kind) == rank && !(search->without->root_kinds >> kind & 1))
 			take(search, heap->roots[i].target, hop, 0);
 	}
+}
+
+/* The dict of a module, class or instance is no step of its own: path_is_namespace(). */
+static bool is_folded(const struct reach *reach, uint32_t object)
+{
+	return path_context_to(reach, object) == PATH_NAMESPACE;
+}
+
+/* What all objects that are reached lead to by one more step that is written. */
+static void follow_step(struct search *search)
+{
+	const struct reach *reach = search->reach;
+	size_t end = reach->count, i;
+
+	while (search->expanded < end) {
+		uint32_t object = reach->order[search->expanded++];
+
+		if (is_folded(reach, object))
+			continue; /* was followed with the object whose dict it is */
+		i = reach->count;
+		follow(search, object, WORTH_MUCH);
+		for (; i < reach->count; i++) {
+			if (reach_before(reach, reach->order[i]) == object &&
+			    is_folded(reach, reach->order[i]))
+				follow(search, reach->order[i], WORTH_MUCH);
+		}
+	}
+}
+
+/* What the last step of the chain to @object leads to from there, if it is made again. */
+static void follow_again(struct search *search, uint32_t object)
+{
+	const struct reach *reach = search->reach;
+	const struct heap *heap = reach->heap;
+	bool folded = is_folded(reach, object);
+	uint32_t last = folded ? reach_before(reach, object) : object, before;
+	struct path_step again = {object, 0, folded ? PATH_NAMESPACE : PATH_PLAIN}, step;
+
+	before = reach_before(reach, last);
+	if (before == HEAP_NONE)
+		return;
+	step = (struct path_step){before, reach->hops[last].via, path_context_to(reach, before)};
+	for (again.ref = heap_refs_begin(heap, object); again.ref < heap_refs_end(heap, object);
+	     again.ref++) {
+		if (search->worth[heap_label_index(heap, again.ref)] == WORTH_MUCH &&
+		    (path_is_namespace(heap, again.ref) || path_steps_alike(heap, &step, &again)))
+			take_by(search, object, again.ref);
+	}
+}
+
+/*
+ * Modules and frames. A local variable says less than a module, and it comes and goes; but more
+ * than a chain from a module through half of a library. The same step many times is one, as it is
+ * written: a linked list is not of the function that has a variable for its end.
+ */
+static void search_named(struct search *search)
+{
+	const struct reach *reach = search->reach;
+	unsigned int steps;
+	size_t i;
+
+	take_roots(search, 0);
+	for (steps = 0; steps < REACH_AHEAD; steps++)
+		follow_step(search);
+	for (i = search->expanded; i < reach->count; i++)
+		follow_again(search, reach->order[i]);
+	take_roots(search, 1);
 	drain(search);
 }
 
@@ -303,8 +376,11 @@ struct error *reach_make(const struct heap *heap, const struct reach_without *wi
 	/* REACH_NEVER and HEAP_NONE */
 	memset(reach.hops, 0xff, (heap->count + 1) * sizeof(*reach.hops));
 	try_(rate_labels(&search));
-	for (rank = 0; rank < RANKS; rank++)
-		search_roots(&search, rank);
+	search_named(&search);
+	for (rank = 2; rank < RANKS; rank++) {
+		take_roots(&search, rank);
+		drain(&search);
+	}
 	if (!search.without->unreached)
 		try_(search_unreached(&search));
 	if (search.deep)

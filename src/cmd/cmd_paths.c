@@ -90,7 +90,7 @@ const struct command cmd_paths = {
 	.summary = "what keeps one object alive: shortest paths from roots",
 	.description =
 		"Every reference that keeps OBJECT alive, each with the shortest chain to it from\n"
-		"a root of the best kind (modules, then variables of threads, then all others),\n"
+		"a root of the best kind (modules and variables of threads, then all others),\n"
 		"and how many of them are independent: cutting one is not enough then. Where all\n"
 		"of them run through one object, that one is told. OBJECT is 0xADDRESS,\n"
 		"module.Qualname, or /regex/ of it, with #N for the N-th object.",

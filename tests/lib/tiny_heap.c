@@ -17,7 +17,7 @@ struct object {
 	char name[NAME], type[NAME];
 	uint64_t size;
 	uint32_t type_id;
-	bool is_root;
+	bool is_module, is_local;
 	struct heap_ref refs[MOST];
 	size_t ref_count;
 	uint64_t refcount, limit;
@@ -139,7 +139,14 @@ static void take_word(struct sketch *sketch, const char **at)
 	if (!strncmp(*at, "root:", 5)) {
 		*at += 5;
 		from = take_object(sketch, at);
-		sketch->objects[from].is_root = true;
+		sketch->objects[from].is_module = true;
+		sketch->objects[from].refcount++;
+		return;
+	}
+	if (!strncmp(*at, "local:", 6)) {
+		*at += 6;
+		from = take_object(sketch, at);
+		sketch->objects[from].is_local = true;
 		sketch->objects[from].refcount++;
 		return;
 	}
@@ -233,7 +240,10 @@ static void add_refs(struct sketch *sketch)
 
 		ck_ok(heap_builder_add_refs(sketch->builder, from->refs, from->ref_count));
 		ck_ok(heap_builder_add_text(sketch->builder, from->name, &root.name));
-		if (from->is_root)
+		if (from->is_module)
+			ck_ok(heap_builder_add_root(sketch->builder, &root));
+		root.kind = HEAP_ROOT_FRAME;
+		if (from->is_local)
 			ck_ok(heap_builder_add_root(sketch->builder, &root));
 	}
 }

@@ -4,6 +4,7 @@
  *	tiny_heap("root:app app.CACHE->d:builtins.dict:64 d['k']->a:app.A:32 a[]->b b~a")
  *
  *	root:X          X is a root of kind module with the name X
+ *	local:X         X is a root of kind frame, a variable called X
  *	held:X          X is counted once more than anything here explains
  *	limit:N:X       X says that it holds N at most
  *	X:TYPE:SIZE     type and shallow size of X, anywhere X is named; else "t.X" and 16 bytes
