@@ -97,7 +97,8 @@ struct scan {
 
 enum {
 	MOST_HOLDERS =
-		1 << 24 /* of an object that nobody vouches for; more are some other number */
+		1 << 24, /* of an object that nobody vouches for; more are some other number */
+	LOWEST_ADDRESS = 1 << 16 /* vm.mmap_min_addr */
 };
 
 /*
@@ -114,15 +115,25 @@ static bool is_count(const struct py_view *view, uint64_t count)
 	return count && count <= MOST_HOLDERS;
 }
 
+/* Programs that cannot be moved have their data at addresses that are small enough for counts. */
+static bool is_address(struct graph *graph, uint64_t count)
+{
+	uint64_t ignored;
+
+	return count >= LOWEST_ADDRESS && count <= MOST_HOLDERS && !(count % sizeof(raddr_t)) &&
+	       image_read_u64(graph->walk.view->image, count, &ignored);
+}
+
 /*
- * The first word of what has been freed is the address of another free block, or 0; where the
- * count takes only half of it (3.14+), the upper half of an address would be its overflow.
+ * The first word of what has been freed is the address of another free block, or 0, or whatever
+ * the block is used for since; where the count takes only half of it (3.14+), the upper half of an
+ * address would be its overflow.
  */
 static bool is_alive(struct graph *graph, raddr_t address, const struct object_header *header)
 {
 	uint64_t first;
 
-	if (!is_count(graph->walk.view, header->refcount))
+	if (!is_count(graph->walk.view, header->refcount) || is_address(graph, header->refcount))
 		return false;
 	return graph->walk.view->traits.free_threaded ||
 	       (image_read_u64(graph->walk.view->image, address, &first) &&
