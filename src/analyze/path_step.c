@@ -410,22 +410,33 @@ static const char *own_name(const struct heap *heap, uint32_t target)
 	return heap_type_name(heap, target);
 }
 
+/* "interned strings" */
+static bool says_kind(const char *name, const char *kind)
+{
+	size_t n = strlen(kind);
+
+	return name && !strncmp(name, kind, n) && name[n] == ' ';
+}
+
 static struct error *add_other_root(const struct heap *heap, const struct heap_root *root,
 				    bool general, struct char_array *to)
 {
-	const char *name = heap_text(heap, root->name);
+	const char *kind = heap_root_kind_name((enum heap_root_kind)root->kind);
+	const char *name = heap_text(heap, root->name), *space = " ";
 
-	try_(path_add_text(to, "<"));
-	if (root->kind == HEAP_ROOT_THREAD)
-		try_(add_thread(heap, root->thread, general, to));
-	else
-		try_(path_add_text(to, heap_root_kind_name((enum heap_root_kind)root->kind)));
 	if (root->kind == HEAP_ROOT_UNEXPLAINED)
 		name = heap_type_name(heap, root->target);
 	else if (root->kind == HEAP_ROOT_STATIC && !name)
 		name = own_name(heap, root->target);
+	try_(path_add_text(to, "<"));
+	if (root->kind == HEAP_ROOT_THREAD)
+		try_(add_thread(heap, root->thread, general, to));
+	else if (says_kind(name, kind))
+		space = "";
+	else
+		try_(path_add_text(to, kind));
 	if (name) {
-		try_(path_add_text(to, " "));
+		try_(path_add_text(to, space));
 		try_(path_add_text(to, name));
 	}
 	return path_add_text(to, ">");

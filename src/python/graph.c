@@ -69,6 +69,9 @@ static void deinit_readings(struct graph *graph)
 
 static void graph_deinit(struct graph *graph)
 {
+	while (graph->root_names.count)
+		free(graph->root_names.items[--graph->root_names.count]);
+	root_name_array_deinit(&graph->root_names);
 	walk_deinit(&graph->walk);
 	deinit_readings(graph);
 	to_read_array_deinit(&graph->to_read);

@@ -100,6 +100,8 @@ struct reading {
 	struct error *err; /**< why it was not read; owned */
 };
 
+DEFINE_ARRAY(root_name_array, char *)
+
 struct graph {
 	struct walk walk;
 	const struct py_graph_options *options; /**< borrowed */
@@ -119,7 +121,8 @@ struct graph {
 	uint32_t threads, frames; /**< told so far */
 	struct addrmap idents;	  /**< pthread_t -> number of a thread */
 	struct frame_words_array frame_words;
-	struct u64_array interned; /**< addresses of the tables of interned strings */
+	struct u64_array interned;	   /**< addresses of the tables of interned strings */
+	struct root_name_array root_names; /**< made here; owned, and so are the texts */
 };
 
 static inline const struct type_info *graph_type_of(const struct graph *graph, uint32_t id)

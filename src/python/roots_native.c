@@ -15,6 +15,9 @@
  */
 #include "graph_private.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 /* The first area of data that ends behind @address; the number of areas: none. */
 static size_t data_behind(const struct py_native *native, raddr_t address)
 {
@@ -190,17 +193,95 @@ static struct error *take_hidden(struct scan *scan, raddr_t address, uint64_t wo
 	return graph_root(graph, root, word);
 }
 
+static bool has_flag(const struct graph *graph, uint64_t word, uint64_t flag)
+{
+	uint32_t id;
+
+	return pagemap_get(&graph->ids, word, &id) && graph_type_of(graph, id)->flags & flag;
+}
+
+/* A type whose dict is not its own: it has one in each interpreter. */
+static bool is_shared_type(struct graph *graph, uint64_t word)
+{
+	raddr_t dict;
+
+	return has_flag(graph, word, TPFLAGS_TYPE_SUBCLASS) &&
+	       view_word(graph->walk.view, word, PY_TYPE_DICT, &dict) && !dict;
+}
+
+enum {
+	STATE_WORDS = 4 /* from the type to the dict of its subclasses, at most */
+};
+
+/*
+ * From 3.12 on an interpreter has of each static type, in this order: the address of the type, some
+ * numbers, its dict, the dict of its subclasses. pycore_typeobject.h, managed_static_type_state.
+ * Whether @word at @address is one of these dicts; then *@ret_type is the type.
+ */
+static bool is_type_state(struct graph *graph, raddr_t address, uint64_t word, raddr_t *ret_type,
+			  bool *ret_subclasses)
+{
+	uint64_t before[STATE_WORDS];
+	size_t i;
+
+	if (!has_flag(graph, word, TPFLAGS_DICT_SUBCLASS) ||
+	    !image_read(graph->walk.view->image, address - sizeof(before), before, sizeof(before)))
+		return false;
+	*ret_subclasses = has_flag(graph, before[STATE_WORDS - 1], TPFLAGS_DICT_SUBCLASS);
+	for (i = STATE_WORDS; i--;) {
+		*ret_type = before[i];
+		if (is_shared_type(graph, before[i]))
+			return true;
+	}
+	return false;
+}
+
+/* "builtins.int.__dict__"; NULL: not known. */
+static struct error *name_type_state(struct graph *graph, raddr_t type, bool subclasses,
+				     const char **ret)
+{
+	char name[TYPE_NAME_MAX], *text;
+	struct error *err;
+
+	*ret = NULL;
+	if (!type_name(graph->walk.view, type, name, sizeof(name)))
+		return NULL;
+	if (asprintf(&text, "%s.%s", name, subclasses ? "__subclasses__" : "__dict__") < 0)
+		return &error_no_memory;
+	err = root_name_array_append(&graph->root_names, text);
+	if (err)
+		free(text);
+	else
+		*ret = text;
+	return err;
+}
+
+static struct error *name_root(struct scan *scan, raddr_t address, uint64_t word,
+			       struct py_root *root)
+{
+	const struct py_native *native = scan->graph->options->native;
+	bool subclasses;
+	raddr_t type;
+
+	if (root->kind == PY_ROOT_DATA &&
+	    is_type_state(scan->graph, address, word, &type, &subclasses)) {
+		root->kind = PY_ROOT_INTERPRETER;
+		return name_type_state(scan->graph, type, subclasses, &root->name.text);
+	}
+	return scan->area == SIZE_MAX
+		       ? NULL
+		       : native->name(native->ctx, scan->area, address, &root->name.text);
+}
+
 /* Take it for a root where the count of what it points to lacks one. */
 static struct error *take_wanted(struct scan *scan, raddr_t address, uint64_t word)
 {
-	const struct py_native *native = scan->graph->options->native;
 	struct py_root root = scan->root;
 	uint32_t id;
 
 	if (!is_wanted(scan->graph, word, &id))
 		return NULL;
-	if (scan->area != SIZE_MAX)
-		try_(native->name(native->ctx, scan->area, address, &root.name.text));
+	try_(name_root(scan, address, word, &root));
 	return graph_root(scan->graph, root, word);
 }
 

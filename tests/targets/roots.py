@@ -125,6 +125,8 @@ def register():
         sys.monitoring.use_tool_id(3, "a tool of the test")
         sys.monitoring.register_callback(3, sys.monitoring.events.PY_START, before)
         named("sys.monitoring callback", before)
+    if sys.version_info >= (3, 12):  # in the state of the interpreter
+        named("builtins.int.__dict__", *gc.get_referents(vars(int)))
 
 
 def hold_without_a_trace():
