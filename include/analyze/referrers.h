@@ -44,8 +44,9 @@ struct referrers_options {
 
 enum {
 	REFERRERS_MOST = 10000, /* nodes of a tree, however wide and deep */
-	/* Referrers of one object that are of the same type and refer by the same name: so many of
-	   them are nodes, unless all are wanted; the others are only counted. */
+	/* Referrers of one object that are of the same type and refer by the same name, and roots
+	   of one kind that are guesses: so many are nodes, unless all are wanted; the others are
+	   only counted. */
 	REFERRERS_ALIKE = 3
 };
 

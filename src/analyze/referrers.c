@@ -96,9 +96,26 @@ static bool is_reason(const struct heap_root *root)
 	return !heap_root_is_guess(root) && root->kind != HEAP_ROOT_INTERNED;
 }
 
+/*
+ * Whether a root of this kind is only counted, with the first one: words that look like references
+ * to an object that is met everywhere are a thousand.
+ */
+static bool is_counted_root(struct search *search, const struct heap_root *root, uint32_t *firsts)
+{
+	uint32_t *first = &firsts[root->kind];
+
+	if (search->options->all || !heap_root_is_guess(root))
+		return false;
+	if (*first)
+		return ++search->tree.items[*first].alike > REFERRERS_ALIKE;
+	*first = (uint32_t)search->tree.count; /* the node that is about to be made */
+	return false;
+}
+
 /* Roots as children of a node. *@ret: one of them is reason enough. */
 static struct error *add_roots(struct search *search, uint32_t at, bool *ret)
 {
+	uint32_t firsts[HEAP_ROOT_KINDS] = {0};
 	uint32_t object = search->tree.items[at].object;
 	uint32_t depth = search->tree.items[at].depth + 1;
 	size_t i;
@@ -111,11 +128,14 @@ static struct error *add_roots(struct search *search, uint32_t at, bool *ret)
 			.object = HEAP_NONE,
 			.ref = root,
 			.depth = depth,
+			.alike = 1,
 			.end = REFERRER_ROOT,
 		};
 
 		if (search->heap->roots[root].target != object)
 			break;
+		if (is_counted_root(search, &search->heap->roots[root], firsts))
+			continue;
 		*ret |= is_reason(&search->heap->roots[root]);
 		try_(referrer_array_append(&search->tree, node));
 	}

@@ -4,12 +4,16 @@
 
 /* One reference that retains the object, before its chain is made. */
 struct candidate {
-	uint32_t rank; /**< place of its source in the order of reaching, + 1; 0: a root */
-	uint32_t via;  /**< as in struct reach */
+	/** Place of its source in the order of reaching, + 1; 0: a root; LAST: one that is a guess
+	 */
+	uint32_t rank;
+	uint32_t via; /**< as in struct reach */
 	uint32_t source;
 };
 
 DEFINE_ARRAY(candidate_array, struct candidate)
+
+#define LAST UINT32_MAX
 
 enum claim {
 	CLAIM_NONE,
@@ -53,10 +57,11 @@ static struct error *collect_roots(struct search *search, const struct reach_wit
 	size_t i;
 
 	for (i = 0; i < heap->root_count; i++) {
-		struct candidate candidate = {0, (uint32_t)(heap->ref_count + i), HEAP_NONE};
+		const struct heap_root *root = &heap->roots[i];
+		struct candidate candidate = {heap_root_is_guess(root) ? LAST : 0,
+					      (uint32_t)(heap->ref_count + i), HEAP_NONE};
 
-		if (heap->roots[i].target == search->object &&
-		    !(without->root_kinds >> heap->roots[i].kind & 1))
+		if (root->target == search->object && !(without->root_kinds >> root->kind & 1))
 			try_(candidate_array_append(&search->candidates, candidate));
 	}
 	return NULL;

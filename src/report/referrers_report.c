@@ -119,6 +119,11 @@ static struct error *referrers_table(const struct view *view)
 	return table_print(view->style, table);
 }
 
+static struct error *put_alike(json_t *item, const struct referrer_node *node)
+{
+	return node->alike > REFERRERS_ALIKE ? put_integer(item, "alike", node->alike) : NULL;
+}
+
 static struct error *node_json(const struct view *view, const struct referrer_node *node,
 			       json_t *item)
 {
@@ -131,6 +136,7 @@ static struct error *node_json(const struct view *view, const struct referrer_no
 
 		try_(json_put(item, "kind",
 			      json_string(heap_root_kind_name((enum heap_root_kind)root->kind))));
+		try_(put_alike(item, node));
 		return put_text(item, "root", step);
 	}
 	try_(put_object(item, view->heap, node->object));
@@ -140,8 +146,7 @@ static struct error *node_json(const struct view *view, const struct referrer_no
 			      json_string(heap_kind_name(heap_ref_kind(view->heap, node->ref)))));
 	try_(path_text_to(view->reach, node->object, &path));
 	try_(put_text(item, "path", path));
-	if (node->alike > REFERRERS_ALIKE)
-		try_(put_integer(item, "alike", node->alike));
+	try_(put_alike(item, node));
 	return put_integer(item, "left_out", node->left_out);
 }
 
