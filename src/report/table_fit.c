@@ -16,8 +16,9 @@
 #include <wchar.h>
 
 enum {
-	LEAST = 20, /* cells that a column keeps */
-	ART = 2	    /* cells that a tree draws for each level */
+	LEAST = 20,  /* cells that a column keeps where another one can be narrower */
+	NARROW = 10, /* and where none can, but for a tree */
+	ART = 2	     /* cells that a tree draws for each level */
 };
 
 struct column {
@@ -29,6 +30,7 @@ struct fit {
 	struct libscols_table *table;
 	struct column *columns; /* owned */
 	size_t count;
+	size_t least; /* cells that each column keeps */
 };
 
 /* Cells of the first @size bytes. */
@@ -96,6 +98,11 @@ static void measure_all(struct fit *fit, struct libscols_iter *iter)
 		measure(fit, line);
 }
 
+static size_t least_of(const struct fit *fit, const struct column *column)
+{
+	return scols_column_is_tree(column->column) ? LEAST : fit->least;
+}
+
 /* The widest column that can be narrower; NULL: none. Numbers are not torn apart. */
 static struct column *widest(const struct fit *fit)
 {
@@ -105,8 +112,8 @@ static struct column *widest(const struct fit *fit)
 	for (i = 0; i < fit->count; i++) {
 		struct column *column = &fit->columns[i];
 
-		if (!scols_column_is_right(column->column) && column->room > LEAST &&
-		    (!found || column->room > found->room))
+		if (!scols_column_is_right(column->column) &&
+		    column->room > least_of(fit, column) && (!found || column->room > found->room))
 			found = column;
 	}
 	return found;
@@ -124,8 +131,16 @@ static bool share_out(struct fit *fit, size_t width)
 	}
 	if (needed <= width)
 		return false;
-	for (; needed > width && (column = widest(fit)); needed--)
+	for (fit->least = LEAST; needed > width; needed--) {
+		column = widest(fit);
+		if (!column && fit->least == LEAST) {
+			fit->least = NARROW;
+			column = widest(fit);
+		}
+		if (!column)
+			break;
 		column->room--;
+	}
 	return true;
 }
 
@@ -185,13 +200,13 @@ static struct error *break_line(struct fit *fit, struct libscols_line *line)
 
 	for (i = 0; i < fit->count; i++) {
 		struct column *column = &fit->columns[i];
-		size_t indent = indent_of(column, line);
+		size_t indent = indent_of(column, line), least = least_of(fit, column);
 		_cleanup_free_ char *text = NULL;
 
 		if (column->room == column->natural)
 			continue;
 		try_(break_text(text_of(scols_line_get_cell(line, i)),
-				column->room > indent + LEAST ? column->room - indent : LEAST,
+				column->room > indent + least ? column->room - indent : least,
 				indent, &text));
 		if (scols_line_set_data(line, i, text))
 			return &error_no_memory;
@@ -265,7 +280,7 @@ struct error *table_fit(struct libscols_table *table, size_t width)
 	size_t count = scols_table_get_ncols(table);
 	_cleanup_free_ struct column *columns = calloc(count, sizeof(*columns));
 	struct libscols_iter *iter = scols_new_iter(SCOLS_ITER_FORWARD);
-	struct fit fit = {table, columns, count};
+	struct fit fit = {.table = table, .columns = columns, .count = count};
 	struct error *err = columns && iter ? fit_lines(&fit, iter, width) : &error_no_memory;
 
 	scols_free_iter(iter);
