@@ -50,6 +50,13 @@ static bool is_called(const char *name, const char *word, size_t length)
 	return name && *word && !strncmp(name, word, length);
 }
 
+static struct error *not_found(const char *name, bool ambiguous)
+{
+	return error_hint(error_create(ERROR_USAGE, "%s command '%s'",
+				       ambiguous ? "ambiguous" : "unknown", name),
+			  "reftracker --help lists the commands");
+}
+
 struct error *command_find(const char *name, const struct command **ret)
 {
 	const struct command *const *c;
@@ -69,9 +76,7 @@ struct error *command_find(const char *name, const struct command **ret)
 		}
 	}
 	if (!found || ambiguous)
-		return error_hint(error_create(ERROR_USAGE, "%s command '%s'",
-					       ambiguous ? "ambiguous" : "unknown", name),
-				  "reftracker --help lists the commands");
+		return not_found(name, ambiguous);
 	*ret = found;
 	return NULL;
 }

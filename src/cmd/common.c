@@ -27,6 +27,9 @@ struct common_values {
 
 /* ORDER report-format */
 static const char *const formats[] = {"table", "json", "csv", "openmetrics", NULL};
+enum {
+	NO_FORMAT = -1 /* none was given */
+};
 /* ORDER report-sort */
 static const char *const sorts[] = {"size", "count", "type", NULL};
 
@@ -147,6 +150,14 @@ static struct error *add_usage(const struct command *command, struct error *err)
 		return err;
 	return error_hint(err, "usage: reftracker %s [OPTION...] %s", command->name,
 			  command->usage);
+}
+
+/* Takes @err, which is about an option; a second line that says where these are listed. */
+static struct error *add_help(const struct command *command, struct error *err)
+{
+	if (!err || error_code(err) != ERROR_USAGE)
+		return err;
+	return error_hint(err, "reftracker %s --help lists the options", command->name);
 }
 
 struct error *command_wrong_arguments(const struct command_context *context, const char *format,
@@ -322,15 +333,23 @@ static struct error *close_output(struct command_context *context, struct error 
 	return err;
 }
 
-/* Whether the command knows the format. */
-static struct error *check_format(const struct command *command, enum report_format format)
+/* The format that is asked for, if the command knows it. */
+static struct error *choose_format(const struct command *command,
+				   const struct common_values *common, enum report_format *ret)
 {
+	int format = common->format == NO_FORMAT ? REPORT_TABLE : common->format;
 	char text[FORMATS_TEXT];
 
-	if (known_formats(command) & 1u << format)
-		return NULL;
-	return error_create(ERROR_USAGE, "--format: %s has no %s, but %s", command->name,
-			    formats[format], list_formats(command, "", text));
+	if (common->json && common->format != NO_FORMAT && format != REPORT_JSON)
+		return error_create(ERROR_USAGE, "-j or --format %s, but not both",
+				    formats[format]);
+	if (common->json)
+		format = REPORT_JSON;
+	if (!(known_formats(command) & 1u << format))
+		return error_create(ERROR_USAGE, "--format: %s has no %s, but %s", command->name,
+				    formats[format], list_formats(command, "", text));
+	*ret = (enum report_format)format;
+	return NULL;
 }
 
 static struct error *run_with_output(const struct command *command,
@@ -342,7 +361,6 @@ static struct error *run_with_output(const struct command *command,
 
 	try_(type_filter_init(&filter, common->keep, common->drop));
 	context->style = (struct report_style){
-		.format = common->json ? REPORT_JSON : (enum report_format)common->format,
 		.sort = (enum report_sort)common->sort,
 		.rows = common->rows,
 		.width = terminal_width(common),
@@ -351,7 +369,7 @@ static struct error *run_with_output(const struct command *command,
 	};
 	context->out = (struct outfile)OUTFILE_NONE;
 	context->output = common->output;
-	try_(check_format(command, context->style.format));
+	try_(choose_format(command, common, &context->style.format));
 	err = process_tree_hint(command->run(context), context->pid);
 	err = close_output(context, err);
 	outfile_deinit(&context->out);
@@ -392,9 +410,10 @@ struct error *command_run(const struct command *command, int argc, char **argv)
 	if (!values)
 		return &error_no_memory;
 	common->rows = DEFAULT_ROWS;
+	common->format = NO_FORMAT;
 	if (command->values_size)
 		memcpy(values + sizeof(*common), command->defaults, command->values_size);
-	try_(parse(command, argc, argv, values, &context.arguments));
+	try_(add_help(command, parse(command, argc, argv, values, &context.arguments)));
 	if (common->help) {
 		try_(outfile_open_in_place(&context.out, "-"));
 		command_print_help(command, context.out.stream);

@@ -384,6 +384,37 @@ def tables_fit_the_terminal(build):
 
 
 @test
+def tables_fit_a_narrow_terminal(build):
+    """Where columns of words are left with less than they should have, they are still columns."""
+    with Target(first_python(), "scripted_leak.py", "--gc", "on") as target:
+        lines = on_a_terminal(build, 60, "retained", target.pid, "-n", "5")
+    table = lines[:lines.index("")]
+    check(table[0].split() == ["RETAINED", "SHARE", "OWN", "ADDRESS", "TYPE", "PATH"], table)
+    check(all(len(line) <= 66 for line in table), table)
+    return 1
+
+
+@test
+def of_two_formats_none_is_chosen(build):
+    """Options that contradict each other are an error, in whatever order they stand."""
+    for case in (["-j", "--format", "csv"], ["--format=table", "-j"]):
+        said = build.fails(2, "types", os.getpid(), *case)
+        wanted = f"reftracker: types: -j or --format {case[-1] if case[-1] != '-j' else 'table'}"
+        check(said == f"{wanted}, but not both\n", said)
+    with Target(first_python(), "scripted_leak.py", "--gc", "on") as target:
+        check(json.loads(build.ok("types", target.pid, "-j", "--format", "json")), "both are one")
+    return 3
+
+
+@test
+def an_unknown_option_is_answered_with_where_they_are(build):
+    for case in (["types", "1", "--nonsense"], ["diff", "-Z"], ["stacks", "--max-pause"]):
+        said = build.fails(2, *case).splitlines()
+        check(said[1:] == [f"  reftracker {case[0]} --help lists the options"], said)
+    return 3
+
+
+@test
 def class_with_a_very_long_name_is_counted(build):
     """It is shown cut; it once was taken for damage, and nothing of the process could be seen."""
     with Target(first_python(), "long_name.py") as target:
