@@ -4,6 +4,8 @@
 #ifndef REFTRACKER_BASE_HOLD_H
 #define REFTRACKER_BASE_HOLD_H
 
+#include "base/error.h"
+
 #include <signal.h>
 #include <stdbool.h>
 
@@ -18,5 +20,11 @@ enum hold {
 /** This thread takes none of them until hold_end(); calls may nest. False: nothing was changed. */
 bool hold_begin(enum hold what, sigset_t *before);
 void hold_end(const sigset_t *before);
+
+/**
+ * For long work within: ERROR_INTERRUPTED where one waits by which the process will end. One that
+ * is caught is let in, so that the next one may end it.
+ */
+_must_check_ struct error *hold_check(void);
 
 #endif

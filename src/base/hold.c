@@ -25,3 +25,34 @@ void hold_end(const sigset_t *before)
 {
 	(void)pthread_sigmask(SIG_SETMASK, before, NULL);
 }
+
+static void let_in(int number)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, number);
+	(void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+struct error *hold_check(void)
+{
+	static const int ending[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+	sigset_t waiting;
+	size_t i;
+
+	if (sigpending(&waiting))
+		return NULL;
+	for (i = 0; i < ARRAY_SIZE(ending); i++) {
+		struct sigaction action;
+
+		if (!sigismember(&waiting, ending[i]) || sigaction(ending[i], NULL, &action))
+			continue;
+		if (action.sa_handler == SIG_DFL)
+			return error_create(ERROR_INTERRUPTED, "ended by a signal");
+		if (action.sa_handler != SIG_IGN)
+			let_in(ending[i]);
+	}
+	return NULL;
+}

@@ -6,6 +6,7 @@
  */
 #include "graph_private.h"
 
+#include "base/hold.h"
 #include "base/progress.h"
 
 #include <stdlib.h>
@@ -324,6 +325,7 @@ static struct error *read_all(struct graph *graph, uint32_t *next)
 		uint32_t end = *next + (uint32_t)(left < BATCH ? left : BATCH);
 
 		progress_tick(*next, graph->known.count);
+		try_(hold_check());
 		try_(read_batch(graph, *next, end));
 		*next = end;
 	}

@@ -5,6 +5,7 @@
 
 #include "base/fetch.h"
 #include "base/block.h"
+#include "base/hold.h"
 #include "base/progress.h"
 #include "python/arenas.h"
 
@@ -266,7 +267,9 @@ struct error *walk_tell_typed(struct walk *walk, raddr_t address,
 			},
 	};
 	walk->stats.own_sizes += type->own_size;
-	if (!(++walk->stats.objects % TOLD_EVERY))
+	if (!(++walk->stats.objects % TOLD_EVERY)) {
 		progress_tick(walk->stats.objects, 0);
+		try_(hold_check());
+	}
 	return walk->told ? walk->told(walk->told_ctx, address, type) : NULL;
 }

@@ -1,5 +1,7 @@
 #include "target/malloc_heap.h"
 
+#include "base/hold.h"
+
 enum {
 	/* malloc/malloc.c, on 64 bits: bits of a size, and the smallest chunk. */
 	PREV_INUSE = 1,
@@ -11,7 +13,8 @@ enum {
 	/* Behind the last chunk of a heap after which its arena has got another one: a size of 0.
 	 */
 	MARK = 16,
-	PAGE = 4096
+	PAGE = 4096,
+	CHECK_EVERY = 1 << 22 /* bytes from one look at whether we are to end to the next */
 };
 
 /* The first words of struct heap_info. */
@@ -48,17 +51,23 @@ static bool read_size(const struct row *row, raddr_t at, uint64_t *ret)
 }
 
 /* Whether chunks from @start on come out at the end. What is before the first one is not free. */
-static bool is_row(const struct row *row, raddr_t start)
+static struct error *check_row(const struct row *row, raddr_t start, bool *ret)
 {
-	raddr_t at = start;
+	raddr_t at = start, checked = start;
 	uint64_t size;
 
+	*ret = false;
 	while (at < row->end) {
 		if (!read_size(row, at, &size) || (at == start && !(size & PREV_INUSE)))
-			return false;
+			return NULL;
 		at += size & ~(uint64_t)FLAGS;
+		if (at - checked < CHECK_EVERY)
+			continue;
+		checked = at;
+		try_(hold_check());
 	}
-	return true;
+	*ret = true;
+	return NULL;
 }
 
 static struct error *add_chunk(struct malloc_heap *heap, raddr_t start, raddr_t end, bool used)
@@ -73,7 +82,7 @@ static struct error *add_chunk(struct malloc_heap *heap, raddr_t start, raddr_t 
 	return malloc_range_array_append(&heap->large, (struct malloc_range){start, end});
 }
 
-/* Of what is_row() has found. Whether a chunk is in use says the one behind it; top is free. */
+/* Of what check_row() has found. Whether a chunk is in use says the one behind it; top is free. */
 static struct error *add_row(const struct row *row, raddr_t start, struct malloc_heap *heap)
 {
 	raddr_t before = start, at = start;
@@ -93,8 +102,11 @@ struct error *malloc_heap_add_main(struct image *image, raddr_t start, raddr_t e
 	const struct row row = {.image = image,
 				.end = end,
 				.forbidden = IS_MMAPPED | NON_MAIN_ARENA};
+	bool found = false;
 
-	if (start % ALIGNMENT || start >= end || !is_row(&row, start))
+	if (!(start % ALIGNMENT) && start < end)
+		try_(check_row(&row, start, &found));
+	if (!found)
 		return error_create(ERROR_BAD_DATA, "no heap of glibc's malloc");
 	return add_row(&row, start, heap);
 }
@@ -121,15 +133,19 @@ static bool is_heap(raddr_t base, raddr_t end, const struct heap_info *info)
 /* Where the chunks begin: what comes before them has a size that depends on the version. 0:
  * nowhere.
  */
-static raddr_t find_row(const struct row *row, raddr_t base)
+static struct error *find_row(const struct row *row, raddr_t base, raddr_t *ret)
 {
 	raddr_t start;
+	bool found;
 
 	for (start = base + SMALLEST; start < base + PAGE; start += ALIGNMENT) {
-		if (is_row(row, start))
-			return start;
+		*ret = start;
+		try_(check_row(row, start, &found));
+		if (found)
+			return NULL;
 	}
-	return 0;
+	*ret = 0;
+	return NULL;
 }
 
 struct error *malloc_heap_add_thread(struct image *image, raddr_t base, raddr_t end,
@@ -146,12 +162,12 @@ struct error *malloc_heap_add_thread(struct image *image, raddr_t base, raddr_t 
 	row.end = base + info.size - MARK;
 	row.marked = image_read_u64(image, row.end + sizeof(mark), &mark) && mark == PREV_INUSE;
 	if (row.marked)
-		start = find_row(&row, base);
+		try_(find_row(&row, base, &start));
 	if (!start) {
 		/* No mark, or what stood there before is part of top by now. */
 		row.marked = false;
 		row.end += MARK;
-		start = find_row(&row, base);
+		try_(find_row(&row, base, &start));
 	}
 	if (!start)
 		return error_create(ERROR_BAD_DATA, "a heap of malloc's that does not come out");
