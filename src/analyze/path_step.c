@@ -161,6 +161,19 @@ static struct error *add_attribute(struct char_array *to, const char *name)
 	return is_identifier(name) ? path_add_text(to, name) : add_quoted(to, name);
 }
 
+/* What a frame has beside variables: "local f_globals" would be one of that name. */
+static bool is_part(const char *name)
+{
+	static const char *const parts[] = {"value stack", "f_globals", "f_builtins", "f_locals"};
+	size_t i;
+
+	for (i = 0; name && i < ARRAY_SIZE(parts); i++) {
+		if (!strcmp(name, parts[i]))
+			return true;
+	}
+	return false;
+}
+
 /* @function: whose it is; may be NULL, as @name may. */
 static struct error *add_bracketed(struct char_array *to, const char *function, const char *what,
 				   const char *name)
@@ -291,6 +304,8 @@ struct error *path_add_step(const struct heap *heap, uint32_t source, size_t ref
 			return add_attribute(to, name);
 		return add_bracketed(to, NULL, "closure", name);
 	case HEAP_LOCAL:
+		if (is_part(name))
+			return add_bracketed(to, function_of(heap, source), name, NULL);
 		return add_bracketed(to, function_of(heap, source), "local", name);
 	case HEAP_WEAK:
 	case HEAP_NATIVE:
@@ -393,7 +408,7 @@ static struct error *add_frame_root(const struct heap *heap, const struct heap_r
 	try_(add_thread(heap, root->thread, general, to));
 	try_(path_add_text(to, " "));
 	try_(path_add_text(to, function ? function : "?"));
-	try_(path_add_text(to, "() local "));
+	try_(path_add_text(to, is_part(name) ? "() " : "() local "));
 	return path_add_text(to, name ? name : "?");
 }
 
