@@ -211,7 +211,8 @@ static bool is_told(const struct lookout *lookout, uint32_t place)
 {
 	const struct leaks_search *search = lookout->search;
 	const struct tenant *tenant = &lookout->tenants[place];
-	uint32_t group = search->group_at.items[place];
+	/* What hangs on keys is told with the values, too. */
+	uint32_t group = search->group_at.items[leaks_group_place(search, place)];
 
 	if (lookout->tenants[search->places.list.items[place].parent].told ||
 	    is_passing(search, place) || (group && leaks_group_explains(search, group - 1)))

@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct view {
 	const struct report_style *style;
@@ -18,6 +19,39 @@ struct view {
 static const char *type_of_first(const struct view *view, const struct leaks_group *group)
 {
 	return heap_type_name(view->heap, group->samples[0]);
+}
+
+/* A number or text says nothing, and a tuple is what such things come in. */
+static bool tells_little(const char *type)
+{
+	static const char *const types[] = {"builtins.int",	"builtins.float",
+					    "builtins.bool",	"builtins.str",
+					    "builtins.bytes",	"builtins.tuple",
+					    "builtins.complex", "builtins.NoneType"};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(types); i++) {
+		if (!strcmp(type, types[i]))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The type by which a reader knows what it is about: that of the first object, or, where a cache
+ * has numbers as values, of what has been kept with them.
+ */
+static const char *telling_type(const struct view *view, const struct leaks_group *group)
+{
+	const struct histogram_rows *rows = &group->types.rows;
+	const char *type = type_of_first(view, group);
+	size_t i;
+
+	for (i = 0; tells_little(type) && i < rows->count; i++) {
+		if (strncmp(rows->items[i].type, "builtins.", strlen("builtins.")) != 0)
+			return rows->items[i].type;
+	}
+	return type;
 }
 
 /* Only of suspects it is known what all they hold. */
@@ -85,7 +119,7 @@ static struct error *make_sentence(const struct view *view, const struct leaks_g
 				   char **ret)
 {
 	char from[UNIT_TEXT], to[UNIT_TEXT], count[UNIT_TEXT], retained[UNIT_TEXT];
-	const char *type = type_of_first(view, group);
+	const char *type = telling_type(view, group);
 	/* The numbers are those of the place, which may be several containers. */
 	bool one = group->holder_path && group->held == group->firsts;
 	const char *place = one ? group->holder_path : group->path;
@@ -313,7 +347,7 @@ static struct error *leaks_csv(const struct view *view)
 			continue;
 		try_(report_csv_text(stream, group->path));
 		(void)fputc(',', stream);
-		try_(report_csv_text(stream, type_of_first(view, group)));
+		try_(report_csv_text(stream, telling_type(view, group)));
 		(void)fprintf(stream, ",%ju,%ju,%ju,", (uintmax_t)group->count,
 			      (uintmax_t)group->size, (uintmax_t)group->retained);
 		try_(report_csv_text(stream, group->holder_path ? group->holder_path : ""));

@@ -131,6 +131,33 @@ def a_local_is_told_with_its_function(build):
 
 
 @test
+def what_main_holds_is_told_with_its_variable(build):
+    """Not by a chain from a module through the event loop and what it waits for just now."""
+    for interpreter in versions():
+        with start(interpreter, "asyncio_local") as target:
+            group = verdict(build, target)["groups"][0]
+            check(re.fullmatch(r"thread \* [\w.]+\(\) local \w+\S*\.<main\(\) local app>"
+                               r"\.sessions\[\*\]", group["path"]),
+                  f"{interpreter.name}: {group['path']}")
+            check(len(group["path"]) < 100, f"{interpreter.name}: {group['path']}")
+            check(group["growth"] == [BEFORE + STEP * n for n in range(3)], f"{group['growth']}")
+    return len(versions())
+
+
+@test
+def a_cache_of_numbers_is_told_by_what_it_keeps(build):
+    """Of a method's lru_cache the keys are the leak: they are said, and not a second time."""
+    for interpreter in chosen():
+        with start(interpreter, "lru_cache_method") as target:
+            document = verdict(build, target)
+        group = document["groups"][0]
+        check(re.search(r", such as (__main__\.Report|steps\.Payload), ", group["sentence"]),
+              f"{interpreter.name}: {group['sentence']}")
+        check(not document["replaced"], f"{interpreter.name}: {document['replaced']}")
+    return len(chosen())
+
+
+@test
 def retained_by_task_says_what_each_task_holds(build):
     cases = 0
     for interpreter in chosen()[:2]:
