@@ -298,7 +298,7 @@ static struct error *histogram_section(const struct view *view, const char *titl
 	return NULL;
 }
 
-/* "100 -> 140 -> 180". Caller frees. */
+/* "100 → 140 → 180". Caller frees. */
 static struct error *growth_text(const struct view *view, const struct diff_growth *growth,
 				 char **ret)
 {
@@ -307,7 +307,7 @@ static struct error *growth_text(const struct view *view, const struct diff_grow
 	size_t k;
 
 	for (k = 0; k < snapshots_of(view); k++) {
-		try_(path_add_text(&text, k ? " -> " : ""));
+		try_(path_add_text(&text, k ? " → " : ""));
 		try_(path_add_text(&text, units_count(growth->counts[k], count)));
 	}
 	return text_take(&text, ret);

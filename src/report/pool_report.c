@@ -142,14 +142,15 @@ static struct error *print_odd_types(const struct report_style *style,
 static struct error *print_odd(const struct report_style *style, pid_t pid,
 			       const struct odd_process *odd)
 {
-	char count[UNIT_TEXT], noun[UNIT_TEXT], size[UNIT_TEXT], types[UNIT_TEXT];
+	char count[UNIT_TEXT], size[UNIT_TEXT], types[UNIT_TEXT];
+	bool fewer = odd->count < 0, less = odd->size < 0;
 
-	(void)fprintf(style->stream,
-		      "\nodd one out: process %d: %s %s and %s %s than usual in %s\n", (int)pid,
-		      units_change(odd->count, count),
-		      units_noun((uint64_t)llabs(odd->count), "object", noun),
-		      units_bytes((uint64_t)llabs(odd->size), size),
-		      odd->size < 0 ? "less" : "more",
+	(void)fprintf(style->stream, "\nodd one out: process %d: %s%s and %s %s than usual in %s\n",
+		      (int)pid, units_things((uint64_t)llabs(odd->count), "object", count),
+		      fewer == less ? ""
+		      : fewer	    ? " less"
+				    : " more",
+		      units_bytes((uint64_t)llabs(odd->size), size), less ? "less" : "more",
 		      units_things(odd->types.count, "type", types));
 	return print_odd_types(style, odd);
 }

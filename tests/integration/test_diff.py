@@ -104,7 +104,7 @@ def diff_shows_what_is_wanted(build):
         leaks = {row["change"]: row["count"] for row in rows if row["type"] == LEAK}
         check(leaks == {"created": "30", "persistent": "20", "grown": "50"}, leaks)
         text = build.ok("diff", *files, "--type", "Leak", "--by", "type")
-        check("PERSISTENT" in text and "10 -> 30 -> 60" in text, text)
+        check("PERSISTENT" in text and "10 → 30 → 60" in text, text)
         text = build.ok("diff", *files, "--by", "module")
         check("MODULE" in text and "TYPE" not in text, text)
         with open(ignore, "w") as file:

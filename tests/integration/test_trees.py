@@ -113,7 +113,7 @@ def the_table_names_the_odd_one(build):
     with Pool(first_python(), "--hoarder", "1") as pool:
         text = build.ok("types", "-s", pool.pid, "-n", "2")
         check(text.count("=== process ") == 5 and
-              f"odd one out: process {pool.workers[1]}: +1,000 objects" in text, text)
+              f"odd one out: process {pool.workers[1]}: 1,000 objects and " in text, text)
         check("__main__.Session 1,000       0" in text, text)
         build.fails(2, "types", "-s", pool.pid, "--format", "csv")
     with Pool(first_python(), "--workers", "2", "--hoarder", "1") as pool:
