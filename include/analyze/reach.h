@@ -26,6 +26,7 @@ struct reach_without {
 	uint32_t kinds;	     /**< bits 1 << enum heap_kind */
 	uint32_t root_kinds; /**< bits 1 << enum heap_root_kind */
 	bool unreached;	     /**< leave alone what no root reaches */
+	bool limits; /**< containers with a limit: only to what nothing else of the rank leads to */
 };
 
 enum {

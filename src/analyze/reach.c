@@ -17,17 +17,21 @@ enum worth {
 struct search {
 	struct reach *reach;
 	const struct reach_without *without;
-	uint8_t *worth;	 /**< for each label */
-	uint8_t *depth;	 /**< of each object in its chain, REACH_SHORT at most */
-	bool deep;	 /**< an object is that deep */
+	uint8_t *worth; /**< for each label */
+	uint8_t *depth; /**< of each object in its chain, REACH_SHORT at most */
+	bool deep;	/**< an object is that deep */
+	/** A bit for each object: it has a limit, and is followed last. NULL: none is. */
+	uint64_t *limited;
 	size_t expanded; /**< objects of reach->order whose best references were followed */
 	size_t finished; /**< and whose others were */
+	size_t resumed;	 /**< and those that were held back */
 };
 
 static void search_deinit(struct search *search)
 {
 	free(search->worth);
 	free(search->depth);
+	free(search->limited);
 }
 
 static bool is_text(const struct heap *heap, const struct heap_label *label, const char *text)
@@ -94,6 +98,27 @@ static struct error *rate_labels(struct search *search)
 	return NULL;
 }
 
+static struct error *find_limited(struct search *search)
+{
+	const struct heap *heap = search->reach->heap;
+	size_t i;
+
+	if (!search->without->limits)
+		return NULL;
+	search->limited = calloc(heap->count / 64 + 1, sizeof(*search->limited));
+	if (!search->limited)
+		return &error_no_memory;
+	for (i = 0; i < heap->limit_count; i++)
+		search->limited[heap->limits[i].row / 64] |= UINT64_C(1)
+							     << heap->limits[i].row % 64;
+	return NULL;
+}
+
+static bool is_limited(const struct search *search, uint32_t object)
+{
+	return search->limited && search->limited[object / 64] >> object % 64 & 1;
+}
+
 static void take(struct search *search, uint32_t object, struct reach_hop hop, unsigned int depth)
 {
 	struct reach *reach = search->reach;
@@ -115,7 +140,7 @@ static void take_by(struct search *search, uint32_t object, size_t ref)
 }
 
 /* Follow the references of @object that are worth so much. */
-static void follow(struct search *search, uint32_t object, enum worth worth)
+static void follow_refs(struct search *search, uint32_t object, enum worth worth)
 {
 	const struct heap *heap = search->reach->heap;
 	size_t ref, end = heap_refs_end(heap, object);
@@ -124,6 +149,13 @@ static void follow(struct search *search, uint32_t object, enum worth worth)
 		if (search->worth[heap_label_index(heap, ref)] == worth)
 			take_by(search, object, ref);
 	}
+}
+
+/* The same but of what is held back. */
+static void follow(struct search *search, uint32_t object, enum worth worth)
+{
+	if (!is_limited(search, object))
+		follow_refs(search, object, worth);
 }
 
 enum {
@@ -171,7 +203,7 @@ static void follow_next(struct search *search, size_t *next, enum worth worth)
 	follow(search, search->reach->order[(*next)++], worth);
 }
 
-static void drain(struct search *search)
+static void follow_all(struct search *search)
 {
 	struct reach *reach = search->reach;
 
@@ -182,6 +214,30 @@ static void drain(struct search *search)
 			follow_next(search, &search->expanded, WORTH_MUCH);
 		follow_next(search, &search->finished, WORTH_LITTLE);
 	}
+}
+
+/* The next one that was held back. Returns whether there was one. */
+static bool resume(struct search *search)
+{
+	const struct reach *reach = search->reach;
+
+	while (search->limited && search->resumed < reach->count) {
+		uint32_t id = reach->order[search->resumed++];
+
+		if (!is_limited(search, id))
+			continue;
+		follow_refs(search, id, WORTH_MUCH);
+		follow_refs(search, id, WORTH_LITTLE);
+		return true;
+	}
+	return false;
+}
+
+static void drain(struct search *search)
+{
+	do
+		follow_all(search);
+	while (resume(search));
 }
 
 enum {
@@ -261,7 +317,7 @@ static void follow_again(struct search *search, uint32_t object)
 	struct path_step again = {object, 0, folded ? PATH_NAMESPACE : PATH_PLAIN}, step;
 
 	before = reach_before(reach, last);
-	if (before == HEAP_NONE)
+	if (before == HEAP_NONE || is_limited(search, object))
 		return;
 	step = (struct path_step){before, reach->hops[last].via, path_context_to(reach, before)};
 	for (again.ref = heap_refs_begin(heap, object); again.ref < heap_refs_end(heap, object);
@@ -376,6 +432,7 @@ struct error *reach_make(const struct heap *heap, const struct reach_without *wi
 	/* REACH_NEVER and HEAP_NONE */
 	memset(reach.hops, 0xff, (heap->count + 1) * sizeof(*reach.hops));
 	try_(rate_labels(&search));
+	try_(find_limited(&search));
 	search_named(&search);
 	for (rank = 2; rank < RANKS; rank++) {
 		take_roots(&search, rank);
