@@ -7,6 +7,9 @@
  * first of what came to that place at once; all that persists behind it belongs to its group, but
  * for what came to a place that grows, into a container that came itself and once.
  *
+ * What a container with a limit of its own (heap_limit()) holds is placed where else it is held, if
+ * it is: what a ring drops would otherwise seem to come there.
+ *
  * A group is a suspect where all of this holds; anything else that persists is normal:
  *
  *	the place grew    it holds more objects from each heap to the next (of five steps or more a
@@ -45,8 +48,8 @@
  * longer series says it.
  *
  * Memory: for each object of the last heap about 68 bytes at the peak, with its dominators; of
- * each other one 20, one after the other; for each place of something new 16 for each heap and some
- * 80. Time: near linear; of a thinned series once more.
+ * each other one 20, one after the other, and a bit; for each place of something new 24 for each
+ * heap and some 80. Time: near linear; of a thinned series once more.
  */
 #ifndef REFTRACKER_ANALYZE_LEAKS_H
 #define REFTRACKER_ANALYZE_LEAKS_H
@@ -83,12 +86,12 @@ struct leaks_group {
 	uint64_t count, size;	/**< its objects, all of which persist; shallow bytes */
 	uint64_t retained;	/**< bytes that its first objects keep alive */
 	uint64_t *growth;	/**< for each heap that was used: objects in this place; owned */
-	uint32_t holder;   /**< where most of it accumulates; HEAP_NONE: held by a root itself */
-	uint64_t went;	   /**< of what came since the first heap, what only replaced something */
-	uint64_t firsts;   /**< its first objects */
-	uint64_t bounded;  /**< of these, those in containers that have a limit */
-	uint64_t held;	   /**< first objects of the group that are there */
-	char *holder_path; /**< its own place; NULL without a holder; owned */
+	uint32_t holder;  /**< where most of it accumulates; HEAP_NONE: held by a root itself */
+	uint64_t went;	  /**< objects that were in this place and are gone, as far as heaps show */
+	uint64_t firsts;  /**< its first objects */
+	uint64_t bounded; /**< of these, those in containers that have a limit */
+	uint64_t held;	  /**< first objects of the group that are there */
+	char *holder_path;		 /**< its own place; NULL without a holder; owned */
 	uint32_t samples[LEAKS_SAMPLES]; /**< first objects there; keys only where all are */
 	size_t sample_count;
 };

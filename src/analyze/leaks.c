@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a ring drops has not come to the place that held it all the time. */
+static const struct reach_without limits_last = {.limits = true};
+
 static void search_deinit(struct leaks_search *search)
 {
 	size_t i;
@@ -29,6 +32,9 @@ static void search_deinit(struct leaks_search *search)
 	free(search->squares[0]);
 	free(search->squares[1]);
 	u64_array_deinit(&search->newer);
+	for (i = 0; search->stays && i < search->heap_count; i++)
+		free(search->stays[i]);
+	free(search->stays);
 	leaks_deinit(&search->leaks);
 }
 
@@ -42,6 +48,25 @@ static void inherit(struct u32_array *earlier, const struct u32_array *of, size_
 
 		earlier->items[i] = old == IDENTITY_NONE ? (uint32_t)k : of->items[old];
 	}
+}
+
+/* Which objects of heap @k - 1 are in heap @k. */
+static struct error *note_stays(struct leaks_search *search, size_t k,
+				const struct u32_array *earlier)
+{
+	uint64_t *stays = calloc(search->heaps[k - 1]->count / 64 + 1, sizeof(*stays));
+	size_t i;
+
+	search->stays[k - 1] = stays;
+	if (!stays)
+		return &error_no_memory;
+	for (i = 0; i < earlier->count; i++) {
+		uint32_t old = earlier->items[i];
+
+		if (old != IDENTITY_NONE)
+			stays[old / 64] |= UINT64_C(1) << old % 64;
+	}
+	return NULL;
 }
 
 static struct error *all_old(const struct heap *heap, struct u32_array *ret)
@@ -86,6 +111,9 @@ static struct error *find_births(struct leaks_search *search)
 	const struct heap *const *heaps = search->heaps;
 	size_t k;
 
+	search->stays = calloc(search->heap_count, sizeof(*search->stays));
+	if (!search->stays)
+		return &error_no_memory;
 	try_(all_old(heaps[0], &search->born));
 	try_(all_old(heaps[0], &search->growing));
 	for (k = 1; k < search->heap_count; k++) {
@@ -94,6 +122,7 @@ static struct error *find_births(struct leaks_search *search)
 		tick(search, k);
 		try_(identity_match(heaps[k - 1], heaps[k], &identity));
 		try_(leaks_grown_follow(search, k, &identity.earlier));
+		try_(note_stays(search, k, &identity.earlier));
 		inherit(&identity.earlier, &search->born, k);
 		replace(&search->born, &identity.earlier);
 	}
@@ -232,6 +261,9 @@ static struct error *count_heap(struct leaks_search *search, size_t k, const str
 		if (place == PLACES_NONE || placement_is_namespace(&placement, id))
 			continue;
 		count_object(search, k, id, place);
+		if (search->stays[k])
+			search->census[k][place].ended += !(search->stays[k][id / 64] >> id % 64 &
+							    1);
 		if (born)
 			search->newer.items[place] += born[id] > 0;
 	}
@@ -253,7 +285,7 @@ static struct error *count_places(struct leaks_search *search)
 		_cleanup_(reach_deinit) struct reach reach = {0};
 
 		tick(search, search->heap_count + k);
-		try_(reach_make(search->heaps[k], NULL, &reach));
+		try_(reach_make(search->heaps[k], &limits_last, &reach));
 		try_(count_heap(search, k, &reach, NULL));
 	}
 	return count_heap(search, k, &search->reach, search->born.items);
@@ -420,7 +452,7 @@ static struct error *find(struct leaks_search *search)
 {
 	try_(find_births(search));
 	try_(places_init(&search->places));
-	try_(reach_make(search->heap, NULL, &search->reach));
+	try_(reach_make(search->heap, &limits_last, &search->reach));
 	try_(place_new(search));
 	try_(places_add_rest(&search->places));
 	try_(count_places(search));

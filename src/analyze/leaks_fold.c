@@ -84,6 +84,7 @@ static struct error *move_census(struct leaks_search *search, const struct u32_a
 		for (i = 0; i < now->count; i++) {
 			sum[now->items[i]].objects += was[i].objects;
 			sum[now->items[i]].bytes += was[i].bytes;
+			sum[now->items[i]].ended += was[i].ended;
 		}
 		free(was);
 		search->census[k] = sum;

@@ -33,6 +33,7 @@ DEFINE_ARRAY(leaks_candidate_array, struct leaks_candidate)
 struct leaks_census {
 	uint64_t objects;
 	uint64_t bytes; /**< shallow */
+	uint64_t ended; /**< objects that are not in the next heap; of the last one 0 */
 };
 
 struct leaks_search {
@@ -54,6 +55,8 @@ struct leaks_search {
 	struct leaks_census **census; /**< for each heap: each place */
 	double *squares[2]; /**< of the first heap and the last: of sizes, summed for each place */
 	struct u64_array newer; /**< of the last heap: objects in each place that are not old */
+	/** For each heap but the last: a bit for each object that is in the next one, too. */
+	uint64_t **stays;
 	struct leaks leaks;
 };
 

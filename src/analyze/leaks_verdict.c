@@ -128,7 +128,7 @@ static bool is_shadow(const struct leaks_search *search, const struct leaks_grou
 	return true;
 }
 
-/* Of what came since the first heap, what only took the place of something. */
+/* What is gone from a place, as far as that is seen: what came and went between heaps is not. */
 static uint64_t went(const struct leaks_search *search, const struct leaks_group *group,
 		     uint32_t place)
 {
@@ -137,8 +137,12 @@ static uint64_t went(const struct leaks_search *search, const struct leaks_group
 	uint64_t grew = group->growth[last] > group->growth[0]
 				? group->growth[last] - group->growth[0]
 				: 0;
+	uint64_t replaced = came > grew ? came - grew : 0, ended = 0;
+	size_t k;
 
-	return came > grew ? came - grew : 0;
+	for (k = 0; k < last; k++)
+		ended += search->census[k][place].ended;
+	return ended > replaced ? ended : replaced;
 }
 
 /*
@@ -151,7 +155,8 @@ static bool is_chance(const struct leaks_search *search, const struct leaks_grou
 		      uint32_t place)
 {
 	size_t last = search->heap_count - 1;
-	uint64_t came = search->newer.items[place], net = came - group->went;
+	uint64_t came = search->newer.items[place];
+	uint64_t grew = group->growth[last] - group->growth[0], net = came < grew ? came : grew;
 	uint64_t times = last < LEAKS_SURE_STEPS ? LEAKS_SURE_STEPS - last : 0;
 
 	return net < UINT32_MAX && net * net < times * times * (came + group->went);
