@@ -13,15 +13,14 @@
  * A group is a suspect where all of this holds; anything else that persists is normal:
  *
  *	the place grew    it holds more objects from each heap to the next (of five steps or more a
- *	                  quarter may be without growth), and most in the last. This leaves out what
- *	                  was set up once, and what is full.
- *	what came stays   of the objects in this place that are newer than the first heap at least
- *	                  half make it larger, and do not stand where old ones stood; and of what it
- *	                  grew by at the first step at least half persists. This leaves out caches
- *	                  with turnover and queues of work.
- *	it is no chance   with fewer than LEAKS_SURE_STEPS steps it grew by more than the number of
- *	                  steps that are missing times the square root of what came and went: with
- *	                  three heaps by 9 objects where nothing went
+ *	                  quarter may be without growth; of three or four one, not the last, in
+ *which nothing came and nothing went), and most in the last. This leaves out what was set up once,
+ *and what is full. what came stays   of the objects in this place that are newer than the first
+ *heap at least half make it larger, and do not stand where old ones stood; and of what it grew by
+ *at the first step at least half persists. This leaves out caches with turnover and queues of work.
+ *	it is no chance   with fewer than LEAKS_SURE_STEPS steps in which something happened it grew
+ *	                  by more than the number of steps that are missing times the square root of
+ *	                  what came and went: with three heaps by 9 objects where nothing went
  *	it is not little  LEAKS_FEW_OBJECTS more than in the first heap, or LEAKS_FEW_BYTES retained
  *	it is no shadow   weak references live as long as what they refer to
  *	nothing bounds it most of it is not in containers that have set themselves a limit
@@ -48,7 +47,7 @@
  * longer series says it.
  *
  * Memory: for each object of the last heap about 68 bytes at the peak, with its dominators; of
- * each other one 20, one after the other, and a bit; for each place of something new 24 for each
+ * each other one 20, one after the other, and two bits; for each place of something new 32 for each
  * heap and some 80. Time: near linear; of a thinned series once more.
  */
 #ifndef REFTRACKER_ANALYZE_LEAKS_H
@@ -86,6 +85,7 @@ struct leaks_group {
 	uint64_t count, size;	/**< its objects, all of which persist; shallow bytes */
 	uint64_t retained;	/**< bytes that its first objects keep alive */
 	uint64_t *growth;	/**< for each heap that was used: objects in this place; owned */
+	uint64_t *sizes;	/**< likewise: their shallow bytes; owned */
 	uint32_t holder;  /**< where most of it accumulates; HEAP_NONE: held by a root itself */
 	uint64_t went;	  /**< objects that were in this place and are gone, as far as heaps show */
 	uint64_t firsts;  /**< its first objects */
@@ -99,22 +99,24 @@ struct leaks_group {
 DEFINE_ARRAY(leaks_group_array, struct leaks_group)
 
 /**
- * Objects in one place that are in all heaps, never became smaller, and larger as often as a place
- * has to grow, by LEAKS_FEW_BYTES together: buffers, and containers of what was there before. Those
- * that grew because of a suspect in them, or up to a limit, are not among them.
+ * Objects in one place that are in all heaps, never became smaller, and larger from each heap to
+ * the next, but for one of three or four steps, or a quarter of more, by LEAKS_FEW_BYTES together:
+ * buffers, and containers of what was there before. Those that grew because of a suspect in them,
+ * or up to a limit, are not among them.
  */
 struct leaks_grown {
-	char *path;	      /**< the place; of a single object its own path; owned */
-	uint32_t object;      /**< that which grew most */
-	uint64_t count;	      /**< objects */
-	uint64_t before, now; /**< shallow bytes of them in the first heap and in the last */
-	uint64_t most;	      /**< bytes by which @object grew */
+	char *path;	 /**< the place; of a single object its own path; owned */
+	uint32_t object; /**< that which grew most */
+	uint64_t count;	 /**< objects */
+	uint64_t *sizes; /**< for each heap that was used: their shallow bytes; owned */
+	uint64_t most;	 /**< bytes by which @object grew */
 };
 
 DEFINE_ARRAY(leaks_grown_array, struct leaks_grown)
 
 /**
- * A place that grew from each heap to the next, though what is there is replaced: in the number of
+ * A place that grew from each heap to the next, though what is there is replaced, with the same
+ * allowance for steps in which nothing came or went: in the number of
  * its objects, by LEAKS_FEW_OBJECTS or LEAKS_FEW_BYTES and more than these go up and down by
  * chance, as a suspect has to; or in their bytes, by LEAKS_FEW_BYTES, most of them being new, and
  * where they are several by more than the sum of sizes that have nothing to do with each other

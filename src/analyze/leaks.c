@@ -17,7 +17,7 @@ static void search_deinit(struct leaks_search *search)
 
 	u32_array_deinit(&search->born);
 	u32_array_deinit(&search->growing);
-	leaks_candidate_array_deinit(&search->candidates);
+	u64_array_deinit(&search->larger);
 	free(search->stayed);
 	places_deinit(&search->places);
 	reach_deinit(&search->reach);
@@ -32,9 +32,11 @@ static void search_deinit(struct leaks_search *search)
 	free(search->squares[0]);
 	free(search->squares[1]);
 	u64_array_deinit(&search->newer);
-	for (i = 0; search->stays && i < search->heap_count; i++)
-		free(search->stays[i]);
-	free(search->stays);
+	for (i = 0; search->changes && i < search->heap_count; i++) {
+		free(search->changes[i].known);
+		free(search->changes[i].stays);
+	}
+	free(search->changes);
 	leaks_deinit(&search->leaks);
 }
 
@@ -50,21 +52,38 @@ static void inherit(struct u32_array *earlier, const struct u32_array *of, size_
 	}
 }
 
-/* Which objects of heap @k - 1 are in heap @k. */
-static struct error *note_stays(struct leaks_search *search, size_t k,
-				const struct u32_array *earlier)
+static uint64_t *make_bits(const struct heap *heap)
 {
-	uint64_t *stays = calloc(search->heaps[k - 1]->count / 64 + 1, sizeof(*stays));
+	return calloc(heap->count / 64 + 1, sizeof(uint64_t));
+}
+
+static void set_bit(uint64_t *bits, uint32_t id)
+{
+	bits[id / 64] |= UINT64_C(1) << id % 64;
+}
+
+/* No bits say nothing. */
+static bool lacks(const uint64_t *bits, uint32_t id)
+{
+	return bits && !(bits[id / 64] >> id % 64 & 1);
+}
+
+/* What heaps @k - 1 and @k have in common. */
+static struct error *note_changes(struct leaks_search *search, size_t k,
+				  const struct u32_array *earlier)
+{
+	struct leaks_changes *before = &search->changes[k - 1], *now = &search->changes[k];
 	size_t i;
 
-	search->stays[k - 1] = stays;
-	if (!stays)
+	before->stays = make_bits(search->heaps[k - 1]);
+	now->known = make_bits(search->heaps[k]);
+	if (!before->stays || !now->known)
 		return &error_no_memory;
 	for (i = 0; i < earlier->count; i++) {
-		uint32_t old = earlier->items[i];
-
-		if (old != IDENTITY_NONE)
-			stays[old / 64] |= UINT64_C(1) << old % 64;
+		if (earlier->items[i] == IDENTITY_NONE)
+			continue;
+		set_bit(before->stays, earlier->items[i]);
+		set_bit(now->known, (uint32_t)i);
 	}
 	return NULL;
 }
@@ -111,8 +130,8 @@ static struct error *find_births(struct leaks_search *search)
 	const struct heap *const *heaps = search->heaps;
 	size_t k;
 
-	search->stays = calloc(search->heap_count, sizeof(*search->stays));
-	if (!search->stays)
+	search->changes = calloc(search->heap_count, sizeof(*search->changes));
+	if (!search->changes)
 		return &error_no_memory;
 	try_(all_old(heaps[0], &search->born));
 	try_(all_old(heaps[0], &search->growing));
@@ -122,7 +141,7 @@ static struct error *find_births(struct leaks_search *search)
 		tick(search, k);
 		try_(identity_match(heaps[k - 1], heaps[k], &identity));
 		try_(leaks_grown_follow(search, k, &identity.earlier));
-		try_(note_stays(search, k, &identity.earlier));
+		try_(note_changes(search, k, &identity.earlier));
 		inherit(&identity.earlier, &search->born, k);
 		replace(&search->born, &identity.earlier);
 	}
@@ -236,10 +255,13 @@ static struct error *make_groups(struct leaks_search *search)
 
 static void count_object(struct leaks_search *search, size_t k, uint32_t id, uint32_t place)
 {
+	struct leaks_census *census = &search->census[k][place];
 	uint64_t size = heap_size(search->heaps[k], id);
 
-	search->census[k][place].objects++;
-	search->census[k][place].bytes += size;
+	census->objects++;
+	census->bytes += size;
+	census->came += lacks(search->changes[k].known, id);
+	census->ended += lacks(search->changes[k].stays, id);
 	if (!k || k == search->heap_count - 1)
 		search->squares[k ? 1 : 0][place] += (double)size * (double)size;
 }
@@ -261,9 +283,6 @@ static struct error *count_heap(struct leaks_search *search, size_t k, const str
 		if (place == PLACES_NONE || placement_is_namespace(&placement, id))
 			continue;
 		count_object(search, k, id, place);
-		if (search->stays[k])
-			search->census[k][place].ended += !(search->stays[k][id / 64] >> id % 64 &
-							    1);
 		if (born)
 			search->newer.items[place] += born[id] > 0;
 	}
@@ -468,14 +487,15 @@ static struct error *find(struct leaks_search *search)
 	return NULL;
 }
 
-/* The heaps of these indices; takes @used over. */
-static struct error *judge(const struct heap *const *heaps, struct u32_array *used,
+/* The heaps of these indices, of which there are @count; takes @used over. */
+static struct error *judge(const struct heap *const *heaps, size_t count, struct u32_array *used,
 			   struct leaks *ret)
 {
 	_cleanup_free_ const struct heap **series = calloc(used->count, sizeof(*series));
 	_cleanup_(search_deinit) struct leaks_search search = {
 		.heaps = series,
 		.heap_count = used->count,
+		.thinned = used->count < count,
 	};
 	_progress_ const char *before = progress_begin("looking for leaks");
 	size_t k;
@@ -500,7 +520,7 @@ static struct error *judge_all(const struct heap *const *heaps, size_t count, st
 
 	for (k = 0; k < count; k++)
 		try_(u32_array_append(&used, (uint32_t)k));
-	return judge(heaps, &used, ret);
+	return judge(heaps, count, &used, ret);
 }
 
 /* Steps that are long enough for what comes seldom, and a first one for what began late. */
@@ -512,7 +532,7 @@ static struct error *judge_thinned(const struct heap *const *heaps, size_t count
 
 	for (k = 0; k < LEAKS_THINNED; k++)
 		try_(u32_array_append(&used, (uint32_t)at[k]));
-	return judge(heaps, &used, ret);
+	return judge(heaps, count, &used, ret);
 }
 
 static bool says_more(const struct leaks *thinned, const struct leaks *all)
@@ -555,7 +575,7 @@ void leaks_deinit(struct leaks *leaks)
 		leaks_group_deinit(&leaks->groups.items[i]);
 	leaks_group_array_deinit(&leaks->groups);
 	for (i = 0; i < leaks->grown.count; i++)
-		free(leaks->grown.items[i].path);
+		leaks_grown_deinit(&leaks->grown.items[i]);
 	leaks_grown_array_deinit(&leaks->grown);
 	for (i = 0; i < leaks->replaced.count; i++)
 		leaks_replaced_deinit(&leaks->replaced.items[i]);

@@ -82,9 +82,12 @@ static struct error *move_census(struct leaks_search *search, const struct u32_a
 		if (!sum)
 			return &error_no_memory;
 		for (i = 0; i < now->count; i++) {
-			sum[now->items[i]].objects += was[i].objects;
-			sum[now->items[i]].bytes += was[i].bytes;
-			sum[now->items[i]].ended += was[i].ended;
+			struct leaks_census *to = &sum[now->items[i]];
+
+			to->objects += was[i].objects;
+			to->bytes += was[i].bytes;
+			to->came += was[i].came;
+			to->ended += was[i].ended;
 		}
 		free(was);
 		search->census[k] = sum;

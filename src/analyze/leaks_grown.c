@@ -8,34 +8,47 @@
 
 #include <stdlib.h>
 
-/* What leaks_search.growing says of an object: a number of its candidate, from 1 on, or: */
+/* What leaks_search.growing says of an object: a number of its row in larger, from 1 on, or: */
 enum {
 	SAME = 0,	   /* it has its first size */
 	NEVER = UINT32_MAX /* it came later, or was larger before */
 };
 
-static struct error *note_growth(struct leaks_search *search, uint64_t before, uint32_t *state)
+void leaks_grown_deinit(struct leaks_grown *grown)
 {
-	struct leaks_candidate new = {.first = before, .steps = 1};
+	free(grown->path);
+	free(grown->sizes);
+}
 
-	if (*state != SAME) {
-		search->candidates.items[*state - 1].steps++;
-		return NULL;
-	}
-	try_(leaks_candidate_array_append(&search->candidates, new));
-	*state = (uint32_t)search->candidates.count;
+/* The sizes of an object with such a state. */
+static uint64_t *row_of(const struct leaks_search *search, uint32_t state)
+{
+	return &search->larger.items[(state - 1) * search->heap_count];
+}
+
+/* It had the size @before in all heaps up to this one. */
+static struct error *add_row(struct leaks_search *search, uint64_t before, uint32_t *state)
+{
+	size_t k;
+
+	for (k = 0; k < search->heap_count; k++)
+		try_(u64_array_append(&search->larger, before));
+	*state = (uint32_t)(search->larger.count / search->heap_count);
 	return NULL;
 }
 
-/* From the size that an object had, @before, to the one that it has; *@state as it was then. */
-static struct error *follow(struct leaks_search *search, uint64_t before, uint64_t now,
+/* From the size that an object had, @before, to that in heap @k; *@state as it was then. */
+static struct error *follow(struct leaks_search *search, size_t k, uint64_t before, uint64_t now,
 			    uint32_t *state)
 {
 	if (now < before)
 		*state = NEVER;
-	if (*state == NEVER || now == before)
+	if (*state == NEVER || (*state == SAME && now == before))
 		return NULL;
-	return note_growth(search, before, state);
+	if (*state == SAME)
+		try_(add_row(search, before, state));
+	row_of(search, *state)[k] = now;
+	return NULL;
 }
 
 struct error *leaks_grown_follow(struct leaks_search *search, size_t k,
@@ -53,7 +66,7 @@ struct error *leaks_grown_follow(struct leaks_search *search, size_t k,
 
 		*state = old == IDENTITY_NONE ? NEVER : was.items[old];
 		if (*state != NEVER)
-			try_(follow(search, heap_size(before, old), heap_size(now, (uint32_t)i),
+			try_(follow(search, k, heap_size(before, old), heap_size(now, (uint32_t)i),
 				    state));
 	}
 	search->growing = growing;
@@ -61,25 +74,29 @@ struct error *leaks_grown_follow(struct leaks_search *search, size_t k,
 	return NULL;
 }
 
-static const struct leaks_candidate *candidate_of(const struct leaks_search *search, uint32_t id)
+/* NULL: it is no larger than it was at first, or not in all heaps. */
+static const uint64_t *sizes_of(const struct leaks_search *search, uint32_t id)
 {
 	uint32_t state = search->growing.items[id];
 
-	return state == SAME || state == NEVER ? NULL : &search->candidates.items[state - 1];
+	return state == SAME || state == NEVER ? NULL : row_of(search, state);
 }
 
 bool leaks_object_grew(const struct leaks_search *search, uint32_t id)
 {
-	const struct leaks_candidate *candidate = candidate_of(search, id);
+	const uint64_t *sizes = sizes_of(search, id);
+	size_t still = 0, k;
 
-	return candidate &&
-	       candidate->steps + leaks_steps_without(search) >= search->heap_count - 1;
+	for (k = 1; sizes && k < search->heap_count; k++)
+		still += sizes[k] == sizes[k - 1];
+	return sizes && still <= leaks_steps_unused(search);
 }
 
 static struct error *add_grown(struct leaks_search *search, uint32_t id, uint32_t *at)
 {
 	struct leaks_grown_array *list = &search->leaks.grown;
-	uint64_t first = candidate_of(search, id)->first, now = heap_size(search->heap, id);
+	const uint64_t *sizes = sizes_of(search, id);
+	size_t last = search->heap_count - 1, k;
 	struct leaks_grown *grown;
 
 	if (!*at) {
@@ -87,11 +104,15 @@ static struct error *add_grown(struct leaks_search *search, uint32_t id, uint32_
 		*at = (uint32_t)list->count;
 	}
 	grown = &list->items[*at - 1];
+	if (!grown->sizes)
+		grown->sizes = calloc(search->heap_count, sizeof(*grown->sizes));
+	if (!grown->sizes)
+		return &error_no_memory;
 	grown->count++;
-	grown->before += first;
-	grown->now += now;
-	if (now - first > grown->most) {
-		grown->most = now - first;
+	for (k = 0; k <= last; k++)
+		grown->sizes[k] += sizes[k];
+	if (sizes[last] - sizes[0] > grown->most) {
+		grown->most = sizes[last] - sizes[0];
 		grown->object = id;
 	}
 	return NULL;
@@ -132,23 +153,28 @@ static struct error *name_grown(struct leaks_search *search, const uint32_t *at)
 	return NULL;
 }
 
-static void drop_little(struct leaks_grown_array *list)
+static uint64_t grew_by(const struct leaks_grown *grown, size_t last)
+{
+	return grown->sizes[last] - grown->sizes[0];
+}
+
+static void drop_little(struct leaks_grown_array *list, size_t last)
 {
 	size_t i, kept = 0;
 
 	for (i = 0; i < list->count; i++) {
-		if (list->items[i].now - list->items[i].before < LEAKS_FEW_BYTES)
-			free(list->items[i].path);
+		if (grew_by(&list->items[i], last) < LEAKS_FEW_BYTES)
+			leaks_grown_deinit(&list->items[i]);
 		else
 			list->items[kept++] = list->items[i];
 	}
 	list->count = kept;
 }
 
-static int most_first(const void *left, const void *right)
+static int most_first(const void *left, const void *right, void *last)
 {
 	const struct leaks_grown *a = left, *b = right;
-	uint64_t by_a = a->now - a->before, by_b = b->now - b->before;
+	uint64_t by_a = grew_by(a, *(const size_t *)last), by_b = grew_by(b, *(const size_t *)last);
 
 	if (by_a != by_b)
 		return by_a > by_b ? -1 : 1;
@@ -159,13 +185,14 @@ struct error *leaks_grown_find(struct leaks_search *search, const bool *explaine
 {
 	_cleanup_free_ uint32_t *at = calloc(search->places.list.count, sizeof(*at));
 	struct leaks_grown_array *list = &search->leaks.grown;
+	size_t last = search->heap_count - 1;
 
 	if (!at)
 		return &error_no_memory;
 	try_(collect(search, explained, at));
 	try_(name_grown(search, at));
-	drop_little(list);
+	drop_little(list, last);
 	if (list->count)
-		qsort(list->items, list->count, sizeof(*list->items), most_first);
+		qsort_r(list->items, list->count, sizeof(*list->items), most_first, &last);
 	return NULL;
 }

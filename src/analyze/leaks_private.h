@@ -21,29 +21,29 @@ struct leaks_first {
 
 DEFINE_ARRAY(leaks_first_array, struct leaks_first)
 
-/* An object that is larger than in the first heap. */
-struct leaks_candidate {
-	uint64_t first; /**< its size there, bytes */
-	uint32_t steps; /**< from a heap to the next, in which it grew */
-};
-
-DEFINE_ARRAY(leaks_candidate_array, struct leaks_candidate)
-
 /* What is in one place. */
 struct leaks_census {
 	uint64_t objects;
 	uint64_t bytes; /**< shallow */
-	uint64_t ended; /**< objects that are not in the next heap; of the last one 0 */
+	uint64_t came;	/**< objects that the heap before lacks; of the first heap 0 */
+	uint64_t ended; /**< objects that the next heap lacks; of the last one 0 */
+};
+
+/* Of one heap: a bit for each object. NULL: there is no such heap. Owned. */
+struct leaks_changes {
+	uint64_t *known; /**< the heap before has it */
+	uint64_t *stays; /**< the next one has it */
 };
 
 struct leaks_search {
 	const struct heap *const *heaps;
 	size_t heap_count;
+	bool thinned;		  /**< there are more of them: its steps are long */
 	const struct heap *heap;  /**< the last one */
 	struct u32_array born;	  /**< of its objects: the first heap that has them */
-	struct u32_array growing; /**< of its objects: private to leaks_grown.c */
-	struct leaks_candidate_array candidates;
-	uint64_t *stayed; /**< objects in each place that are of its own group */
+	struct u32_array growing; /**< of its objects, and what follows: private to leaks_grown.c */
+	struct u64_array larger;  /**< sizes in each heap, of one object after the other */
+	uint64_t *stayed;	  /**< objects in each place that are of its own group */
 	struct places places;
 	struct reach reach; /**< of the last heap, as what is below; in the end without its order */
 	struct placement placement;
@@ -55,8 +55,7 @@ struct leaks_search {
 	struct leaks_census **census; /**< for each heap: each place */
 	double *squares[2]; /**< of the first heap and the last: of sizes, summed for each place */
 	struct u64_array newer; /**< of the last heap: objects in each place that are not old */
-	/** For each heap but the last: a bit for each object that is in the next one, too. */
-	uint64_t **stays;
+	struct leaks_changes *changes; /**< of each heap */
 	struct leaks leaks;
 };
 
@@ -66,8 +65,20 @@ uint32_t leaks_owner(const struct leaks_search *search, uint32_t id);
 /** Whether a place holds more from each heap to the next, see analyze/leaks.h. */
 bool leaks_place_grew(const struct leaks_search *search, uint32_t place);
 
-/** Steps that a place, or an object, may be without growth and still grow. */
+/** Steps that a place may be without growth and still grow. */
 size_t leaks_steps_without(const struct leaks_search *search);
+
+/** Likewise, where nothing happened at all in these steps. */
+size_t leaks_steps_unused(const struct leaks_search *search);
+
+/** Whether from heap @k - 1 to @k nothing came to a place, nor went. */
+bool leaks_is_unused(const struct leaks_search *search, size_t k, uint32_t place);
+
+/** Steps in which something came to a place, or went. */
+size_t leaks_steps_used(const struct leaks_search *search, uint32_t place);
+
+/** Objects that were in a place and are gone; what came and went between two heaps is not seen. */
+uint64_t leaks_went(const struct leaks_search *search, uint32_t place);
 
 /** Make one place of attributes under ever new names. */
 _must_check_ struct error *leaks_fold(struct leaks_search *search);
@@ -108,5 +119,6 @@ _must_check_ struct error *leaks_grown_find(struct leaks_search *search, const b
 _must_check_ struct error *leaks_complete(struct leaks_search *search);
 
 void leaks_group_deinit(struct leaks_group *group);
+void leaks_grown_deinit(struct leaks_grown *grown);
 
 #endif

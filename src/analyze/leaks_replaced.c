@@ -37,16 +37,19 @@ static uint64_t bytes_in(const struct leaks_search *search, size_t k, uint32_t p
 }
 
 /*
- * By more in each heap than in the one before, without the allowance for what persists, and from
- * something on: a place that was empty may have been reached over another chain.
+ * By more at each step in which something happened there, which are enough, and from something on:
+ * a place that was empty may have been reached over another chain.
  */
 static bool grew_always(const struct leaks_search *search, uint32_t place,
 			uint64_t (*in)(const struct leaks_search *, size_t, uint32_t))
 {
-	size_t k;
+	size_t k, last = search->heap_count - 1;
 
-	for (k = 1; k < search->heap_count; k++) {
-		if (in(search, k, place) <= in(search, k - 1, place))
+	if (leaks_steps_used(search, place) + leaks_steps_unused(search) < last)
+		return false;
+	for (k = 1; k <= last; k++) {
+		if (in(search, k, place) <= in(search, k - 1, place) &&
+		    !leaks_is_unused(search, k, place))
 			return false;
 	}
 	return in(search, 0, place) > 0;
@@ -66,9 +69,9 @@ static bool is_much(const struct leaks_search *search, uint32_t place)
 }
 
 /* How many times the usual ups and downs growth must be: the more, the fewer heaps there are. */
-static uint64_t times(const struct leaks_search *search)
+static uint64_t times(const struct leaks_search *search, uint32_t place)
 {
-	size_t steps = search->heap_count - 1;
+	size_t steps = leaks_steps_used(search, place);
 
 	return steps < LEAKS_SURE_STEPS ? LEAKS_SURE_STEPS - steps : 1;
 }
@@ -76,15 +79,16 @@ static uint64_t times(const struct leaks_search *search)
 static bool grew_in_number(const struct lookout *lookout, uint32_t place)
 {
 	const struct leaks_search *search = lookout->search;
-	uint64_t came = search->newer.items[place], n = times(search), net, went;
+	uint64_t came = search->newer.items[place], n = times(search, place), net;
 
-	if (!grew_always(search, place, count_in) || !is_much(search, place))
+	/* What grew up to some number and no further is full. */
+	if (leaks_is_unused(search, search->heap_count - 1, place) ||
+	    !grew_always(search, place, count_in) || !is_much(search, place))
 		return false;
 	net = growth_of(search, place, count_in);
 	if (net > came)
 		net = came;
-	went = came - net;
-	return net >= UINT32_MAX || net * net >= n * n * (came + went);
+	return net >= UINT32_MAX || net * net >= n * n * (came + leaks_went(search, place));
 }
 
 /*
@@ -105,7 +109,7 @@ static bool is_sum_by_chance(const struct leaks_search *search, uint32_t place)
 {
 	size_t last = search->heap_count - 1;
 	bool steady = count_in(search, 0, place) == count_in(search, last, place);
-	double net = (double)growth_of(search, place, bytes_in), n = (double)times(search);
+	double net = (double)growth_of(search, place, bytes_in), n = (double)times(search, place);
 
 	return net * net <
 	       n * n * (variance(search, 0, place, steady) + variance(search, last, place, steady));
@@ -123,20 +127,23 @@ static bool is_even(double least, double most)
 static bool is_size_by_chance(const struct leaks_search *search, uint32_t place)
 {
 	double least = 0, most = 0, slowest = 0, fastest = 0;
-	size_t k;
+	size_t from = 0, used = 0, k;
 
 	for (k = 1; k < search->heap_count; k++) {
-		double by = (double)(bytes_in(search, k, place) - bytes_in(search, k - 1, place));
+		double by = (double)(bytes_in(search, k, place) - bytes_in(search, from, place));
 		double pace = by / (double)(search->heaps[k]->facts.time -
-					    search->heaps[k - 1]->facts.time + 1);
+					    search->heaps[from]->facts.time + 1);
 
-		least = k == 1 || by < least ? by : least;
+		if (leaks_is_unused(search, k, place))
+			continue;
+		least = !used || by < least ? by : least;
 		most = by > most ? by : most;
-		slowest = k == 1 || pace < slowest ? pace : slowest;
+		slowest = !used || pace < slowest ? pace : slowest;
 		fastest = pace > fastest ? pace : fastest;
+		from = k;
+		used++;
 	}
-	return search->heap_count <= LEAKS_SURE_STEPS && !is_even(least, most) &&
-	       !is_even(slowest, fastest);
+	return used < LEAKS_SURE_STEPS && !is_even(least, most) && !is_even(slowest, fastest);
 }
 
 /* Whether most of what is there is old, or came after the first heap and is there since. */

@@ -10,6 +10,7 @@ void leaks_group_deinit(struct leaks_group *group)
 	free(group->path);
 	free(group->holder_path);
 	free(group->growth);
+	free(group->sizes);
 	histogram_deinit(&group->types);
 }
 
@@ -89,19 +90,48 @@ size_t leaks_steps_without(const struct leaks_search *search)
 	return last >= 5 ? last / 4 : 0;
 }
 
+size_t leaks_steps_unused(const struct leaks_search *search)
+{
+	size_t last = search->heap_count - 1;
+
+	return !search->thinned && last >= 3 && last < 5 ? 1 : leaks_steps_without(search);
+}
+
+bool leaks_is_unused(const struct leaks_search *search, size_t k, uint32_t place)
+{
+	const struct leaks_census *before = &search->census[k - 1][place];
+	const struct leaks_census *now = &search->census[k][place];
+
+	return now->objects == before->objects && now->bytes == before->bytes && !now->came &&
+	       !before->ended;
+}
+
+size_t leaks_steps_used(const struct leaks_search *search, uint32_t place)
+{
+	size_t k, used = 0;
+
+	for (k = 1; k < search->heap_count; k++)
+		used += !leaks_is_unused(search, k, place);
+	return used;
+}
+
+/* That one more heap was taken while nothing happened there takes nothing away. */
 bool leaks_place_grew(const struct leaks_search *search, uint32_t place)
 {
-	size_t still = 0, k, last = search->heap_count - 1;
+	size_t still = 0, unused = 0, k, last = search->heap_count - 1;
 
 	for (k = 1; k <= last; k++) {
 		uint64_t before = search->census[k - 1][place].objects;
 		uint64_t now = search->census[k][place].objects;
 
-		still += now <= before;
+		if (k < last && leaks_is_unused(search, k, place))
+			unused++;
+		else
+			still += now <= before;
 		if (now > search->census[last][place].objects)
 			return false;
 	}
-	return still <= leaks_steps_without(search);
+	return still <= leaks_steps_without(search) && still + unused <= leaks_steps_unused(search);
 }
 
 /* Objects/weakrefobject.c: a weak reference, or one of a subclass as weakref.KeyedRef. */
@@ -128,17 +158,13 @@ static bool is_shadow(const struct leaks_search *search, const struct leaks_grou
 	return true;
 }
 
-/* What is gone from a place, as far as that is seen: what came and went between heaps is not. */
-static uint64_t went(const struct leaks_search *search, const struct leaks_group *group,
-		     uint32_t place)
+uint64_t leaks_went(const struct leaks_search *search, uint32_t place)
 {
-	size_t last = search->heap_count - 1;
-	uint64_t came = search->newer.items[place];
-	uint64_t grew = group->growth[last] > group->growth[0]
-				? group->growth[last] - group->growth[0]
-				: 0;
+	size_t last = search->heap_count - 1, k;
+	uint64_t first = search->census[0][place].objects,
+		 now = search->census[last][place].objects;
+	uint64_t came = search->newer.items[place], grew = now > first ? now - first : 0;
 	uint64_t replaced = came > grew ? came - grew : 0, ended = 0;
-	size_t k;
 
 	for (k = 0; k < last; k++)
 		ended += search->census[k][place].ended;
@@ -157,7 +183,8 @@ static bool is_chance(const struct leaks_search *search, const struct leaks_grou
 	size_t last = search->heap_count - 1;
 	uint64_t came = search->newer.items[place];
 	uint64_t grew = group->growth[last] - group->growth[0], net = came < grew ? came : grew;
-	uint64_t times = last < LEAKS_SURE_STEPS ? LEAKS_SURE_STEPS - last : 0;
+	size_t steps = leaks_steps_used(search, place);
+	uint64_t times = steps < LEAKS_SURE_STEPS ? LEAKS_SURE_STEPS - steps : 0;
 
 	return net < UINT32_MAX && net * net < times * times * (came + group->went);
 }
@@ -206,12 +233,15 @@ static struct error *complete_group(struct leaks_search *search, size_t i)
 	size_t k;
 
 	group->growth = calloc(search->heap_count, sizeof(*group->growth));
-	if (!group->growth)
+	group->sizes = calloc(search->heap_count, sizeof(*group->sizes));
+	if (!group->growth || !group->sizes)
 		return &error_no_memory;
-	for (k = 0; k < search->heap_count; k++)
+	for (k = 0; k < search->heap_count; k++) {
 		group->growth[k] = search->census[k][place].objects;
+		group->sizes[k] = search->census[k][place].bytes;
+	}
 	try_(places_text(&search->places, place, &group->path));
-	group->went = went(search, group, place);
+	group->went = leaks_went(search, place);
 	group->uncollected = is_garbage(search, group) && is_switched_off(search, group);
 	group->verdict = judge(search, group, place);
 	if (group->holder == HEAP_NONE)

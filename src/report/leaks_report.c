@@ -74,17 +74,34 @@ static bool is_shown(const struct view *view, const struct leaks_group *group)
 	return (view->all || group->verdict == LEAKS_SUSPECT) && holds_wanted(view, group);
 }
 
-/* It may have grown all the same; a live session has the baseline and its last two snapshots. */
+/* A live session has the baseline and its last two snapshots. */
+static const char *why_not_grown(const struct view *view, const uint64_t *numbers)
+{
+	size_t last = view->leaks->used.count - 1;
+
+	if (numbers[last] <= numbers[last - 1])
+		return view->snapshots ? "grew, but not in the last step"
+				       : "grew, but not in the last diff";
+	return view->snapshots ? "grew, but not in each step" : "grew, but in the last diff only";
+}
+
+/* It may have grown all the same, or what is there has become larger. */
 static const char *why_stable(const struct view *view, const struct leaks_group *group)
 {
 	size_t last = view->leaks->used.count - 1;
 
-	if (group->growth[last] <= group->growth[0])
-		return "does not grow";
-	if (group->growth[last] <= group->growth[last - 1])
-		return view->snapshots ? "grew, but not in the last step"
-				       : "grew, but not in the last diff";
-	return view->snapshots ? "grew, but not in each step" : "grew, but in the last diff only";
+	if (group->growth[last] > group->growth[0])
+		return why_not_grown(view, group->growth);
+	if (group->sizes[last] >= group->sizes[0] + LEAKS_FEW_BYTES)
+		return "no more of them, but larger";
+	return "does not grow";
+}
+
+static const char *why_little(const struct leaks_group *group)
+{
+	if (group->went)
+		return "no more than ups and downs";
+	return group->retained < LEAKS_FEW_BYTES ? "too little to tell" : "too few to tell";
 }
 
 static const char *reason(const struct view *view, const struct leaks_group *group)
@@ -95,7 +112,7 @@ static const char *reason(const struct view *view, const struct leaks_group *gro
 	case LEAKS_CHURN:
 		return "new ones replace old ones";
 	case LEAKS_LITTLE:
-		return "too little to tell";
+		return why_little(group);
 	case LEAKS_FILLING:
 		return "fills up to a limit";
 	case LEAKS_SHADOW:
@@ -281,7 +298,7 @@ static struct error *put_most(const struct view *view, json_t *item, uint32_t ob
 static struct error *larger_json(const struct view *view, json_t *document)
 {
 	json_t *list = json_array(), *item;
-	size_t i;
+	size_t i, used = view->leaks->used.count;
 
 	try_(json_put(document, "larger", list));
 	for (i = 0; i < view->leaks->grown.count; i++) {
@@ -292,8 +309,9 @@ static struct error *larger_json(const struct view *view, json_t *document)
 		try_(append_object(list, &item));
 		try_(put_text(item, "path", grown->path));
 		try_(put_integer(item, "count", grown->count));
-		try_(put_integer(item, "before", grown->before));
-		try_(put_integer(item, "size", grown->now));
+		try_(put_integer(item, "before", grown->sizes[0]));
+		try_(put_integer(item, "size", grown->sizes[used - 1]));
+		try_(put_numbers(item, "sizes", grown->sizes, used));
 		try_(put_most(view, item, grown->object));
 	}
 	return NULL;
@@ -458,18 +476,43 @@ static void print_head(const struct view *view)
 	print_used(view);
 }
 
-/* When what is a suspect, or is larger, grew. */
+/* When what is a suspect grew. */
 static const char *times(const struct view *view)
 {
 	return view->snapshots ? "from each snapshot to the next"
 			       : "both up to the diff before and in the last one";
 }
 
-static const char *what_else_grew(const struct leaks *leaks)
+/* Likewise, of what may have had nothing to do in one step of several. */
+static const char *how_often(const struct view *view)
 {
-	if (leaks->replaced.count)
+	return view->snapshots ? "again and again" : times(view);
+}
+
+/* Whether a place grew each time and lost nothing, by much in few objects. */
+static bool has_too_few(const struct view *view)
+{
+	enum {
+		MUCH = 64 * 1024 /* bytes */
+	};
+	size_t i;
+
+	for (i = 0; i < view->leaks->groups.count; i++) {
+		const struct leaks_group *group = &view->leaks->groups.items[i];
+
+		if (group->verdict == LEAKS_LITTLE && !group->went && group->retained >= MUCH)
+			return true;
+	}
+	return false;
+}
+
+static const char *what_else_grew(const struct view *view)
+{
+	if (view->leaks->replaced.count)
 		return ", but see what grew though it is replaced";
-	return leaks->grown.count ? ", but see what grew itself" : "";
+	if (view->leaks->grown.count)
+		return ", but see what grew itself";
+	return has_too_few(view) ? ", but see what is too few to tell" : "";
 }
 
 /* @suspects: those that --type and --ignore leave. */
@@ -487,7 +530,7 @@ static void print_verdict(const struct view *view, size_t suspects)
 	if (!suspects)
 		(void)fprintf(view->style->stream,
 			      "no leak suspect: no place grew %s by what stayed%s\n", times(view),
-			      what_else_grew(view->leaks));
+			      what_else_grew(view));
 	else
 		(void)fprintf(view->style->stream, "%s, the worst first\n",
 			      units_things(suspects, "suspect", count));
@@ -551,41 +594,49 @@ static struct error *print_replaced(const struct view *view)
 	if (!found)
 		return NULL;
 	(void)fprintf(view->style->stream,
-		      "\ngrows %s, whether its objects stay or are replaced:\n", times(view));
+		      "\ngrows %s, whether its objects stay or are replaced:\n", how_often(view));
 	try_(table_print(view->style, table));
 	table_print_left_out(view->style, found > shown ? found - shown : 0);
 	return NULL;
+}
+
+static struct error *add_grown(const struct view *view, const struct leaks_grown *grown,
+			       struct libscols_table *table)
+{
+	_cleanup_(char_array_deinit) struct char_array sizes = {0};
+	uint64_t by = grown->sizes[view->leaks->used.count - 1] - grown->sizes[0];
+	char bytes[UNIT_TEXT], count[UNIT_TEXT];
+
+	try_(add_steps(view, grown->sizes, units_bytes, &sizes));
+	return table_add(table, NULL,
+			 (const char *[]){units_bytes(by, bytes), sizes.items,
+					  units_count(grown->count, count),
+					  heap_type_name(view->heap, grown->object), grown->path},
+			 5, NULL);
 }
 
 /* What became larger without new objects in it, such as buffers. */
 static struct error *print_grown(const struct view *view)
 {
 	static const struct table_column columns[] = {{.title = "GREW BY", .right = true},
-						      {.title = "NOW", .right = true},
+						      {.title = "SIZE"},
 						      {.title = "OBJECTS", .right = true},
 						      {.title = "TYPE"},
 						      {.title = "PLACE"}};
 	_cleanup_table_ struct libscols_table *table = NULL;
 	size_t i, found = 0, shown = report_shown(view->style, SIZE_MAX);
-	char by[UNIT_TEXT], now[UNIT_TEXT], count[UNIT_TEXT];
 
 	try_(table_create(columns, ARRAY_SIZE(columns), &table));
 	for (i = 0; i < view->leaks->grown.count; i++) {
 		const struct leaks_grown *grown = &view->leaks->grown.items[i];
-		const char *texts[] = {units_bytes(grown->now - grown->before, by),
-				       units_bytes(grown->now, now),
-				       units_count(grown->count, count),
-				       heap_type_name(view->heap, grown->object), grown->path};
 
-		if (!is_shown_by(view, grown->object) || found++ >= shown)
-			continue;
-		try_(table_add(table, NULL, texts, ARRAY_SIZE(texts), NULL));
+		if (is_shown_by(view, grown->object) && found++ < shown)
+			try_(add_grown(view, grown, table));
 	}
 	if (!found)
 		return NULL;
 	(void)fprintf(view->style->stream,
-		      "\ngrew itself %s, with nothing new in it that says so:\n",
-		      view->snapshots ? "each time" : times(view));
+		      "\ngrew itself %s, with nothing new in it that says so:\n", how_often(view));
 	try_(table_print(view->style, table));
 	table_print_left_out(view->style, found > shown ? found - shown : 0);
 	return NULL;

@@ -459,8 +459,48 @@ def what_grows_itself_is_named(build):
             check(0.6 * least <= each <= 2 * most, f"{interpreter.name}, {path}: {each} bytes each")
         check([group["path"] for group in document["groups"]] == ["__main__.KEPT[*]"],
               f"{interpreter.name}: {[group['sentence'] for group in document['groups']]}")
-        check("grew itself each time" in text and "__main__.OUTPUTS[*]" in text, text)
+        check("grew itself again and again" in text and "__main__.OUTPUTS[*]" in text, text)
     return len(versions())
+
+
+# Requests before each of four snapshots: nothing is done at one step.
+IDLE = (BEFORE, STEP, 0, STEP)
+
+
+@test
+def a_snapshot_while_nothing_is_done_takes_nothing_away(build):
+    """What three snapshots show, four do of which one was taken without anything done since."""
+    for interpreter in chosen()[:1]:
+        with start(interpreter, "growing_buffers") as target:
+            document = json.loads(build.ok("leaks", "--json", *series_of(build, target, IDLE)))
+        larger = {item["path"]: item["sizes"] for item in document["larger"]}
+        check(set(larger) == set(LARGER), f"{document['larger']}")
+        check(all(len(sizes) == 4 and sizes[1] == sizes[2] for sizes in larger.values()), f"{larger}")
+        check([group["path"] for group in document["groups"]] == ["__main__.KEPT[*]"],
+              f"{[group['sentence'] for group in document['groups']]}")
+        check(document["groups"][0]["growth"] == [BEFORE, BEFORE + STEP, BEFORE + STEP,
+                                                  BEFORE + 2 * STEP], f"{document['groups']}")
+        with start(interpreter, "replaced_by_larger") as target:
+            files = series_of(build, target, IDLE)
+            document = json.loads(build.ok("leaks", "--json", *files))
+            text = build.ok("leaks", *files[:3])
+        replaced = {item["path"]: item["sizes"] for item in document["replaced"]}
+        check(set(replaced) == {*REPLACED, "__main__.CACHE[*]"}, f"{document['replaced']}")
+        check(not document["groups"], f"{[group['sentence'] for group in document['groups']]}")
+        check(re.search(r"no more of them, but larger +__main__\.ROWS\n", text), text)
+
+
+@test
+def what_is_too_few_to_tell_is_not_called_little(build):
+    """The reasons why a place that grew at each step is no suspect."""
+    for interpreter in chosen()[:1]:
+        with start(interpreter, "few_but_large") as target:
+            text = build.ok("leaks", *series_of(build, target, (2, 2, 1)))
+        reasons = {line.split()[-1]: " ".join(line.split()[3:-1]) for line in text.splitlines()
+                   if line.split()[-1:] and line.split()[-1].startswith("__main__")}
+        check("no leak suspect" in text and "but see what is too few to tell" in text, text)
+        check(reasons == {"__main__.IMAGES[*]": "too few to tell",
+                          "__main__.NAMES[*]": "too little to tell"}, text)
 
 
 @test

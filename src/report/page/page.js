@@ -202,7 +202,7 @@ function showSuspect(group) {
 function showReplaced(list, replaced) {
 	if (!replaced.length) return;
 	list.append(make('h3', null, 'Grow, whether their objects stay or are replaced'), make('p', { class: 'note' },
-		'More objects from each snapshot to the next, or larger ones, without what stays there saying so.'));
+		'More objects from snapshot to snapshot, or larger ones, without what stays there saying so.'));
 	const table = make('table');
 	const step = (values, show) => `${show(values[0])} \u2192 ${show(values[values.length - 1])}`;
 	fillTable(table, ['Place', 'Objects', 'Bytes'], replaced.slice(0, 50).map(item => make('tr', null,
@@ -216,7 +216,7 @@ function showReplaced(list, replaced) {
 function showLarger(list, larger) {
 	if (!larger.length) return;
 	list.append(make('h3', null, 'Grew themselves'), make('p', { class: 'note' },
-		'Larger from each snapshot to the next, with nothing new in them that says so.'));
+		'Larger from snapshot to snapshot, with nothing new in them that says so.'));
 	const table = make('table');
 	fillTable(table, ['Place', 'Objects', 'Grew by', 'Bytes now'], larger.slice(0, 50).map(item => make('tr', null,
 		make('td', { class: 'name mono' }, `${item.path} (${short(item.most.type)})`),
