@@ -29,7 +29,8 @@
  *	                  switched off and has not been run since the second heap; or where it has
  *	                  not run in all the time and more waits than it would ever let wait:
  *	                  LEAKS_MOST_WAITING, which is five times its own largest threshold; without
- *	                  the GIL that depends on what has lived for long, and nothing is known
+ *	                  the GIL that depends on what has lived for long, and nothing is known.
+ *	                  To what gc.freeze() has put aside nobody comes
  *
  * What hangs on a new object behind a suspect place is put to that suspect, though the new object
  * itself is not known to persist; so is what hangs on one in a container that fills up.
@@ -80,7 +81,8 @@ enum leaks_verdict {
 struct leaks_group {
 	char *path; /**< the place; owned */
 	enum leaks_verdict verdict;
-	bool uncollected;	/**< nothing reaches it, and the collector is switched off */
+	bool uncollected; /**< nothing reaches it, and the collector is switched off */
+	bool frozen;	  /**< nothing reaches it, and gc.freeze() keeps it from the collector */
 	struct histogram types; /**< its objects; only of suspects */
 	uint64_t count, size;	/**< its objects, all of which persist; shallow bytes */
 	uint64_t retained;	/**< bytes that its first objects keep alive */

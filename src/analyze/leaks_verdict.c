@@ -73,6 +73,22 @@ static bool is_switched_off(const struct leaks_search *search, const struct leak
 	return heap->list_count && list->automatic == HEAP_AUTOMATIC_OFF;
 }
 
+/* The collector never looks at the permanent generation, nor at what hangs on that. */
+static bool is_frozen(const struct leaks_search *search, const struct leaks_group *group)
+{
+	const struct heap *heap = search->heap;
+	size_t i, frozen = 0;
+
+	for (i = 0; i < group->sample_count; i++) {
+		if (!heap_tracked(heap, group->samples[i]))
+			continue;
+		if (heap_list(heap, group->samples[i])->generation != HEAP_GENERATION_PERMANENT)
+			return false;
+		frozen++;
+	}
+	return frozen > 0;
+}
+
 static bool is_garbage(const struct leaks_search *search, const struct leaks_group *group)
 {
 	uint32_t id = group->samples[0], before;
@@ -192,6 +208,8 @@ static bool is_chance(const struct leaks_search *search, const struct leaks_grou
 /* Whether a collection is still to come, of those that have been known to come. */
 static bool will_be_freed(const struct leaks_search *search, const struct leaks_group *group)
 {
+	if (group->frozen)
+		return false;
 	if (group->uncollected)
 		return has_been_run(search);
 	return is_garbage(search, group) &&
@@ -230,6 +248,7 @@ static struct error *complete_group(struct leaks_search *search, size_t i)
 {
 	struct leaks_group *group = &search->leaks.groups.items[i];
 	uint32_t place = search->place_of.items[i];
+	bool garbage;
 	size_t k;
 
 	group->growth = calloc(search->heap_count, sizeof(*group->growth));
@@ -242,7 +261,9 @@ static struct error *complete_group(struct leaks_search *search, size_t i)
 	}
 	try_(places_text(&search->places, place, &group->path));
 	group->went = leaks_went(search, place);
-	group->uncollected = is_garbage(search, group) && is_switched_off(search, group);
+	garbage = is_garbage(search, group);
+	group->frozen = garbage && is_frozen(search, group);
+	group->uncollected = garbage && !group->frozen && is_switched_off(search, group);
 	group->verdict = judge(search, group, place);
 	if (group->holder == HEAP_NONE)
 		return NULL;

@@ -106,6 +106,8 @@ static const char *why_little(const struct leaks_group *group)
 
 static const char *reason(const struct view *view, const struct leaks_group *group)
 {
+	if (group->frozen && group->verdict != LEAKS_SUSPECT)
+		return "garbage, and gc.freeze() keeps it";
 	switch (group->verdict) {
 	case LEAKS_STABLE:
 		return why_stable(view, group);
@@ -131,6 +133,17 @@ static const char switched_off[] =
 	"; it is garbage, and stays until the program collects it: automatic "
 	"collection is switched off (gc.disable(), or a threshold of 0)";
 
+static const char put_aside[] =
+	"; it is garbage, and stays: gc.freeze() has put it where the collector does not look, up "
+	"to gc.unfreeze()";
+
+static const char *why_kept(const struct leaks_group *group)
+{
+	if (group->frozen)
+		return put_aside;
+	return group->uncollected ? switched_off : "";
+}
+
 /* One sentence: which place grew, by what, and what that costs. Caller frees. */
 static struct error *make_sentence(const struct view *view, const struct leaks_group *group,
 				   char **ret)
@@ -152,8 +165,7 @@ static struct error *make_sentence(const struct view *view, const struct leaks_g
 		     "the first snapshot, such as %s, %s %s alive%s",
 		     place, holder ? " (" : "", holder ? holder : "", holder ? ")" : "", from, to,
 		     group->went ? "keeps more than it lets go of" : "lets go of none", count, type,
-		     group->count == 1 ? "keeps" : "keep", retained,
-		     group->uncollected ? switched_off : "");
+		     group->count == 1 ? "keeps" : "keep", retained, why_kept(group));
 	if (n < 0) {
 		*ret = NULL;
 		return &error_no_memory;

@@ -437,6 +437,24 @@ def garbage_stays_where_the_collector_is_switched_off(build):
     return cases
 
 
+@test
+def garbage_that_is_frozen_stays(build):
+    """gc.freeze() puts it where no collection comes: a suspect where it grows, and never freed."""
+    for interpreter in versions():
+        with start(interpreter, "collector_off") as target:
+            check(target.ask("freeze") == "ok", "no answer")
+            files = series_of(build, target, (BEFORE, STEP, STEP, 0))
+            document = json.loads(build.ok("leaks", "--json", *files[:3]))
+            text = build.ok("leaks", *files[:2], files[3])
+        name = interpreter.name
+        paths = [group["path"] for group in document["groups"]]
+        check(paths == ["<unreached __main__.Node>"], f"{name}: {paths}")
+        check("gc.freeze() has put it" in document["groups"][0]["sentence"],
+              f"{name}: {document['groups']}")
+        check("will free it" not in text and "gc.freeze()" in text, f"{name}: {text}")
+    return len(versions())
+
+
 # Place: objects, bytes that each handled request adds, at least and at most for overallocation.
 LARGER = {"__main__.LOG": (1, 512, 800), "__main__.NUMBERS": (1, 512, 800),
           "__main__.FLAGS": (1, 512, 800), "__main__.OUTPUTS[*]": (60, 60 * 56, 60 * 90)}

@@ -17,7 +17,9 @@ DO = {
     "off": gc.disable,
     "on": lambda: (gc.enable(), gc.set_threshold(700)),
     "zero": lambda: (gc.enable(), gc.set_threshold(0)),
+    "freeze": lambda: FREEZING.append(True),
 }
+FREEZING = []  # whether what is there after some requests is put aside, garbage or not
 
 gc.collect()
 done = 0
@@ -30,4 +32,6 @@ for line in sys.stdin:
         for _ in range(int(word)):
             done += 1
             Node(done)
+        if FREEZING:
+            gc.freeze()
     print("ok", flush=True)
