@@ -83,7 +83,7 @@ struct leaks_group {
 	enum leaks_verdict verdict;
 	bool uncollected; /**< nothing reaches it, and the collector is switched off */
 	bool frozen;	  /**< nothing reaches it, and gc.freeze() keeps it from the collector */
-	struct histogram types; /**< its objects; only of suspects */
+	struct histogram types; /**< its objects */
 	uint64_t count, size;	/**< its objects, all of which persist; shallow bytes */
 	uint64_t retained;	/**< bytes that its first objects keep alive */
 	uint64_t *growth;	/**< for each heap that was used: objects in this place; owned */

@@ -1,8 +1,9 @@
 /*
  * Shared by leaks.c, which finds what persists and puts it together by places, and
  * leaks_fold.c, which makes one place of many attributes, leaks_verdict.c, which says which of
- * these groups are suspects, leaks_replaced.c, which finds places that grow though nothing persists
- * there, and leaks_grown.c, which finds what grew without anything new in it.
+ * these groups are suspects, leaks_types.c, which counts what is in them, leaks_replaced.c, which
+ * finds places that grow though nothing persists there, and leaks_grown.c, which finds what grew
+ * without anything new in it.
  */
 #ifndef REFTRACKER_ANALYZE_LEAKS_PRIVATE_H
 #define REFTRACKER_ANALYZE_LEAKS_PRIVATE_H
@@ -114,6 +115,9 @@ _must_check_ struct error *leaks_replaced_find(struct leaks_search *search, bool
 
 /** Fill in leaks.grown, of places that are not @explained. */
 _must_check_ struct error *leaks_grown_find(struct leaks_search *search, const bool *explained);
+
+/** Fill in the types of all groups, once each member is in its own. */
+_must_check_ struct error *leaks_count_types(struct leaks_search *search);
 
 /** Growth, paths, verdicts and types of all groups; those that belong together become one. */
 _must_check_ struct error *leaks_complete(struct leaks_search *search);

@@ -270,18 +270,6 @@ static struct error *complete_group(struct leaks_search *search, size_t i)
 	return path_text_to(&search->reach, group->holder, &group->holder_path);
 }
 
-struct member {
-	const uint32_t *group_of;
-	uint32_t group;
-};
-
-static bool is_member(const void *ctx, size_t id)
-{
-	const struct member *member = ctx;
-
-	return member->group_of[id] == member->group;
-}
-
 static bool takes_parts(const struct leaks_group *group)
 {
 	return group->verdict == LEAKS_SUSPECT || group->verdict == LEAKS_FILLING;
@@ -359,28 +347,24 @@ static void drop_parts(struct leaks *leaks)
 	leaks->groups.count = kept;
 }
 
-static struct error *count_types(struct leaks_search *search)
+static void sum_groups(struct leaks *leaks)
 {
-	struct leaks *leaks = &search->leaks;
 	size_t i;
 
 	for (i = 0; i < leaks->groups.count; i++) {
-		struct leaks_group *group = &leaks->groups.items[i];
-		struct member member = {search->group_of, (uint32_t)i};
+		const struct leaks_group *group = &leaks->groups.items[i];
 
+		if (group->verdict == LEAKS_PART)
+			continue;
+		leaks->persistent += group->count;
+		leaks->persistent_size += group->size;
 		if (group->verdict == LEAKS_SUSPECT) {
-			try_(histogram_count(&group->types, search->heap, is_member, &member));
 			leaks->suspects++;
-		} else if (group->verdict != LEAKS_PART) {
-			leaks->unexplained += group->count;
-			leaks->unexplained_size += group->size;
+			continue;
 		}
-		if (group->verdict != LEAKS_PART) {
-			leaks->persistent += group->count;
-			leaks->persistent_size += group->size;
-		}
+		leaks->unexplained += group->count;
+		leaks->unexplained_size += group->size;
 	}
-	return NULL;
 }
 
 bool leaks_group_explains(const struct leaks_search *search, uint32_t group)
@@ -429,7 +413,8 @@ struct error *leaks_complete(struct leaks_search *search)
 	try_(leaks_replaced_find(search, explained));
 	try_(leaks_grown_find(search, explained));
 	move_members(search, part_of);
-	try_(count_types(search));
+	try_(leaks_count_types(search));
+	sum_groups(leaks);
 	drop_parts(leaks);
 	return NULL;
 }

@@ -54,14 +54,12 @@ static const char *telling_type(const struct view *view, const struct leaks_grou
 	return type;
 }
 
-/* Only of suspects it is known what all they hold. */
+/* Whether a group holds something of the types that --type and --ignore leave. */
 static bool holds_wanted(const struct view *view, const struct leaks_group *group)
 {
 	const struct histogram_rows *rows = &group->types.rows;
 	size_t i;
 
-	if (!rows->count)
-		return type_filter_takes(view->style->filter, type_of_first(view, group));
 	for (i = 0; i < rows->count; i++) {
 		if (type_filter_takes(view->style->filter, rows->items[i].type))
 			return true;
@@ -512,7 +510,30 @@ static bool has_too_few(const struct view *view)
 	for (i = 0; i < view->leaks->groups.count; i++) {
 		const struct leaks_group *group = &view->leaks->groups.items[i];
 
-		if (group->verdict == LEAKS_LITTLE && !group->went && group->retained >= MUCH)
+		if (group->verdict == LEAKS_LITTLE && !group->went && group->retained >= MUCH &&
+		    holds_wanted(view, group))
+			return true;
+	}
+	return false;
+}
+
+static bool has_replaced(const struct view *view)
+{
+	size_t i;
+
+	for (i = 0; i < view->leaks->replaced.count; i++) {
+		if (is_shown_by(view, view->leaks->replaced.items[i].object))
+			return true;
+	}
+	return false;
+}
+
+static bool has_grown(const struct view *view)
+{
+	size_t i;
+
+	for (i = 0; i < view->leaks->grown.count; i++) {
+		if (is_shown_by(view, view->leaks->grown.items[i].object))
 			return true;
 	}
 	return false;
@@ -520,9 +541,9 @@ static bool has_too_few(const struct view *view)
 
 static const char *what_else_grew(const struct view *view)
 {
-	if (view->leaks->replaced.count)
+	if (has_replaced(view))
 		return ", but see what grew though it is replaced";
-	if (view->leaks->grown.count)
+	if (has_grown(view))
 		return ", but see what grew itself";
 	return has_too_few(view) ? ", but see what is too few to tell" : "";
 }
@@ -654,6 +675,31 @@ static struct error *print_grown(const struct view *view)
 	return NULL;
 }
 
+static bool is_other(const struct view *view, const struct leaks_group *group)
+{
+	return group->verdict != LEAKS_SUSPECT && holds_wanted(view, group);
+}
+
+/* Of what types, where not all were asked for. */
+static void print_others_head(const struct view *view)
+{
+	uint64_t objects = 0, bytes = 0;
+	char count[UNIT_TEXT], size[UNIT_TEXT];
+	size_t i;
+
+	for (i = 0; i < view->leaks->groups.count; i++) {
+		if (!is_other(view, &view->leaks->groups.items[i]))
+			continue;
+		objects += view->leaks->groups.items[i].count;
+		bytes += view->leaks->groups.items[i].size;
+	}
+	(void)fprintf(view->style->stream, "\nnot explained by these: %s, %s%s\n",
+		      units_things(objects, "object", count), units_bytes(bytes, size),
+		      objects < view->leaks->unexplained
+			      ? ", in places with something of the types asked for"
+			      : "");
+}
+
 /* What persists and is no suspect, with the reason: a few lines, so that nothing is hidden. */
 static struct error *print_others(const struct view *view)
 {
@@ -672,15 +718,12 @@ static struct error *print_others(const struct view *view)
 				       units_bytes(group->retained, size), reason(view, group),
 				       group->path};
 
-		if (group->verdict == LEAKS_SUSPECT || others++ >= shown)
-			continue;
-		try_(table_add(table, NULL, texts, ARRAY_SIZE(texts), NULL));
+		if (is_other(view, group) && others++ < shown)
+			try_(table_add(table, NULL, texts, ARRAY_SIZE(texts), NULL));
 	}
 	if (!others)
 		return NULL;
-	(void)fprintf(view->style->stream, "\nnot explained by these: %s, %s\n",
-		      units_things(view->leaks->unexplained, "object", count),
-		      units_bytes(view->leaks->unexplained_size, size));
+	print_others_head(view);
 	try_(table_print(view->style, table));
 	table_print_left_out(view->style, others > shown ? others - shown : 0);
 	return NULL;

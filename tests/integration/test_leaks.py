@@ -513,7 +513,13 @@ def what_is_too_few_to_tell_is_not_called_little(build):
     """The reasons why a place that grew at each step is no suspect."""
     for interpreter in chosen()[:1]:
         with start(interpreter, "few_but_large") as target:
-            text = build.ok("leaks", *series_of(build, target, (2, 2, 1)))
+            files = series_of(build, target, (2, 2, 1))
+            text = build.ok("leaks", *files)
+            large = build.ok("leaks", *files, "--type", "bytearray")
+            nothing = build.ok("leaks", *files, "--type", "^nothing$")
+        check("IMAGES" in large and "NAMES" not in large and
+              "2 objects, 250.1 KiB, in places with something of the types asked for" in large, large)
+        check("not explained" not in nothing and "but see" not in nothing, nothing)
         reasons = {line.split()[-1]: " ".join(line.split()[3:-1]) for line in text.splitlines()
                    if line.split()[-1:] and line.split()[-1].startswith("__main__")}
         check("no leak suspect" in text and "but see what is too few to tell" in text, text)
