@@ -41,6 +41,11 @@ static struct error *check_process(const struct sequence *sequence, const struct
 
 static struct error *check_time(const struct sequence *sequence, uint64_t time, const char *name)
 {
+	/* In nanoseconds: no two captures of one process have the same. */
+	if (time == sequence->time && sequence->last && !sequence->any_process)
+		return error_create(ERROR_USAGE,
+				    "%s is the same snapshot as %s, the file before it", name,
+				    sequence->last);
 	if (time >= sequence->time)
 		return NULL;
 	if (!sequence->older)

@@ -11,7 +11,7 @@
  * one that refuses what is of another process or older than the one before.
  */
 struct sequence {
-	bool any_process;  /**< of others as well */
+	bool any_process;  /**< of others as well, and one twice */
 	const char *hint;  /**< what to do about another process; static, NULL: the usual one */
 	const char *older; /**< the command, where what is older is only noted; NULL: an error */
 	bool quiet;	   /**< without that note */
@@ -26,7 +26,7 @@ void sequence_deinit(struct sequence *sequence);
 
 /**
  * The next one; @name is of its file, and borrowed. ERROR_OTHER where it is not of the process of
- * the first, ERROR_USAGE where it is older than the one before it.
+ * the first, ERROR_USAGE where it is older than the one before it, or the same.
  */
 _must_check_ struct error *sequence_add(struct sequence *sequence, const struct heap *heap,
 					const char *name);

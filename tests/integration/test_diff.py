@@ -76,7 +76,7 @@ def diff_of_two_has_no_persistent(build):
             info = json.loads(build.ok("info", file, "-j"))
             check(said["objects"] == info["objects"] and said["pid"] == target.pid,
                   f"{said} {info}")
-        same = json.loads(build.ok("diff", files[0], files[0], files[0], "-j"))
+        same = json.loads(build.ok("diff", "--force", files[0], files[0], files[0], "-j"))
         check(same["created"] == same["deleted"] == same["persistent"] == same["grown"] == [], same)
         text = build.ok("diff", *files[:2])
         check("PERSISTENT" not in text and "created" in text and LEAK in text, text)

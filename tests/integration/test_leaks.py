@@ -4,6 +4,7 @@ import json
 import os
 import random
 import re
+import shutil
 
 from harness import Target, check, every_interpreter, in_turn, interpreters, test, version_key, versions
 
@@ -588,6 +589,12 @@ def leaks_errors(build):
         build.fails(2, "leaks", *first[:2])
         build.fails(1, "leaks", *first[:2], *second)
         build.fails(2, "leaks", *reversed(first))
+        shutil.copy(first[0], f"{one.work}/copy")
+        for again in first[0], f"{one.work}/copy":
+            for command in "leaks", "diff":
+                said = build.fails(2, command, first[0], again, first[1])
+                check(f"{again} is the same snapshot as {first[0]}" in said, said)
+        build.ok("diff", "--force", first[0], first[0])
         build.fails(1, "paths", first[0], "no.Such")
         build.fails(2, "paths", first[0])
         build.fails(2, "paths", first[0], "dict", "--exclude", "nothing")
