@@ -362,26 +362,91 @@ static struct error *leaks_json(const struct view *view)
 	return json_write(view->style, document, false);
 }
 
-static struct error *leaks_csv(const struct view *view)
+/* The numbers of all snapshots that were used in one cell. */
+static void csv_numbers(const struct view *view, const uint64_t *numbers)
+{
+	size_t k;
+
+	for (k = 0; k < view->leaks->used.count; k++)
+		(void)fprintf(view->style->stream, "%s%ju", k ? " " : "", (uintmax_t)numbers[k]);
+}
+
+/* @growth: NULL: not known. */
+static void csv_steps(const struct view *view, const char *what, const uint64_t *growth,
+		      const uint64_t *sizes)
 {
 	FILE *stream = view->style->stream;
-	size_t i;
 
-	(void)fputs("path,type,count,size,retained,accumulation\n", stream);
-	for (i = 0; i < view->leaks->groups.count; i++) {
-		const struct leaks_group *group = &view->leaks->groups.items[i];
+	(void)fprintf(stream, ",%s,", what);
+	if (growth)
+		csv_numbers(view, growth);
+	(void)fputc(',', stream);
+	csv_numbers(view, sizes);
+	(void)fputc('\n', stream);
+}
 
-		if (!is_shown(view, group))
+static struct error *csv_group(const struct view *view, const struct leaks_group *group)
+{
+	FILE *stream = view->style->stream;
+
+	try_(report_csv_text(stream, group->path));
+	(void)fputc(',', stream);
+	try_(report_csv_text(stream, telling_type(view, group)));
+	(void)fprintf(stream, ",%ju,%ju,%ju,", (uintmax_t)group->count, (uintmax_t)group->size,
+		      (uintmax_t)group->retained);
+	try_(report_csv_text(stream, group->holder_path ? group->holder_path : ""));
+	csv_steps(view, "suspect", group->growth, group->sizes);
+	return NULL;
+}
+
+/* What is less than a suspect retains nobody knows what. */
+static struct error *csv_place(const struct view *view, const char *path, uint32_t object,
+			       uint64_t count, uint64_t size)
+{
+	FILE *stream = view->style->stream;
+
+	try_(report_csv_text(stream, path));
+	(void)fputc(',', stream);
+	try_(report_csv_text(stream, heap_type_name(view->heap, object)));
+	(void)fprintf(stream, ",%ju,%ju,,", (uintmax_t)count, (uintmax_t)size);
+	return NULL;
+}
+
+static struct error *csv_less(const struct view *view)
+{
+	size_t last = view->leaks->used.count - 1, i;
+
+	for (i = 0; i < view->leaks->replaced.count; i++) {
+		const struct leaks_replaced *replaced = &view->leaks->replaced.items[i];
+
+		if (!is_shown_by(view, replaced->object))
 			continue;
-		try_(report_csv_text(stream, group->path));
-		(void)fputc(',', stream);
-		try_(report_csv_text(stream, telling_type(view, group)));
-		(void)fprintf(stream, ",%ju,%ju,%ju,", (uintmax_t)group->count,
-			      (uintmax_t)group->size, (uintmax_t)group->retained);
-		try_(report_csv_text(stream, group->holder_path ? group->holder_path : ""));
-		(void)fputc('\n', stream);
+		try_(csv_place(view, replaced->path, replaced->object, replaced->growth[last],
+			       replaced->sizes[last]));
+		csv_steps(view, "replaced", replaced->growth, replaced->sizes);
+	}
+	for (i = 0; i < view->leaks->grown.count; i++) {
+		const struct leaks_grown *grown = &view->leaks->grown.items[i];
+
+		if (!is_shown_by(view, grown->object))
+			continue;
+		try_(csv_place(view, grown->path, grown->object, grown->count, grown->sizes[last]));
+		csv_steps(view, "larger", NULL, grown->sizes);
 	}
 	return NULL;
+}
+
+static struct error *leaks_csv(const struct view *view)
+{
+	size_t i;
+
+	(void)fputs("path,type,count,size,retained,accumulation,what,growth,sizes\n",
+		    view->style->stream);
+	for (i = 0; i < view->leaks->groups.count; i++) {
+		if (is_shown(view, &view->leaks->groups.items[i]))
+			try_(csv_group(view, &view->leaks->groups.items[i]));
+	}
+	return csv_less(view);
 }
 
 static struct error *print_types(const struct view *view, const struct leaks_group *group)

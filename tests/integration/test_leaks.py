@@ -1,5 +1,6 @@
 """Who holds it: leaks over three snapshots of small programs that leak in twelve ways, and of one
 that does not; retainers and retained sizes against what the program itself knows."""
+import csv
 import json
 import os
 import random
@@ -470,6 +471,7 @@ def what_grows_itself_is_named(build):
             files = series(build, target)
             document = json.loads(build.ok("leaks", "--json", *files))
             text = build.ok("leaks", *files)
+            rows = list(csv.DictReader(build.ok("leaks", "--format", "csv", *files).splitlines()))
         larger = {item["path"]: item for item in document["larger"]}
         check(set(larger) == set(LARGER), f"{interpreter.name}: {document['larger']}")
         for path, (count, least, most) in LARGER.items():
@@ -478,6 +480,14 @@ def what_grows_itself_is_named(build):
             check(0.6 * least <= each <= 2 * most, f"{interpreter.name}, {path}: {each} bytes each")
         check([group["path"] for group in document["groups"]] == ["__main__.KEPT[*]"],
               f"{interpreter.name}: {[group['sentence'] for group in document['groups']]}")
+        wanted = [(what, item["path"], " ".join(map(str, item.get("growth", []))))
+                  for what, items in (("suspect", document["groups"]), ("replaced", document["replaced"]),
+                                      ("larger", document["larger"])) for item in items]
+        check([(row["what"], row["path"], row["growth"]) for row in rows] == wanted,
+              f"{interpreter.name}: {rows}")
+        sizes = {row["path"]: row["sizes"] for row in rows}
+        check(all(sizes[path] == " ".join(map(str, item["sizes"])) for path, item in larger.items()),
+              f"{interpreter.name}: {rows}")
         check("grew itself again and again" in text and "__main__.OUTPUTS[*]" in text, text)
     return len(versions())
 
