@@ -12,12 +12,14 @@
  *
  * A group is a suspect where all of this holds; anything else that persists is normal:
  *
- *	the place grew    it holds more objects from each heap to the next (of five steps or more a
- *	                  quarter may be without growth; of three or four one, not the last, in
- *which nothing came and nothing went), and most in the last. This leaves out what was set up once,
- *and what is full. what came stays   of the objects in this place that are newer than the first
- *heap at least half make it larger, and do not stand where old ones stood; and of what it grew by
- *at the first step at least half persists. This leaves out caches with turnover and queues of work.
+ *	the place grew    it holds more objects from each heap to the next, and most in the last; of
+ *	                  five steps or more a quarter may be without growth, of three or four one,
+ *	                  not the last, in which nothing came and nothing went. This leaves out what
+ *	                  was set up once, and what is full
+ *	what came stays   of the objects in this place that are newer than the first heap at least
+ *	                  half make it larger, and do not stand where old ones stood; and of what it
+ *	                  grew by at the first step at least half persists. This leaves out caches
+ *	                  with turnover and queues of work
  *	it is no chance   with fewer than LEAKS_SURE_STEPS steps in which something happened it grew
  *	                  by more than the number of steps that are missing times the square root of
  *	                  what came and went: with three heaps by 9 objects where nothing went
