@@ -61,8 +61,8 @@ struct py_object_event {
 	 */
 	uint64_t refcount;
 	uint64_t size; /**< bytes, as sys.getsizeof() says */
-	uint64_t
-		block; /**< of the arenas that it lies in, in bytes; 0: in none, or not asked for */
+	/** Bytes of the block of the arenas that it lies in; 0: in none, or not asked for. */
+	uint64_t block;
 	/**
 	 * Hash of its address and what cannot change during its life, 0: nothing known. Under the
 	 * key of the sink, so that it tells nobody what the object says. The lowest bit is no part
@@ -110,7 +110,7 @@ enum py_reading {
 	PY_READ_DECODED,      /**< by what is known of its type */
 	PY_READ_CONSERVATIVE, /**< by words that look like references */
 	PY_READ_FAILED,	      /**< not all of them: damaged, or its traversal crashed */
-	PY_READ_LEAF, /**< of a type that holds none, as is found out late: most are leaves */
+	PY_READ_LEAF,	      /**< of a type that holds none; most are told by leaves() */
 	PY_READINGS
 };
 

@@ -41,8 +41,8 @@ struct image {
 	/** Where granules of memory that were read lately lie, by image_slot(); end 0: none. */
 	struct image_region recent[IMAGE_RECENT];
 	uint64_t thrown_out; /**< how often bytes that find() gave went away */
-	pthread_mutex_t
-		*guard; /**< borrowed, held while ops are called; NULL: one thread uses it */
+	/** Borrowed, held while ops are called; NULL: one thread uses it. */
+	pthread_mutex_t *guard;
 };
 
 /**

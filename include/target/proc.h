@@ -94,9 +94,8 @@ static inline pid_t proc_inner_pid(const struct proc_status *status)
 
 /**
  * ERROR_GONE where the process does not exist, ERROR_DENIED where /proc hides it; a zombie is not
- * an error here. ERROR_OTHER, with a hint, for the id of a thread that is neither the main one nor
- * a
- * @task.
+ * an error here. ERROR_OTHER, with a hint, for the id of a thread that is neither the main one
+ * nor a @task.
  */
 _must_check_ struct error *proc_status_read(pid_t pid, struct proc_status *ret);
 

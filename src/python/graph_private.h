@@ -92,7 +92,7 @@ struct reading {
 	struct read_object_array read; /**< not told yet */
 	size_t next, end;	       /**< of those that are to be read: its own */
 	bool large;		       /**< the next one is to be told in parts: by one thread */
-	size_t looked_up;	       /**< rows of the reader that were, ever */
+	size_t looked_up;	       /**< of the rows of the reader */
 	/** Of the last GROUP_REFS of these, by row: number of the target, PY_NONE: none yet; where
 	 * it stands in ids. */
 	uint32_t targets[GROUP_REFS];
@@ -155,12 +155,6 @@ _must_check_ struct error *graph_read_slice(struct graph *graph, struct reading 
 
 /** Read the next object of a slice, a large one, with reader.full set to take its rows. */
 _must_check_ struct error *graph_read_large(struct graph *graph, struct reading *reading);
-
-/** Look up the next GROUP_REFS rows. */
-void graph_look_up(const struct graph *graph, struct reading *reading);
-
-/** The same with the first rows. */
-void graph_look_up_anew(const struct graph *graph, struct reading *reading);
 
 /** Forget what was read. */
 void graph_clear_reading(struct reading *reading);

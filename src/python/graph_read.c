@@ -12,8 +12,6 @@
  */
 #include "graph_private.h"
 
-#include "base/fetch.h"
-
 enum {
 	FEW = 32 /* references among which one is found by looking at each */
 };
@@ -257,30 +255,6 @@ struct error *graph_read_large(struct graph *graph, struct reading *reading)
 	reading->large = false;
 	reading->next++;
 	return NULL;
-}
-
-void graph_look_up_anew(const struct graph *graph, struct reading *reading)
-{
-	reading->looked_up = 0;
-	graph_look_up(graph, reading);
-}
-
-void graph_look_up(const struct graph *graph, struct reading *reading)
-{
-	const union ref_row *rows = reading->reader.found.items + reading->looked_up;
-	size_t left = reading->reader.found.count - reading->looked_up;
-	size_t count = left < GROUP_REFS ? left : GROUP_REFS, i;
-
-	for (i = 0; i < count; i++) {
-		reading->slots[i] = pagemap_slot(&graph->ids, rows[i].found.target);
-		fetch_line(reading->slots[i]);
-	}
-	for (i = 0; i < count; i++) {
-		reading->targets[i] = PY_NONE;
-		(void)pagemap_get_at(&graph->ids, reading->slots[i], rows[i].found.target,
-				     &reading->targets[i]);
-	}
-	reading->looked_up += count;
 }
 
 /* One object may have millions: what they took is not kept for the next. */

@@ -81,6 +81,25 @@ static struct error *tell_key(struct graph *graph, const union ref_row *key,
 	return tell_text(graph, id, key->found.target, false);
 }
 
+/* The next GROUP_REFS rows. */
+static void look_up(const struct graph *graph, struct reading *reading)
+{
+	const union ref_row *rows = reading->reader.found.items + reading->looked_up;
+	size_t left = reading->reader.found.count - reading->looked_up;
+	size_t count = left < GROUP_REFS ? left : GROUP_REFS, i;
+
+	for (i = 0; i < count; i++) {
+		reading->slots[i] = pagemap_slot(&graph->ids, rows[i].found.target);
+		fetch_line(reading->slots[i]);
+	}
+	for (i = 0; i < count; i++) {
+		reading->targets[i] = PY_NONE;
+		(void)pagemap_get_at(&graph->ids, reading->slots[i], rows[i].found.target,
+				     &reading->targets[i]);
+	}
+	reading->looked_up += count;
+}
+
 /*
  * To tell a reference takes what is known of its target, and its head where it is new: both lie
  * anywhere. The processor fetches many at a time when it is told before they are needed.
@@ -134,8 +153,15 @@ static void look_further(const struct graph *graph, struct reading *reading)
 {
 	size_t first = reading->looked_up;
 
-	graph_look_up(graph, reading);
+	look_up(graph, reading);
 	fetch_targets(graph, reading, first);
+}
+
+/* From the first row on. */
+static void look_anew(const struct graph *graph, struct reading *reading)
+{
+	reading->looked_up = 0;
+	look_further(graph, reading);
 }
 
 /* The rows of one object from @first on, each told in the place of one that has been looked at. */
@@ -208,8 +234,7 @@ static struct error *tell_read(struct graph *graph, struct reading *reading)
 {
 	size_t ref = 0, title = 0, i;
 
-	graph_look_up_anew(graph, reading);
-	fetch_targets(graph, reading, 0);
+	look_anew(graph, reading);
 	for (i = 0; i < reading->read.count; i++) {
 		const struct read_object *object = &reading->read.items[i];
 
@@ -244,8 +269,7 @@ static struct error *tell_part(struct ref_reader *reader, void *ctx)
 	struct py_refs_event event = {.object = large->id, .more = true};
 	size_t end = end_of_part(rows);
 
-	graph_look_up_anew(large->graph, large->reading);
-	fetch_targets(large->graph, large->reading, 0);
+	look_anew(large->graph, large->reading);
 	try_(resolve_rows(large->graph, large->reading, 0, end, &event.count));
 	event.refs = &rows->items[0].told;
 	try_(sink->refs(sink->ctx, &event));
@@ -314,46 +338,34 @@ static size_t slice_round(struct graph *graph)
 
 		reading->next = at;
 		reading->end = count - at < SLICE ? count : at + SLICE;
-		reading->looked_up = 0;
 		reading->large = false;
 		atomic_store(&reading->done, false);
 	}
 	return slices;
 }
 
-static struct error *tell_slices(struct graph *graph, size_t slices)
+static void read_ahead(struct graph *graph, size_t slices)
 {
-	size_t i;
-
-	for (i = 0; i < slices; i++)
-		try_(tell_slice(graph, &graph->readings[i]));
-	return NULL;
-}
-
-/* While others read. Where this fails they are stopped with the crew. */
-static struct error *tell_ahead(struct graph *graph, size_t slices)
-{
-	struct crew *crew = &graph->walk.crew;
-	size_t i;
-
 	graph->ahead = (struct workers_list){.job = read_job, .ctx = graph, .count = slices};
-	crew_open(crew, &graph->ahead);
-	for (i = 0; i < slices; i++) {
-		workers_await(crew->workers, &graph->ahead, &graph->readings[i].done);
-		try_(tell_slice(graph, &graph->readings[i]));
-	}
-	crew_finish(crew, &graph->ahead);
-	return NULL;
+	crew_open(&graph->walk.crew, &graph->ahead);
 }
 
+/* Others read what is told next. Where this fails they are stopped with the crew. */
 struct error *graph_do_round(struct graph *graph)
 {
-	size_t slices = slice_round(graph);
+	struct crew *crew = &graph->walk.crew;
+	size_t slices = slice_round(graph), i;
+	bool ahead = slices >= MANY_SLICES && crew->workers;
 
-	if (slices >= MANY_SLICES && graph->walk.crew.workers)
-		try_(tell_ahead(graph, slices));
-	else
-		try_(tell_slices(graph, slices));
+	if (ahead)
+		read_ahead(graph, slices);
+	for (i = 0; i < slices; i++) {
+		if (ahead)
+			workers_await(crew->workers, &graph->ahead, &graph->readings[i].done);
+		try_(tell_slice(graph, &graph->readings[i]));
+	}
+	if (ahead)
+		crew_finish(crew, &graph->ahead);
 	graph->to_read.count = 0;
 	return NULL;
 }
