@@ -1,18 +1,22 @@
 /*
- * Shared by leaks.c, which finds what persists and puts it together by places, and
- * leaks_fold.c, which makes one place of many attributes, leaks_verdict.c, which says which of
- * these groups are suspects, leaks_types.c, which counts what is in them, leaks_replaced.c, which
- * finds places that grow though nothing persists there, and leaks_grown.c, which finds what grew
- * without anything new in it.
+ * Shared by the leaks*.c files. leaks.c has their order: objects are matched and get their age
+ * (leaks_births.c), places are counted (leaks_census.c) and folded (leaks_fold.c), what persists is
+ * put together by places (leaks_groups.c) with who holds it (leaks_holders.c), judged
+ * (leaks_verdict.c), and counted by types (leaks_types.c). leaks_replaced.c finds places that grow
+ * though nothing persists there, leaks_grown.c what grew without anything new in it.
  */
 #ifndef REFTRACKER_ANALYZE_LEAKS_PRIVATE_H
 #define REFTRACKER_ANALYZE_LEAKS_PRIVATE_H
 
 #include "analyze/identity.h"
 #include "analyze/leaks.h"
+#include "base/progress.h"
 #include "places.h"
 
 #define LEAKS_NO_GROUP UINT32_MAX
+
+/** What a ring drops has not come to the place that held it all the time. */
+static const struct reach_without leaks_limits_last = {.limits = true};
 
 /* One object that is the first of what came to its place. */
 struct leaks_first {
@@ -59,6 +63,27 @@ struct leaks_search {
 	struct leaks_changes *changes; /**< of each heap */
 	struct leaks leaks;
 };
+
+/** Each heap is matched, and later put to its places: @done of these. */
+static inline void leaks_tick(const struct leaks_search *search, size_t done)
+{
+	progress_tick(done, 2 * search->heap_count);
+}
+
+/** Fill in born, changes, and what leaks_grown.c has. */
+_must_check_ struct error *leaks_find_births(struct leaks_search *search);
+
+/** Fill in census, squares and newer. */
+_must_check_ struct error *leaks_count_places(struct leaks_search *search);
+
+/** Fill in the groups, and which objects belong to which. */
+_must_check_ struct error *leaks_make_groups(struct leaks_search *search);
+
+/** What the first objects of each group retain. */
+_must_check_ struct error *leaks_sum_retained(struct leaks_search *search);
+
+/** Who holds most of the first objects of each group, and samples of these. */
+_must_check_ struct error *leaks_find_holders(struct leaks_search *search);
 
 /** The owner of the attributes, where an object is the dict in which they are; else itself. */
 uint32_t leaks_owner(const struct leaks_search *search, uint32_t id);
