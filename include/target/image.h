@@ -166,10 +166,6 @@ static inline void image_follow(struct image *image, const struct image_list *li
 		image->ops->follow(image, list);
 }
 
-enum {
-	IMAGE_FOLLOW_KEPT = 4 /**< nodes: of the last ones it is cheap to read what is wanted */
-};
-
 /** Whether image_next_node() may be of use. */
 static inline bool image_follows(const struct image *image)
 {
@@ -178,7 +174,7 @@ static inline bool image_follows(const struct image *image)
 
 /**
  * Where the next node of the list lies, at @addr, as far as is wanted and from the node itself on;
- * good until IMAGE_FOLLOW_KEPT more were asked for. NULL: it is to be read.
+ * good until the next one is asked for. NULL: it is to be read.
  */
 static inline const unsigned char *image_next_node(struct image *image, raddr_t addr)
 {

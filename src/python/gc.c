@@ -199,9 +199,8 @@ struct error *walk_init(struct walk *walk, struct py_view *view, const struct py
 		return error_create(ERROR_UNSUPPORTED, "object headers of an unknown shape");
 	try_(make_blocks(walk));
 	try_(crew_init(&walk->crew, view));
-	walk->pending_most = walk->crew.workers		  ? WALK_PENDING
-			     : image_follows(view->image) ? WALK_PENDING_FOLLOWED
-							  : WALK_PENDING_ALONE;
+	walk->pending_most = walk->crew.workers ? WALK_PENDING : WALK_PENDING_ALONE;
+	walk->followed = image_follows(view->image);
 	if (!sink->identity)
 		return NULL;
 	walk->identity = siphash_begin(sink->identity);

@@ -206,6 +206,15 @@ static void fetch_value(const struct walk *walk, uint32_t value)
 		fetch_line(&walk->values[value / 64]);
 }
 
+/* One that is measured. */
+static struct error *tell_measured(struct walk *walk, struct walk_pending *pending)
+{
+	walk->stats.unsized += pending->unsized;
+	if (pending->value != WALK_NO_VALUE && is_new_value(walk, pending->value))
+		pending->event.content |= 1;
+	return walk->sink->object(walk->sink->ctx, &pending->event);
+}
+
 /* Of a block that is measured, or empty. */
 static struct error *tell_block(struct walk *walk, struct walk_block *block)
 {
@@ -214,14 +223,9 @@ static struct error *tell_block(struct walk *walk, struct walk_block *block)
 	end_measuring(walk, block);
 	block->count = 0;
 	for (i = 0; i < count; i++) {
-		struct walk_pending *pending = &block->items[i];
-
 		if (i + AHEAD < count)
 			fetch_value(walk, block->items[i + AHEAD].value);
-		walk->stats.unsized += pending->unsized;
-		if (pending->value != WALK_NO_VALUE && is_new_value(walk, pending->value))
-			pending->event.content |= 1;
-		try_(walk->sink->object(walk->sink->ctx, &pending->event));
+		try_(tell_measured(walk, &block->items[i]));
 	}
 	return NULL;
 }
@@ -242,20 +246,30 @@ struct error *walk_flush(struct walk *walk)
 	return turn(walk);
 }
 
+/* While image_follow() has it at hand. */
+static struct error *tell_at_once(struct walk *walk, struct walk_pending *pending)
+{
+	measure(walk, walk->view, pending);
+	return tell_measured(walk, pending);
+}
+
+static struct error *tell_later(struct walk *walk, const struct walk_pending *pending)
+{
+	struct walk_block *block = &walk->blocks[walk->filled];
+
+	if (block->count == walk->pending_most) {
+		try_(turn(walk));
+		block = &walk->blocks[walk->filled];
+	}
+	block->items[block->count++] = *pending;
+	return NULL;
+}
+
 struct error *walk_tell_typed(struct walk *walk, raddr_t address,
 			      const struct object_header *header, const struct type_info *type,
 			      uint32_t list)
 {
-	struct walk_block *block;
-
-	if (list != PY_UNTRACKED && !(type->flags & TPFLAGS_HAVE_GC))
-		return error_create(ERROR_INCONSISTENT,
-				    "an object at 0x%jx of a type that cannot be on a list",
-				    (uintmax_t)address);
-	if (walk->blocks[walk->filled].count == walk->pending_most)
-		try_(turn(walk));
-	block = &walk->blocks[walk->filled];
-	block->items[block->count++] = (struct walk_pending){
+	struct walk_pending pending = {
 		.value = WALK_NO_VALUE,
 		.var_size = header->var_size,
 		.event =
@@ -266,6 +280,12 @@ struct error *walk_tell_typed(struct walk *walk, raddr_t address,
 				.type = type->id,
 			},
 	};
+
+	if (list != PY_UNTRACKED && !(type->flags & TPFLAGS_HAVE_GC))
+		return error_create(ERROR_INCONSISTENT,
+				    "an object at 0x%jx of a type that cannot be on a list",
+				    (uintmax_t)address);
+	try_(walk->followed ? tell_at_once(walk, &pending) : tell_later(walk, &pending));
 	walk->stats.own_sizes += type->own_size;
 	if (!(++walk->stats.objects % TOLD_EVERY)) {
 		progress_tick(walk->stats.objects, 0);

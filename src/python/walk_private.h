@@ -12,8 +12,7 @@
 enum {
 	WALK_PENDING = 4096, /* objects that are told together */
 	WALK_BLOCKS = 2,
-	WALK_PENDING_ALONE = 32,   /* by one thread: while they are in the processor's cache */
-	WALK_PENDING_FOLLOWED = 1, /* while image_follow() has them */
+	WALK_PENDING_ALONE = 32, /* by one thread: while they are in the processor's cache */
 	WALK_NO_VALUE = UINT32_MAX
 };
 
@@ -61,8 +60,9 @@ struct walk {
 	struct crew crew;
 	/** That which is filled, and, behind it, what is measured: empty where nothing is. */
 	struct walk_block blocks[WALK_BLOCKS];
-	uint32_t filled;	 /**< number of the one that is filled */
-	uint32_t pending_most;	 /**< objects of a block */
+	uint32_t filled;       /**< number of the one that is filled */
+	uint32_t pending_most; /**< objects of a block */
+	bool followed; /**< there are no blocks: image_follow() has but one object at hand */
 	struct siphash identity; /**< begun under the sink's key, where it has one */
 	uint64_t *values; /**< a bit for the hash of each value told; owned, NULL: not wanted */
 };

@@ -4,8 +4,8 @@
  * them, in order, and what lies some way back is given back to the scout. What is not in a record
  * is read of the image beneath.
  *
- * The reader is at two places of the list at once: at the node that it has reached, and at the one
- * that it looks into once more, some way back.
+ * The record that was reached last is shown (image.recent) for as long as it is: most reads of a
+ * node are no call then.
  */
 #include "target/scout.h"
 
@@ -47,6 +47,7 @@ struct scout {
 	uint64_t kept;	  /**< the first of them that was not given back */
 	uint64_t reached; /**< number of the next node that is read */
 	raddr_t next[2];  /**< addresses of those that are reached next, from either end */
+	raddr_t shown[2]; /**< where what is shown begins: the node, and what is beyond one */
 	uint64_t bytes;	  /**< of the nodes that were reached */
 	unsigned int faults;
 	bool entered;	      /**< the code was begun */
@@ -70,10 +71,11 @@ static void give_back(struct scout *scout, uint64_t end)
 	__atomic_store_n(&scout->window->taken, end - withheld, __ATOMIC_RELEASE);
 }
 
+/* All but the one that is shown. */
 static void give_back_all(struct scout *scout)
 {
-	if (scout->reached > scout->kept + IMAGE_FOLLOW_KEPT)
-		give_back(scout, scout->reached - IMAGE_FOLLOW_KEPT);
+	if (scout->reached > scout->kept + 1)
+		give_back(scout, scout->reached - 1);
 }
 
 /* It may have ended, stand anywhere, or run all the same: what was handed over stays as it is. */
@@ -245,13 +247,12 @@ static bool wait_for(struct scout *scout, uint64_t number)
 }
 
 /*
- * Where record number @number has @size bytes at @addr; NULL: it has not. The end is loaded once:
- * the clone can write the record while it is looked at.
+ * Where a record has @size bytes at @addr; NULL: it has not. The ends are loaded once: the clone
+ * can write the record while it is looked at.
  */
-static const unsigned char *find_in(const struct scout *scout, uint64_t number, raddr_t addr,
-				    size_t size)
+static const unsigned char *find_in(const struct scout *scout, const struct scout_record *record,
+				    raddr_t addr, size_t size)
 {
-	const struct scout_record *record = record_at(scout, number);
 	const unsigned char *bytes = (const unsigned char *)(record + 1);
 	const struct image_list *list = &scout->list;
 	const uint64_t end = __atomic_load_n(&record->end, __ATOMIC_RELAXED);
@@ -263,6 +264,33 @@ static const unsigned char *find_in(const struct scout *scout, uint64_t number, 
 	if (record->beyond && at < list->beyond_size && size <= list->beyond_size - at)
 		return bytes + list->size + at;
 	return NULL;
+}
+
+static void show_region(struct scout *scout, unsigned int which, raddr_t start, uint32_t size,
+			const unsigned char *bytes)
+{
+	scout->shown[which] = start;
+	scout->image.recent[image_slot(start)] = (struct image_region){start, start + size, bytes};
+}
+
+static void show_nothing(struct scout *scout)
+{
+	scout->image.recent[image_slot(scout->shown[0])].end = 0;
+	scout->image.recent[image_slot(scout->shown[1])].end = 0;
+}
+
+/* In place of the one before. What is not whole is found by find_in() only. */
+static void show(struct scout *scout, const struct scout_record *record)
+{
+	const unsigned char *bytes = (const unsigned char *)(record + 1);
+	const struct image_list *list = &scout->list;
+	const raddr_t beyond = record->beyond;
+
+	show_nothing(scout);
+	if (beyond)
+		show_region(scout, 1, beyond, list->beyond_size, bytes + list->size);
+	if (!record->first && record->end == list->size)
+		show_region(scout, 0, record->node - list->before, list->size, bytes);
 }
 
 static uint64_t word_in(const struct scout *scout, const struct scout_record *record, uint32_t at)
@@ -278,7 +306,7 @@ static void go_on(struct scout *scout)
 {
 	struct stop stop;
 
-	if (scout->reached - scout->kept < GIVEN_BACK + IMAGE_FOLLOW_KEPT)
+	if (scout->reached - scout->kept <= GIVEN_BACK)
 		return;
 	give_back_all(scout);
 	if (__atomic_load_n(&scout->window->request, __ATOMIC_RELAXED) != SCOUT_FULL ||
@@ -311,18 +339,9 @@ static const unsigned char *scout_next_node(struct image *image, raddr_t addr)
 	record = record_at(scout, scout->reached++);
 	scout->next[way] = word_in(scout, record, scout->list.link_at[way]) & scout->list.mask;
 	scout->bytes += scout->list.size;
-	bytes = find_in(scout, scout->reached - 1, addr, scout->list.size - scout->list.before);
+	show(scout, record);
+	bytes = find_in(scout, record, addr, scout->list.size - scout->list.before);
 	go_on(scout);
-	return bytes;
-}
-
-static const unsigned char *find_back(struct scout *scout, raddr_t addr, size_t size)
-{
-	uint64_t number = scout->reached;
-	const unsigned char *bytes = NULL;
-
-	while (!bytes && number > scout->kept && number + IMAGE_FOLLOW_KEPT > scout->reached)
-		bytes = find_in(scout, --number, addr, size);
 	return bytes;
 }
 
@@ -338,8 +357,10 @@ static bool scout_find(struct image *image, raddr_t addr, struct image_region *r
 static bool scout_read(struct image *image, raddr_t addr, void *buffer, size_t size)
 {
 	struct scout *scout = (struct scout *)image;
-	const unsigned char *bytes = scout->following ? find_back(scout, addr, size) : NULL;
+	const unsigned char *bytes = NULL;
 
+	if (scout->following && scout->reached > scout->kept)
+		bytes = find_in(scout, record_at(scout, scout->reached - 1), addr, size);
 	if (!bytes)
 		return image_read(scout->under, addr, buffer, size);
 	memcpy(buffer, bytes, size);
@@ -435,6 +456,7 @@ static void scout_follow(struct image *image, const struct image_list *list)
 	struct scout *scout = (struct scout *)image;
 
 	scout->following = false;
+	show_nothing(scout);
 	if (!takes(list) || !is_idle(scout) || !find_ends(scout, list))
 		return;
 	(void)look(scout); /* of a list that was left early there may be more */
