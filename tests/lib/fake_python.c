@@ -2,6 +2,7 @@
 
 #include "ck_error.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +49,9 @@ void fake_init(struct fake *f, uint32_t version, uint64_t size)
 	uint32_t head_size;
 	int i;
 
+	/* As block_init() of the product does: else what each walk maps is faulted in anew each
+	 * time. */
+	(void)mallopt(M_MMAP_THRESHOLD, 1 << 19);
 	*f = (struct fake){0};
 	layout_init(&f->runtime.layout);
 	ck_assert(layout_add_builtin(&f->runtime.layout, version, PY_RELEASE, size));
