@@ -1,7 +1,6 @@
 # reftracker: make help says what there is.
 # Out-of-tree: everything made lies below $(BUILD). Knobs: CC=clang, SAN=address,undefined,
-# FAULTS=1 (places at which a test ends the program), DEVELOPER=1 (warnings are errors), V=1,
-# BUILD=dir, DESTDIR and prefix for install.
+# DEVELOPER=1 (warnings are errors), V=1, BUILD=dir, DESTDIR and prefix for install.
 
 VERSION := $(shell cat VERSION)
 prefix ?= /usr/local
@@ -12,15 +11,15 @@ unitdir ?= $(prefix)/lib/systemd/system
 CC := $(if $(filter default undefined,$(origin CC)),gcc,$(CC))
 PKG_CONFIG ?= pkg-config
 comma := ,
-BUILD ?= build$(if $(SAN),/$(subst $(comma),-,$(SAN)))$(if $(FAULTS),/faults)
+BUILD ?= build$(if $(SAN),/$(subst $(comma),-,$(SAN)))
 PACKAGES := libdw libelf smartcols jansson libunwind-generic libzstd libxxhash sqlite3
 
 WARNINGS := -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wswitch-enum \
 	-Wvla -Wwrite-strings -Wpointer-arith -Wundef -Wformat=2 -fno-common
-CFLAGS ?= -O2 -g
+CFLAGS ?= $(if $(SAN),-O1,-O2) -g
 CFLAGS_ALL := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(WARNINGS) \
 	$(if $(DEVELOPER),-Werror) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer \
-	-fno-sanitize-recover=all) $(if $(FAULTS),-DREFTRACKER_FAULTS) -DREFTRACKER_VERSION='"$(VERSION)"' -Iinclude -pthread \
+	-fno-sanitize-recover=all) -DREFTRACKER_VERSION='"$(VERSION)"' -Iinclude -pthread \
 	$(shell $(PKG_CONFIG) --cflags $(PACKAGES)) $(CPPFLAGS) $(CFLAGS)
 LDFLAGS_ALL := -pthread $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
 LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lm
@@ -134,13 +133,25 @@ $(BUILD)/tests/fuzz/seed_core: tests/fuzz/seed_core.c tests/lib/tiny_core.c
 
 fuzz: ## run each fuzzer for FUZZ_TIME seconds (60)
 	$(Q)$(MAKE) --no-print-directory CC=clang SAN=address,undefined BUILD=build/fuzz \
-		CFLAGS="-O1 -g -fsanitize=fuzzer-no-link" fuzzers
+		CFLAGS="-O1 -g -fsanitize=fuzzer-no-link" all fuzzers
 	$(Q)scripts/fuzz build/fuzz $(FUZZ_TIME)
 
-# For the test that kills the tool at each of its steps.
-faults:
-	$(Q)$(MAKE) --no-print-directory FAULTS=1 BUILD=$(BUILD)/faults \
-		$(BUILD)/faults/tools/capture_repeat $(BUILD)/faults/reftracker
+# For the test that kills the tool at each of its steps: of all sources only those that have such places
+# are compiled anew.
+FAULT_OBJECTS := $(patsubst %.c,$(BUILD)/faults/%.o,$(shell grep -l '"fault.h"' $(SOURCES)))
+FAULT_PROGRAMS := $(BUILD)/faults/reftracker $(BUILD)/faults/tools/capture_repeat
+
+faults: $(FAULT_PROGRAMS)
+
+$(BUILD)/faults/%.o: %.c Makefile VERSION
+	@echo "  CC      $< (faults)"
+	$(Q)mkdir -p $(@D) && $(CC) $(CFLAGS_ALL) -DREFTRACKER_FAULTS -MMD -MP -c -o $@ $<
+
+$(BUILD)/faults/reftracker: $(BUILD)/src/cmd/main.o
+$(BUILD)/faults/tools/capture_repeat: $(BUILD)/tools/capture_repeat.o
+$(FAULT_PROGRAMS): $(FAULT_OBJECTS) $(BUILD)/libreftracker.a
+	@echo "  LD      $@"
+	$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 
 tools: $(TOOLS) ## the developers' programs (layout_dump, heap_dump)
 victims: $(VICTIMS)
@@ -196,4 +207,4 @@ install: all $(CONTRIB) ## install program, man pages, systemd units, crontab li
 clean: ## remove what was built
 	rm -rf build
 
--include $(OBJECTS:.o=.d) $(UNITS:=.d) $(UNIT_LIB:.o=.d) $(TOOLS:=.d)
+-include $(OBJECTS:.o=.d) $(UNITS:=.d) $(UNIT_LIB:.o=.d) $(TOOLS:=.d) $(FAULT_OBJECTS:.o=.d)

@@ -1,8 +1,9 @@
 /*
- * Places at which a test build kills or stops this process, to show that the target survives it.
- * In a build with FAULTS=1 the environment variable REFTRACKER_FAULT=N ends the process with
- * SIGKILL at the Nth place that it comes to, "stop N" stops it there with SIGSTOP, and "list" names
- * them on standard error. Otherwise nothing of this exists.
+ * Places at which a program made for tests (make faults) kills or stops itself, to show that the
+ * target survives it: the environment variable REFTRACKER_FAULT=N ends it with SIGKILL at the Nth
+ * place that it comes to, "stop N" stops it there with SIGSTOP, and "list" names them on standard
+ * error. Otherwise nothing of this exists. Only sources that include this file themselves are
+ * compiled with REFTRACKER_FAULTS.
  */
 #ifndef REFTRACKER_TARGET_FAULT_H
 #define REFTRACKER_TARGET_FAULT_H
