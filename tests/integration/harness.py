@@ -1,10 +1,11 @@
 """What the integration tests share: interpreters, targets, running reftracker, counting."""
 import argparse
 import collections
-import concurrent.futures
 import gc
 import glob
 import json
+import multiprocessing
+import multiprocessing.connection
 import os
 import re
 import shutil
@@ -22,6 +23,7 @@ TARGETS = os.path.join(TOP, "tests", "targets")
 Interpreter = collections.namedtuple("Interpreter", "name root path version env")
 TESTS = []
 WAITING = set()  # of these, those that need next to no processor
+LONG = set()  # those that take longest, and so begin first
 SHARED = "truth.py"  # what several targets import
 OUTPUTS = {"truth", "graph"}  # arguments that are files in the target's own folder
 # Interpreters that the tests are made for, and without which they fail: what scripts/fetch-pythons and
@@ -48,6 +50,12 @@ def test(function):
 def waiting_test(function):
     """One that waits for most of its time."""
     WAITING.add(function)
+    return test(function)
+
+
+def long_test(function):
+    """One that takes much longer than most."""
+    LONG.add(function)
     return test(function)
 
 
@@ -284,19 +292,35 @@ def run_one(build, function):
             f"{sum(spent[:4]):.1f} s of processor")
 
 
-def run_apart(build, function):
-    """The same in a process of its own; returns all that it prints."""
-    command = [sys.executable, "-u", sys.argv[0], "--build", build.folder, "--one",
-               function.__name__]
-    try:
-        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                text=True, timeout=LONGEST, check=False)
-    except subprocess.TimeoutExpired as error:
-        text = (error.stdout or b"").decode(errors="replace")
-        return f"{text}\n{function.__name__}: FAILED: no end after {LONGEST} s"
-    if result.returncode:
-        return f"{result.stdout}\n{function.__name__}: FAILED: exit status {result.returncode}"
-    return result.stdout.rstrip("\n")
+class Run:
+    """A test in a process of its own, forked from this one, so that all they import is read once."""
+
+    def __init__(self, build, function):
+        self.function = function
+        self.output = tempfile.TemporaryFile()
+        self.process = multiprocessing.get_context("fork").Process(target=self.run, args=(build,))
+        self.deadline = time.monotonic() + LONGEST
+        self.process.start()
+
+    def run(self, build):
+        sys.stdout.reconfigure(line_buffering=True)
+        for descriptor in 1, 2:
+            os.dup2(self.output.fileno(), descriptor)
+        print(run_one(build, self.function))
+
+    def end(self, late):
+        """Of one that ends, or must because it is @late; returns all that it has printed."""
+        if late:
+            self.process.kill()
+        self.process.join()
+        self.output.seek(0)
+        text = self.output.read().decode(errors="replace").rstrip("\n")
+        self.output.close()
+        if late:
+            return f"{text}\n{self.function.__name__}: FAILED: no end after {LONGEST} s"
+        if self.process.exitcode:
+            return f"{text}\n{self.function.__name__}: FAILED: exit status {self.process.exitcode}"
+        return text
 
 
 def record(interpreter, **cells):
@@ -339,15 +363,43 @@ def count(lines):
     return counts
 
 
+class Lane:
+    """Tests of which only so many run at a time."""
+
+    def __init__(self, functions, room):
+        self.left = collections.deque(functions)
+        self.room = room
+        self.running = {}
+
+    def fill(self, build):
+        while self.left and len(self.running) < self.room:
+            run = Run(build, self.left.popleft())
+            self.running[run.process.sentinel] = run
+
+    def take_ended(self, ready):
+        for sentinel, run in list(self.running.items()):
+            late = sentinel not in ready and time.monotonic() >= run.deadline
+            if late or sentinel in ready:
+                del self.running[sentinel]
+                yield run.end(late)
+
+
 def run_side_by_side(build, chosen, jobs):
     """Yields what each of them prints, as they end. Those that wait come one after the other beside the
-    rest, so that no processor waits with them."""
-    with concurrent.futures.ThreadPoolExecutor(jobs) as pool, \
-            concurrent.futures.ThreadPoolExecutor(1) as beside:
-        started = [(beside if function in WAITING and jobs > 1 else pool).submit(run_apart, build, function)
-                   for function in chosen]
-        for done in concurrent.futures.as_completed(started):
-            yield done.result()
+    rest, so that no processor waits with them; those that last long come first, so that none is left
+    alone at the end."""
+    apart = WAITING if jobs > 1 else set()
+    chosen = sorted(chosen, key=lambda function: function not in LONG)
+    lanes = [Lane([function for function in chosen if function not in apart], jobs),
+             Lane([function for function in chosen if function in apart], 1)]
+    while any(lane.left or lane.running for lane in lanes):
+        for lane in lanes:
+            lane.fill(build)
+        running = {sentinel: run for lane in lanes for sentinel, run in lane.running.items()}
+        soonest = min(run.deadline for run in running.values())
+        ready = multiprocessing.connection.wait(list(running), max(0, soonest - time.monotonic()))
+        for lane in lanes:
+            yield from lane.take_ended(ready)
 
 
 def run_all(build, names, jobs):
@@ -382,12 +434,8 @@ def main():
     parser.add_argument("--build", default="build")
     # One more than there are processors: most tests wait for their targets now and then.
     parser.add_argument("--jobs", "-j", type=int, default=(os.cpu_count() or 1) + 1)
-    parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
     build = Build(args.build)
     dont_ignore_signals()
-    if args.one:
-        print(run_one(build, next(f for f in TESTS if f.__name__ == args.one)))
-        sys.exit(0)
     sys.exit(run_all(build, args.names, args.jobs))
