@@ -8,7 +8,8 @@ import signal
 import subprocess
 import time
 
-from harness import PATIENCE, TOP, Skip, Target, check, first_python, interpreters, switches, test
+from harness import (PATIENCE, TOP, Skip, Target, check, first_python, interpreters, long_test, switches,
+                     test)
 
 
 class Attach:
@@ -128,7 +129,7 @@ def differ(got, wanted, interpreter, alike):
     return kinds
 
 
-@test
+@long_test
 def scripted_leak_is_counted_exactly(build):
     """In both modes of the collector, and with full collections between the snapshots."""
     cases = 0

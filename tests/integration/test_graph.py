@@ -3,7 +3,7 @@ import collections
 import json
 import os
 
-from harness import Target, check, first_python, test, versions
+from harness import Target, check, first_python, long_test, test, versions
 from test_oracle import CHANGED, lacking, same_count
 
 ENOUGH = 0.999
@@ -224,7 +224,7 @@ def compare_names(truth, graph):
     return len(truth.names)
 
 
-@test
+@long_test
 def graph_is_what_the_interpreter_says(build):
     done = 0
     for number, interpreter in enumerate(versions()[:MOST]):

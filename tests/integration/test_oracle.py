@@ -10,7 +10,7 @@ import tempfile
 
 from harness import (EXPECTED, TARGETS, Interpreter, Skip, Target, all_interpreters, check,
                      every_interpreter, first_python, in_turn, interpreters, is_few,
-                     listed_interpreters, other_interpreters, record, test, versions)
+                     listed_interpreters, long_test, other_interpreters, record, test, versions)
 
 ENOUGH_SIZES = 0.995
 # Objects that the dump itself refers to while it writes: its frame's code, functions, modules.
@@ -216,17 +216,17 @@ def for_all(build, chosen, *options):
     return for_each(chosen, lambda interpreter: oracle(build, interpreter, *options))
 
 
-@test
+@long_test
 def oracle_agrees_on_every_interpreter(build):
     return for_all(build, every_interpreter())
 
 
-@test
+@long_test
 def oracle_agrees_after_freeze(build):
     return for_all(build, versions(), "--freeze")
 
 
-@test
+@long_test
 def oracle_agrees_with_subinterpreters(build):
     return for_all(build, [i for i in versions() if not i.name.endswith("d")],
                    "--subinterpreters")
@@ -283,12 +283,12 @@ def for_stripped(run):
         return run(chosen)
 
 
-@test
+@long_test
 def oracle_agrees_on_stripped_copies(build):
     return for_stripped(lambda chosen: for_all(build, chosen))
 
 
-@test
+@long_test
 def oracle_agrees_with_every_allocator(build):
     """PYTHONMALLOC; what a version does not know, it refuses to start with."""
     chosen = []
@@ -411,7 +411,7 @@ def oracle_agrees_on_a_static_build_without_symbols(build):
     return 1
 
 
-@test
+@long_test
 def a_clone_and_a_copy_are_the_same_heap(build):
     """By clone a scout hands over the objects, by copy they are read: to the last hash."""
     done = 0
