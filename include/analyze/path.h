@@ -98,7 +98,4 @@ bool path_is_crowd(const struct heap *heap, uint32_t dict);
 /** Whether a key has a value beside it, as in a dict; the member of a set has none. */
 bool path_has_value(const struct heap *heap, uint32_t source, size_t ref);
 
-/** Append a text and a NUL, which is not counted. */
-_must_check_ struct error *path_add_text(struct char_array *to, const char *text);
-
 #endif

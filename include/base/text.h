@@ -8,6 +8,9 @@
 
 DEFINE_ARRAY(char_array, char)
 
+/** Append a text and a NUL, which is not counted. */
+_must_check_ struct error *text_add(struct char_array *to, const char *text);
+
 /**
  * All that was put together, ended by a NUL. @text is empty then; the caller frees *@ret with
  * free(), which @text's own items are not fit for.

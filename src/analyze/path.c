@@ -76,15 +76,15 @@ static struct error *end_run(struct writer *writer)
 	size_t i;
 
 	if (writer->run > 1 && writer->general) {
-		try_(path_add_text(&writer->text, writer->step.items));
-		try_(path_add_text(&writer->text, "{*}"));
+		try_(text_add(&writer->text, writer->step.items));
+		try_(text_add(&writer->text, "{*}"));
 	} else if (writer->run > SHORT_RUN) {
 		(void)snprintf(count, sizeof(count), "{%zu}", writer->run);
-		try_(path_add_text(&writer->text, writer->step.items));
-		try_(path_add_text(&writer->text, count));
+		try_(text_add(&writer->text, writer->step.items));
+		try_(text_add(&writer->text, count));
 	} else {
 		for (i = 0; i < writer->run; i++)
-			try_(path_add_text(&writer->text, writer->step.items));
+			try_(text_add(&writer->text, writer->step.items));
 	}
 	writer->run = 0;
 	return NULL;
@@ -117,7 +117,7 @@ static struct error *skip_middle(struct writer *writer, size_t skipped)
 	try_(end_run(writer));
 	(void)snprintf(text, sizeof(text), ".<… %zu %s …>", skipped,
 		       units_noun(skipped, "step", noun));
-	return path_add_text(&writer->text, text);
+	return text_add(&writer->text, text);
 }
 
 /* Steps that are alike, or one. */
@@ -160,7 +160,7 @@ static struct error *write_shown(const struct heap *heap, const struct shown *sh
 	try_(end_run(writer));
 	/* The chain ends with the dict itself. */
 	return stretch && path_is_namespace(heap, stretch->step.ref)
-		       ? path_add_text(&writer->text, ".__dict__")
+		       ? text_add(&writer->text, ".__dict__")
 		       : NULL;
 }
 

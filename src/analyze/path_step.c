@@ -18,16 +18,6 @@ enum {
 	NUMBER_TEXT = 32
 };
 
-struct error *path_add_text(struct char_array *to, const char *text)
-{
-	size_t length = strlen(text);
-
-	try_(char_array_reserve(to, to->count + length + 1));
-	memcpy(to->items + to->count, text, length + 1);
-	to->count += length;
-	return NULL;
-}
-
 _printf_(2, 3) static struct error *add_format(struct char_array *to, const char *format, ...)
 {
 	char buffer[128];
@@ -36,7 +26,7 @@ _printf_(2, 3) static struct error *add_format(struct char_array *to, const char
 	va_start(args, format);
 	(void)vsnprintf(buffer, sizeof(buffer), format, args);
 	va_end(args);
-	return path_add_text(to, buffer);
+	return text_add(to, buffer);
 }
 
 /* One character of a text between quotes. */
@@ -55,7 +45,7 @@ static struct error *add_character(struct char_array *to, unsigned char c)
 		(void)snprintf(buffer, sizeof(buffer), "\\x%02x", c);
 	else
 		(void)snprintf(buffer, sizeof(buffer), "%c", c);
-	return path_add_text(to, buffer);
+	return text_add(to, buffer);
 }
 
 /* As repr() of a str does it, but cut where it is too long; never within a UTF-8 sequence. */
@@ -67,10 +57,10 @@ static struct error *add_quoted(struct char_array *to, const char *text)
 		for (end = LONGEST_KEY; end && ((unsigned char)text[end] & 0xc0) == 0x80;)
 			end--;
 	}
-	try_(path_add_text(to, "'"));
+	try_(text_add(to, "'"));
 	for (i = 0; i < end; i++)
 		try_(add_character(to, (unsigned char)text[i]));
-	return path_add_text(to, end < length ? "…'" : "'");
+	return text_add(to, end < length ? "…'" : "'");
 }
 
 static bool is_identifier(const char *text)
@@ -101,10 +91,10 @@ static struct error *add_key(const struct heap *heap, uint32_t key, struct char_
 	if (text && is_type(heap, key, "builtins.str"))
 		return add_quoted(to, text);
 	if (text && strlen(text) <= LONGEST_KEY)
-		return path_add_text(to, text);
-	try_(path_add_text(to, "<"));
-	try_(path_add_text(to, heap_type_name(heap, key)));
-	return path_add_text(to, ">");
+		return text_add(to, text);
+	try_(text_add(to, "<"));
+	try_(text_add(to, heap_type_name(heap, key)));
+	return text_add(to, ">");
 }
 
 static const char *label_name(const struct heap *heap, size_t ref)
@@ -156,9 +146,9 @@ bool path_is_crowd(const struct heap *heap, uint32_t dict)
 static struct error *add_attribute(struct char_array *to, const char *name)
 {
 	if (!name)
-		return path_add_text(to, ".<attribute>");
-	try_(path_add_text(to, "."));
-	return is_identifier(name) ? path_add_text(to, name) : add_quoted(to, name);
+		return text_add(to, ".<attribute>");
+	try_(text_add(to, "."));
+	return is_identifier(name) ? text_add(to, name) : add_quoted(to, name);
 }
 
 /* What a frame has beside variables: "local f_globals" would be one of that name. */
@@ -178,17 +168,17 @@ static bool is_part(const char *name)
 static struct error *add_bracketed(struct char_array *to, const char *function, const char *what,
 				   const char *name)
 {
-	try_(path_add_text(to, ".<"));
+	try_(text_add(to, ".<"));
 	if (function) {
-		try_(path_add_text(to, function));
-		try_(path_add_text(to, "() "));
+		try_(text_add(to, function));
+		try_(text_add(to, "() "));
 	}
-	try_(path_add_text(to, what));
+	try_(text_add(to, what));
 	if (name) {
-		try_(path_add_text(to, " "));
-		try_(path_add_text(to, name));
+		try_(text_add(to, " "));
+		try_(text_add(to, name));
 	}
-	return path_add_text(to, ">");
+	return text_add(to, ">");
 }
 
 static struct error *add_index(const struct heap *heap, uint32_t source, size_t ref, bool general,
@@ -197,7 +187,7 @@ static struct error *add_index(const struct heap *heap, uint32_t source, size_t 
 	size_t count = heap_refs_end(heap, source) - heap_refs_begin(heap, source);
 
 	if (general && !(is_type(heap, source, "builtins.tuple") && count <= SMALL_TUPLE))
-		return path_add_text(to, "[*]");
+		return text_add(to, "[*]");
 	return add_format(to, "[%" PRIu64 "]", heap_ref_index(heap, source, ref));
 }
 
@@ -210,10 +200,10 @@ static struct error *add_value(const struct heap *heap, uint32_t source, size_t 
 	if (context == PATH_NAMESPACE && text && is_identifier(text))
 		return add_attribute(to, text);
 	if (general && path_is_crowd(heap, source))
-		return path_add_text(to, "[*]");
-	try_(path_add_text(to, context == PATH_NAMESPACE ? ".__dict__[" : "["));
-	try_(key == HEAP_NONE ? path_add_text(to, "?") : add_key(heap, key, to));
-	return path_add_text(to, "]");
+		return text_add(to, "[*]");
+	try_(text_add(to, context == PATH_NAMESPACE ? ".__dict__[" : "["));
+	try_(key == HEAP_NONE ? text_add(to, "?") : add_key(heap, key, to));
+	return text_add(to, "]");
 }
 
 bool path_has_value(const struct heap *heap, uint32_t source, size_t ref)
@@ -225,12 +215,12 @@ static struct error *add_key_object(const struct heap *heap, uint32_t source, si
 				    bool general, struct char_array *to)
 {
 	if (general && !path_has_value(heap, source, ref))
-		return path_add_text(to, "[*]");
+		return text_add(to, "[*]");
 	if (general && path_is_crowd(heap, source))
-		return path_add_text(to, ".<key *>");
-	try_(path_add_text(to, ".<key "));
+		return text_add(to, ".<key *>");
+	try_(text_add(to, ".<key "));
 	try_(add_key(heap, heap->ref_target[ref], to));
-	return path_add_text(to, ">");
+	return text_add(to, ">");
 }
 
 /* A dict that shares its keys with others names its values itself. */
@@ -240,9 +230,9 @@ static struct error *add_named(const struct heap *heap, uint32_t source, size_t 
 	const char *name = label_name(heap, ref);
 
 	if (name && context == PATH_PLAIN && is_type(heap, source, "builtins.dict")) {
-		try_(path_add_text(to, "["));
+		try_(text_add(to, "["));
 		try_(add_quoted(to, name));
-		return path_add_text(to, "]");
+		return text_add(to, "]");
 	}
 	return add_attribute(to, name);
 }
@@ -297,7 +287,7 @@ struct error *path_add_step(const struct heap *heap, uint32_t source, size_t ref
 	case HEAP_KEY:
 		return add_key_object(heap, source, ref, general, to);
 	case HEAP_TYPE:
-		return path_add_text(to, ".__class__");
+		return text_add(to, ".__class__");
 	case HEAP_CLOSURE:
 		/* Objects/cellobject.c: what a cell calls its content. */
 		if (name && !strcmp(name, "cell_contents"))
@@ -387,11 +377,11 @@ static struct error *add_thread(const struct heap *heap, uint32_t thread, bool g
 {
 	const struct heap_thread *t;
 
-	try_(path_add_text(to, "thread "));
+	try_(text_add(to, "thread "));
 	if (general)
-		return path_add_text(to, "*");
+		return text_add(to, "*");
 	if (thread >= heap->thread_count)
-		return path_add_text(to, "?");
+		return text_add(to, "?");
 	t = &heap->threads[thread];
 	if (t->native_id)
 		return add_format(to, "%" PRIu64, t->native_id);
@@ -406,10 +396,10 @@ static struct error *add_frame_root(const struct heap *heap, const struct heap_r
 	if (root->frame < heap->frame_count)
 		function = heap_text(heap, heap->frames[root->frame].function);
 	try_(add_thread(heap, root->thread, general, to));
-	try_(path_add_text(to, " "));
-	try_(path_add_text(to, function ? function : "?"));
-	try_(path_add_text(to, is_part(name) ? "() " : "() local "));
-	return path_add_text(to, name ? name : "?");
+	try_(text_add(to, " "));
+	try_(text_add(to, function ? function : "?"));
+	try_(text_add(to, is_part(name) ? "() " : "() local "));
+	return text_add(to, name ? name : "?");
 }
 
 /* The name of a type object, else of the type of an object. */
@@ -443,18 +433,18 @@ static struct error *add_other_root(const struct heap *heap, const struct heap_r
 		name = heap_type_name(heap, root->target);
 	else if (root->kind == HEAP_ROOT_STATIC && !name)
 		name = own_name(heap, root->target);
-	try_(path_add_text(to, "<"));
+	try_(text_add(to, "<"));
 	if (root->kind == HEAP_ROOT_THREAD)
 		try_(add_thread(heap, root->thread, general, to));
 	else if (says_kind(name, kind))
 		space = "";
 	else
-		try_(path_add_text(to, kind));
+		try_(text_add(to, kind));
 	if (name) {
-		try_(path_add_text(to, space));
-		try_(path_add_text(to, name));
+		try_(text_add(to, space));
+		try_(text_add(to, name));
 	}
-	return path_add_text(to, ">");
+	return text_add(to, ">");
 }
 
 struct error *path_add_root(const struct heap *heap, uint32_t root, uint32_t target, bool general,
@@ -463,14 +453,14 @@ struct error *path_add_root(const struct heap *heap, uint32_t root, uint32_t tar
 	const struct heap_root *r;
 
 	if (root >= heap->root_count) {
-		try_(path_add_text(to, "<unreached "));
-		try_(path_add_text(to, heap_type_name(heap, target)));
-		return path_add_text(to, ">");
+		try_(text_add(to, "<unreached "));
+		try_(text_add(to, heap_type_name(heap, target)));
+		return text_add(to, ">");
 	}
 	r = &heap->roots[root];
 	if (r->kind == HEAP_ROOT_FRAME)
 		return add_frame_root(heap, r, general, to);
 	if (r->kind == HEAP_ROOT_MODULE && r->name != HEAP_NONE)
-		return path_add_text(to, heap_text(heap, r->name));
+		return text_add(to, heap_text(heap, r->name));
 	return add_other_root(heap, r, general, to);
 }

@@ -389,9 +389,9 @@ struct error *places_text(const struct places *places, uint32_t place, char **re
 	while (chain.count) {
 		const struct place *p = &places->list.items[chain.items[--chain.count]];
 
-		try_(path_add_text(&text, strtab_get(&places->steps, p->step)));
+		try_(text_add(&text, strtab_get(&places->steps, p->step)));
 		if (p->repeats)
-			try_(path_add_text(&text, "{*}"));
+			try_(text_add(&text, "{*}"));
 	}
 	return text_take(&text, ret);
 }

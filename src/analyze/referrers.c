@@ -366,6 +366,6 @@ struct error *referrer_text(const struct heap *heap, const struct referrer_node 
 		try_(path_add_step(heap, heap_ref_source(heap, node->ref), node->ref,
 				   node->folded ? PATH_NAMESPACE : PATH_PLAIN, false, &text));
 	if (!text.count && node->ref != HEAP_NONE)
-		try_(path_add_text(&text, ".__dict__"));
+		try_(text_add(&text, ".__dict__"));
 	return text_take(&text, ret);
 }

@@ -1,8 +1,8 @@
 #include "openmetrics.h"
 #include "table.h"
 
-#include "analyze/path.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "base/units.h"
 #include "report/diff.h"
 
@@ -307,8 +307,8 @@ static struct error *growth_text(const struct view *view, const struct diff_grow
 	size_t k;
 
 	for (k = 0; k < snapshots_of(view); k++) {
-		try_(path_add_text(&text, k ? " → " : ""));
-		try_(path_add_text(&text, units_count(growth->counts[k], count)));
+		try_(text_add(&text, k ? " → " : ""));
+		try_(text_add(&text, units_count(growth->counts[k], count)));
 	}
 	return text_take(&text, ret);
 }

@@ -183,7 +183,7 @@ static struct error *put_root(struct export *x, uint32_t number)
 	_cleanup_(char_array_deinit) struct char_array text = {0};
 
 	if (root->kind == HEAP_ROOT_MODULE)
-		try_(path_add_text(&text, "module "));
+		try_(text_add(&text, "module "));
 	try_(path_add_root(x->heap, number, root->target, false, &text));
 	put_name(x->out, "\tr", number);
 	writer_text(x->out, " [shape=ellipse, fillcolor=\"#e8f5e9\", color=\"#2e7d32\", label=\"");

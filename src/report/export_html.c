@@ -121,7 +121,7 @@ static struct error *step_between(const struct heap *heap, uint32_t parent, uint
 		    heap_ref_kind(heap, ref) == HEAP_KEY)
 			continue;
 		if (path_is_namespace(heap, ref))
-			return path_add_text(to, ".__dict__");
+			return text_add(to, ".__dict__");
 		return path_add_step(heap, parent, ref, PATH_PLAIN, false, to);
 	}
 	return NULL;

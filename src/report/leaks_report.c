@@ -648,14 +648,14 @@ static struct error *add_steps(const struct view *view, const uint64_t *numbers,
 	for (same = 1; same < count && numbers[same] == numbers[0];)
 		same++;
 	if (same == count)
-		return path_add_text(to, text(numbers[0], number));
+		return text_add(to, text(numbers[0], number));
 	for (k = 0; k < count; k++) {
 		if (count > STEPS_SHOWN && k == 2) {
 			k = count - 1;
-			try_(path_add_text(to, " → …"));
+			try_(text_add(to, " → …"));
 		}
-		try_(path_add_text(to, k ? " → " : ""));
-		try_(path_add_text(to, text(numbers[k], number)));
+		try_(text_add(to, k ? " → " : ""));
+		try_(text_add(to, text(numbers[k], number)));
 	}
 	return NULL;
 }

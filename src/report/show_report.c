@@ -46,7 +46,7 @@ static struct error *step_text(const struct view *view, size_t ref, char **ret)
 
 	try_(path_add_step(view->heap, view->object, ref, PATH_PLAIN, false, &text));
 	if (!text.count)
-		try_(path_add_text(&text, ".__dict__"));
+		try_(text_add(&text, ".__dict__"));
 	return text_take(&text, ret);
 }
 
