@@ -38,7 +38,7 @@
  * itself is not known to persist; so is what hangs on one in a container that fills up.
  *
  * Beside the groups stands, as less than a suspect, what grew though its objects are replaced:
- * struct leaks_replaced; and what grew itself, without new objects in it: struct leaks_grown.
+ * leaks.replaced; and what grew itself, without new objects in it: leaks.grown.
  *
  * A leak that begins late, or makes something only now and then, has not grown at most steps of a
  * long series, and nothing of it came at the first. So where all heaps together show no suspect and
@@ -102,39 +102,17 @@ struct leaks_group {
 
 DEFINE_ARRAY(leaks_group_array, struct leaks_group)
 
-/**
- * Objects in one place that are in all heaps, never became smaller, and larger from each heap to
- * the next, but for one of three or four steps, or a quarter of more, by LEAKS_FEW_BYTES together:
- * buffers, and containers of what was there before. Those that grew because of a suspect in them,
- * or up to a limit, are not among them.
- */
-struct leaks_grown {
-	char *path;	 /**< the place; of a single object its own path; owned */
-	uint32_t object; /**< that which grew most */
-	uint64_t count;	 /**< objects */
-	uint64_t *sizes; /**< for each heap that was used: their shallow bytes; owned */
-	uint64_t most;	 /**< bytes by which @object grew */
-};
-
-DEFINE_ARRAY(leaks_grown_array, struct leaks_grown)
-
-/**
- * A place that grew from each heap to the next, though what is there is replaced, with the same
- * allowance for steps in which nothing came or went: in the number of
- * its objects, by LEAKS_FEW_OBJECTS or LEAKS_FEW_BYTES and more than these go up and down by
- * chance, as a suspect has to; or in their bytes, by LEAKS_FEW_BYTES, most of them being new, and
- * where they are several by more than the sum of sizes that have nothing to do with each other
- * would. Not among them is what a suspect explains, what is on its way to a limit, weak references,
- * garbage, and what hangs on another one of them.
- */
-struct leaks_replaced {
-	char *path;	  /**< the place; owned */
-	uint32_t object;  /**< the largest there that is newer than the first heap */
-	uint64_t *growth; /**< for each heap that was used: objects in this place; owned */
+/** A place that grew otherwise than by what came and stays: see leaks.replaced and leaks.grown. */
+struct leaks_growth {
+	char *path;	  /**< the place; of a single object that grew its own path; owned */
+	uint32_t object;  /**< the largest that is newer than the first heap, or which grew most */
+	uint64_t count;	  /**< objects in the last heap */
+	uint64_t *growth; /**< for each heap that was used: objects in this place; owned; NULL: the
+			     same all along */
 	uint64_t *sizes;  /**< likewise: their shallow bytes; owned */
 };
 
-DEFINE_ARRAY(leaks_replaced_array, struct leaks_replaced)
+DEFINE_ARRAY(leaks_growth_array, struct leaks_growth)
 
 /** A zeroed one is a valid empty one. */
 struct leaks {
@@ -145,8 +123,24 @@ struct leaks {
 	/** Suspects first; then by what they retain, the largest first. */
 	struct leaks_group_array groups;
 	size_t suspects;
-	struct leaks_replaced_array replaced;	/**< by the bytes they grew, the largest first */
-	struct leaks_grown_array grown;		/**< by what they grew, the largest first */
+	/**
+	 * Places that grew from each heap to the next, though what is there is replaced, but for
+	 * one of three or four steps, or a quarter of more, in which nothing came or went: in the
+	 * number of their objects, by LEAKS_FEW_OBJECTS or LEAKS_FEW_BYTES and more than these go
+	 * up and down by chance, as a suspect has to; or in their bytes, by LEAKS_FEW_BYTES, most
+	 * of them being new, and where they are several by more than the sum of sizes that have
+	 * nothing to do with each other would. Not among them is what a suspect explains, what is
+	 * on its way to a limit, weak references, garbage, and what hangs on another one of them.
+	 * By the bytes they grew, the largest first.
+	 */
+	struct leaks_growth_array replaced;
+	/**
+	 * Objects in one place that are in all heaps, never became smaller, and larger from each
+	 * heap to the next, with the same allowance, by LEAKS_FEW_BYTES together: buffers, and
+	 * containers of what was there before. Those that grew because of a suspect in them, or up
+	 * to a limit, are not among them. By what they grew, the largest first.
+	 */
+	struct leaks_growth_array grown;
 	uint64_t persistent, persistent_size;	/**< objects and shallow bytes, all */
 	uint64_t unexplained, unexplained_size; /**< of these, in no suspect */
 };

@@ -164,11 +164,20 @@ struct error *leaks_find(const struct heap *const *heaps, size_t count, struct l
 	return NULL;
 }
 
-static void leaks_replaced_deinit(struct leaks_replaced *replaced)
+void leaks_growth_deinit(struct leaks_growth *growth)
 {
-	free(replaced->path);
-	free(replaced->growth);
-	free(replaced->sizes);
+	free(growth->path);
+	free(growth->growth);
+	free(growth->sizes);
+}
+
+static void deinit_growths(struct leaks_growth_array *growths)
+{
+	size_t i;
+
+	for (i = 0; i < growths->count; i++)
+		leaks_growth_deinit(&growths->items[i]);
+	leaks_growth_array_deinit(growths);
 }
 
 void leaks_deinit(struct leaks *leaks)
@@ -178,12 +187,8 @@ void leaks_deinit(struct leaks *leaks)
 	for (i = 0; i < leaks->groups.count; i++)
 		leaks_group_deinit(&leaks->groups.items[i]);
 	leaks_group_array_deinit(&leaks->groups);
-	for (i = 0; i < leaks->grown.count; i++)
-		leaks_grown_deinit(&leaks->grown.items[i]);
-	leaks_grown_array_deinit(&leaks->grown);
-	for (i = 0; i < leaks->replaced.count; i++)
-		leaks_replaced_deinit(&leaks->replaced.items[i]);
-	leaks_replaced_array_deinit(&leaks->replaced);
+	deinit_growths(&leaks->grown);
+	deinit_growths(&leaks->replaced);
 	u32_array_deinit(&leaks->used);
 	*leaks = (struct leaks){0};
 }

@@ -14,12 +14,6 @@ enum {
 	NEVER = UINT32_MAX /* it came later, or was larger before */
 };
 
-void leaks_grown_deinit(struct leaks_grown *grown)
-{
-	free(grown->path);
-	free(grown->sizes);
-}
-
 /* The sizes of an object with such a state. */
 static uint64_t *row_of(const struct leaks_search *search, uint32_t state)
 {
@@ -92,15 +86,22 @@ bool leaks_object_grew(const struct leaks_search *search, uint32_t id)
 	return sizes && still <= leaks_steps_unused(search);
 }
 
+static uint64_t object_grew_by(const struct leaks_search *search, uint32_t id)
+{
+	const uint64_t *sizes = sizes_of(search, id);
+
+	return sizes[search->heap_count - 1] - sizes[0];
+}
+
 static struct error *add_grown(struct leaks_search *search, uint32_t id, uint32_t *at)
 {
-	struct leaks_grown_array *list = &search->leaks.grown;
+	struct leaks_growth_array *list = &search->leaks.grown;
 	const uint64_t *sizes = sizes_of(search, id);
-	size_t last = search->heap_count - 1, k;
-	struct leaks_grown *grown;
+	struct leaks_growth *grown;
+	size_t k;
 
 	if (!*at) {
-		try_(leaks_grown_array_append(list, (struct leaks_grown){.object = id}));
+		try_(leaks_growth_array_append(list, (struct leaks_growth){.object = id}));
 		*at = (uint32_t)list->count;
 	}
 	grown = &list->items[*at - 1];
@@ -109,12 +110,10 @@ static struct error *add_grown(struct leaks_search *search, uint32_t id, uint32_
 	if (!grown->sizes)
 		return &error_no_memory;
 	grown->count++;
-	for (k = 0; k <= last; k++)
+	for (k = 0; k < search->heap_count; k++)
 		grown->sizes[k] += sizes[k];
-	if (sizes[last] - sizes[0] > grown->most) {
-		grown->most = sizes[last] - sizes[0];
+	if (object_grew_by(search, id) > object_grew_by(search, grown->object))
 		grown->object = id;
-	}
 	return NULL;
 }
 
@@ -140,7 +139,7 @@ static struct error *name_grown(struct leaks_search *search, const uint32_t *at)
 	size_t place;
 
 	for (place = 0; place < search->places.list.count; place++) {
-		struct leaks_grown *grown;
+		struct leaks_growth *grown;
 
 		if (!at[place])
 			continue;
@@ -153,18 +152,18 @@ static struct error *name_grown(struct leaks_search *search, const uint32_t *at)
 	return NULL;
 }
 
-static uint64_t grew_by(const struct leaks_grown *grown, size_t last)
+static uint64_t grew_by(const struct leaks_growth *grown, size_t last)
 {
 	return grown->sizes[last] - grown->sizes[0];
 }
 
-static void drop_little(struct leaks_grown_array *list, size_t last)
+static void drop_little(struct leaks_growth_array *list, size_t last)
 {
 	size_t i, kept = 0;
 
 	for (i = 0; i < list->count; i++) {
 		if (grew_by(&list->items[i], last) < LEAKS_FEW_BYTES)
-			leaks_grown_deinit(&list->items[i]);
+			leaks_growth_deinit(&list->items[i]);
 		else
 			list->items[kept++] = list->items[i];
 	}
@@ -173,7 +172,7 @@ static void drop_little(struct leaks_grown_array *list, size_t last)
 
 static int most_first(const void *left, const void *right, void *last)
 {
-	const struct leaks_grown *a = left, *b = right;
+	const struct leaks_growth *a = left, *b = right;
 	uint64_t by_a = grew_by(a, *(const size_t *)last), by_b = grew_by(b, *(const size_t *)last);
 
 	if (by_a != by_b)
@@ -184,7 +183,7 @@ static int most_first(const void *left, const void *right, void *last)
 struct error *leaks_grown_find(struct leaks_search *search, const bool *explained)
 {
 	_cleanup_free_ uint32_t *at = calloc(search->places.list.count, sizeof(*at));
-	struct leaks_grown_array *list = &search->leaks.grown;
+	struct leaks_growth_array *list = &search->leaks.grown;
 	size_t last = search->heap_count - 1;
 
 	if (!at)

@@ -129,7 +129,7 @@ bool leaks_is_bounded(const struct leaks_search *search, uint32_t holder);
 _must_check_ struct error *leaks_grown_follow(struct leaks_search *search, size_t k,
 					      const struct u32_array *earlier);
 
-/** Of an object of the last heap, see struct leaks_grown. */
+/** Of an object of the last heap, see leaks.grown. */
 bool leaks_object_grew(const struct leaks_search *search, uint32_t id);
 
 /**
@@ -148,6 +148,6 @@ _must_check_ struct error *leaks_count_types(struct leaks_search *search);
 _must_check_ struct error *leaks_complete(struct leaks_search *search);
 
 void leaks_group_deinit(struct leaks_group *group);
-void leaks_grown_deinit(struct leaks_grown *grown);
+void leaks_growth_deinit(struct leaks_growth *growth);
 
 #endif

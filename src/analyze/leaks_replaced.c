@@ -241,11 +241,11 @@ static bool may_be_told(const struct lookout *lookout, uint32_t place)
 static struct error *add(struct lookout *lookout, uint32_t place)
 {
 	const struct leaks_search *search = lookout->search;
-	struct leaks_replaced_array *list = &lookout->search->leaks.replaced;
-	struct leaks_replaced new = {.object = lookout->tenants[place].object}, *replaced;
+	struct leaks_growth_array *list = &lookout->search->leaks.replaced;
+	struct leaks_growth new = {.object = lookout->tenants[place].object}, *replaced;
 	size_t k;
 
-	try_(leaks_replaced_array_append(list, new));
+	try_(leaks_growth_array_append(list, new));
 	replaced = &list->items[list->count - 1];
 	replaced->growth = calloc(search->heap_count, sizeof(*replaced->growth));
 	replaced->sizes = calloc(search->heap_count, sizeof(*replaced->sizes));
@@ -255,6 +255,7 @@ static struct error *add(struct lookout *lookout, uint32_t place)
 		replaced->growth[k] = count_in(search, k, place);
 		replaced->sizes[k] = bytes_in(search, k, place);
 	}
+	replaced->count = replaced->growth[search->heap_count - 1];
 	return places_text(&search->places, place, &replaced->path);
 }
 
@@ -299,7 +300,7 @@ static struct error *add_larger(struct lookout *lookout)
 	return NULL;
 }
 
-static uint64_t grew_by(const struct leaks_replaced *replaced, size_t last)
+static uint64_t grew_by(const struct leaks_growth *replaced, size_t last)
 {
 	return replaced->sizes[last] > replaced->sizes[0]
 		       ? replaced->sizes[last] - replaced->sizes[0]
@@ -308,7 +309,7 @@ static uint64_t grew_by(const struct leaks_replaced *replaced, size_t last)
 
 static int most_first(const void *left, const void *right, void *last)
 {
-	const struct leaks_replaced *a = left, *b = right;
+	const struct leaks_growth *a = left, *b = right;
 	uint64_t by_a = grew_by(a, *(const size_t *)last), by_b = grew_by(b, *(const size_t *)last);
 
 	if (by_a != by_b)
@@ -319,7 +320,7 @@ static int most_first(const void *left, const void *right, void *last)
 struct error *leaks_replaced_find(struct leaks_search *search, bool *explained)
 {
 	size_t n = search->places.list.count, last = search->heap_count - 1, i;
-	struct leaks_replaced_array *list = &search->leaks.replaced;
+	struct leaks_growth_array *list = &search->leaks.replaced;
 	_cleanup_free_ struct tenant *tenants = calloc(n, sizeof(*tenants));
 	struct lookout lookout = {search, tenants, explained};
 
