@@ -1,7 +1,7 @@
 /*
  * What all commands share: the common options, the PID, the report's stream.
  */
-#include "find_process.h"
+#include "find_inner.h"
 #include "process_tree.h"
 
 #include "base/progress.h"

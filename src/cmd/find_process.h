@@ -40,21 +40,11 @@ bool process_values_given(const struct process_values *values);
 _must_check_ struct error *process_find(const struct process_values *values, pid_t *ret);
 
 /**
- * The process that is N in a PID namespace below ours. @text: "N", or "N@PID", where PID is that,
- * as it is here, of any process in the same namespace. Errors as above; ERROR_DENIED where the
- * namespace of PID may not be looked at.
- */
-_must_check_ struct error *process_find_inner(const char *text, pid_t *ret);
-
-/**
  * Whether a control group is that of the unit or below it, as systemd names them: slices, and the
  * first that is no slice is the unit. What has the same name below another unit is something else:
  * a service of a user's own manager (user@UID.service), or of the systemd in a container.
  * @root: of all units, "" for "/".
  */
 bool cgroup_is_of_unit(const char *path, const char *root, const char *unit);
-
-/** Whether it runs a CPython, or that cannot be told (permission). Looks only. */
-bool process_may_be_python(pid_t pid);
 
 #endif

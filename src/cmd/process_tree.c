@@ -1,6 +1,6 @@
 #include "process_tree.h"
 
-#include "find_process.h"
+#include "choose_process.h"
 
 #include "base/units.h"
 #include "target/proc.h"
