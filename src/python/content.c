@@ -315,14 +315,14 @@ bool body_hash(struct py_view *view, const struct sized_object *object, uint64_t
 }
 
 static const struct content contents[] = {
-	{"builtins.tuple", content_tuple, NULL, false},
-	{"builtins.str", content_str, plain_str, true},
-	{"builtins.bytes", content_bytes, NULL, true},
-	{"builtins.int", content_int, plain_int, true},
-	{"builtins.float", content_float, plain_float, true},
-	{"builtins.function", content_function, NULL, false},
-	{"builtins.method", content_method, NULL, false},
-	{"builtins.builtin_function_or_method", content_builtin, NULL, false},
+	{.type = "builtins.tuple", .hash = content_tuple},
+	{.type = "builtins.str", .hash = content_str, .plain = plain_str, .value = true},
+	{.type = "builtins.bytes", .hash = content_bytes, .value = true},
+	{.type = "builtins.int", .hash = content_int, .plain = plain_int, .value = true},
+	{.type = "builtins.float", .hash = content_float, .plain = plain_float, .value = true},
+	{.type = "builtins.function", .hash = content_function},
+	{.type = "builtins.method", .hash = content_method},
+	{.type = "builtins.builtin_function_or_method", .hash = content_builtin},
 };
 
 const struct content *content_find(const char *name)

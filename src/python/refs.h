@@ -83,7 +83,8 @@ struct ref_decoder {
 	refs_fn *refs;	  /**< NULL: instances hold nothing but attributes */
 	bool complete;	  /**< tells exactly what tp_traverse visits, and more */
 	bool partial;	  /**< tells a part only: the rest is to be guessed */
-	/** What must be known of the layout for it to be complete; PY_RUNTIME, which always is. */
+	/** What must be known of the layout for it to be complete; PY_RUNTIME, the first of them
+	 * and so what is meant where none is named, always is. */
 	enum py_field needs;
 };
 

@@ -19,32 +19,32 @@ struct thread_roots {
 
 /* clang-format off */
 static const struct root_field thread_fields[] = {
-	{ PY_THREAD_DICT,	      "thread dict", PY_ROOT_THREAD, false, false },
-	{ PY_THREAD_ASYNC_EXC,	      "asynchronous exception", PY_ROOT_THREAD, false, false },
-	{ PY_THREAD_PROFILE,	      "sys.setprofile()", PY_ROOT_THREAD, false, false },
-	{ PY_THREAD_TRACE,	      "sys.settrace()", PY_ROOT_THREAD, false, false },
-	{ PY_THREAD_CUREXC_TYPE,      "exception being raised (type)", PY_ROOT_THREAD, false, false },
-	{ PY_THREAD_CUREXC_VALUE,     "exception being raised", PY_ROOT_THREAD, false, false },
-	{ PY_THREAD_CUREXC_TRACEBACK, "exception being raised (traceback)", PY_ROOT_THREAD, false, false },
-	{ PY_THREAD_CONTEXT,	      "contextvars context", PY_ROOT_THREAD, false, false },
-	{ PY_THREAD_FIRSTITER,	      "sys.set_asyncgen_hooks(firstiter)", PY_ROOT_THREAD, false, false },
-	{ PY_THREAD_FINALIZER,	      "sys.set_asyncgen_hooks(finalizer)", PY_ROOT_THREAD, false, false },
-	{ PY_THREAD_LOCAL_KEY,	      "threading.local", PY_ROOT_THREAD, false, false },
-	{ PY_THREAD_LOCAL_SENTINEL,   "threading.local", PY_ROOT_THREAD, false, false },
-	{ PY_THREAD_RUNNING_LOOP,     "asyncio running loop", PY_ROOT_THREAD, false, false },
-	{ PY_THREAD_RUNNING_TASK,     "asyncio running task", PY_ROOT_THREAD, false, false },
+	{ .field = PY_THREAD_DICT, .name = "thread dict", .kind = PY_ROOT_THREAD },
+	{ .field = PY_THREAD_ASYNC_EXC, .name = "asynchronous exception", .kind = PY_ROOT_THREAD },
+	{ .field = PY_THREAD_PROFILE, .name = "sys.setprofile()", .kind = PY_ROOT_THREAD },
+	{ .field = PY_THREAD_TRACE, .name = "sys.settrace()", .kind = PY_ROOT_THREAD },
+	{ .field = PY_THREAD_CUREXC_TYPE, .name = "exception being raised (type)", .kind = PY_ROOT_THREAD },
+	{ .field = PY_THREAD_CUREXC_VALUE, .name = "exception being raised", .kind = PY_ROOT_THREAD },
+	{ .field = PY_THREAD_CUREXC_TRACEBACK, .name = "exception being raised (traceback)", .kind = PY_ROOT_THREAD },
+	{ .field = PY_THREAD_CONTEXT, .name = "contextvars context", .kind = PY_ROOT_THREAD },
+	{ .field = PY_THREAD_FIRSTITER, .name = "sys.set_asyncgen_hooks(firstiter)", .kind = PY_ROOT_THREAD },
+	{ .field = PY_THREAD_FINALIZER, .name = "sys.set_asyncgen_hooks(finalizer)", .kind = PY_ROOT_THREAD },
+	{ .field = PY_THREAD_LOCAL_KEY, .name = "threading.local", .kind = PY_ROOT_THREAD },
+	{ .field = PY_THREAD_LOCAL_SENTINEL, .name = "threading.local", .kind = PY_ROOT_THREAD },
+	{ .field = PY_THREAD_RUNNING_LOOP, .name = "asyncio running loop", .kind = PY_ROOT_THREAD },
+	{ .field = PY_THREAD_RUNNING_TASK, .name = "asyncio running task", .kind = PY_ROOT_THREAD },
 };
 
 /* Of exceptions that are being handled. */
 static const struct root_field handled_fields[] = {
-	{ PY_EXC_TYPE,	    "sys.exc_info() (type)", PY_ROOT_THREAD, false, false },
-	{ PY_EXC_VALUE,	    "sys.exc_info()", PY_ROOT_THREAD, false, false },
-	{ PY_EXC_TRACEBACK, "sys.exc_info() (traceback)", PY_ROOT_THREAD, false, false },
+	{ .field = PY_EXC_TYPE, .name = "sys.exc_info() (type)", .kind = PY_ROOT_THREAD },
+	{ .field = PY_EXC_VALUE, .name = "sys.exc_info()", .kind = PY_ROOT_THREAD },
+	{ .field = PY_EXC_TRACEBACK, .name = "sys.exc_info() (traceback)", .kind = PY_ROOT_THREAD },
 };
 
 /* The same in a generator, which owns them. */
 static const struct root_field suspended_fields[] = {
-	{ PY_EXC_VALUE, "sys.exc_info()", PY_ROOT_THREAD, true, false },
+	{ .field = PY_EXC_VALUE, .name = "sys.exc_info()", .kind = PY_ROOT_THREAD, .borrowed = true },
 };
 /* clang-format on */
 

@@ -259,11 +259,9 @@ static struct error *histogram_section(const struct view *view, const char *titl
 				       const struct histogram *histogram, bool with_certain)
 {
 	const struct table_column columns[] = {
-		{title_of_rows(view), false, false},
-		{"COUNT", true, false},
-		{"BYTES", true, false},
-		{"CERTAIN", true, false},
-		{"ADDRESS ONLY", true, false},
+		{.title = title_of_rows(view)},		  {.title = "COUNT", .right = true},
+		{.title = "BYTES", .right = true},	  {.title = "CERTAIN", .right = true},
+		{.title = "ADDRESS ONLY", .right = true},
 	};
 	const size_t width = with_certain ? 5 : 3;
 	_cleanup_(row_pointers_deinit) struct row_pointers rows = {0};
@@ -332,10 +330,10 @@ static struct error *add_growth(const struct view *view, struct libscols_table *
 static struct error *growth_section(const struct view *view)
 {
 	const struct table_column columns[] = {
-		{title_of_rows(view), false, false},
-		{"COUNT", true, false},
-		{"BYTES", true, false},
-		{"IN EACH SNAPSHOT", true, false},
+		{.title = title_of_rows(view)},
+		{.title = "COUNT", .right = true},
+		{.title = "BYTES", .right = true},
+		{.title = "IN EACH SNAPSHOT", .right = true},
 	};
 	_cleanup_table_ struct libscols_table *table = NULL;
 	size_t i, shown = report_shown(&view->style, view->diff->grown.count);

@@ -113,8 +113,11 @@ static struct error *print_odd_types(const struct report_style *style,
 				     const struct odd_process *odd)
 {
 	static const struct table_column columns[] = {
-		{"TYPE", false, false}, {"COUNT", true, false},	  {"USUALLY", true, false},
-		{"BYTES", true, false}, {"USUALLY", true, false},
+		{.title = "TYPE"},
+		{.title = "COUNT", .right = true},
+		{.title = "USUALLY", .right = true},
+		{.title = "BYTES", .right = true},
+		{.title = "USUALLY", .right = true},
 	};
 	_cleanup_table_ struct libscols_table *table = NULL;
 	size_t shown = 0, i;
