@@ -38,7 +38,8 @@ def chosen():
 
 
 def start(interpreter, script):
-    target = Target(interpreter, f"leaks/{script}.py", ready=False, beside=("leaks/steps.py",))
+    target = Target(interpreter, f"leaks/{script}.py", ready=False,
+                    beside=("leaks/steps.py", "leaks/async_steps.py"))
     check(target.process.stdout.readline().strip() == "ready", f"{script} does not start")
     return target
 

@@ -1,7 +1,7 @@
 """Background tasks that wait for what never comes."""
 import asyncio
-import sys
 
+from async_steps import numbers
 from steps import Payload
 
 BACKGROUND = set()
@@ -14,17 +14,11 @@ async def notify(payload):
 
 async def main():
     done = 0
-    loop = asyncio.get_running_loop()
-    print("ready", flush=True)
-    while True:
-        line = await loop.run_in_executor(None, sys.stdin.readline)
-        if not line:
-            sys.exit()
-        for _ in range(int(line)):
+    async for number in numbers():
+        for _ in range(number):
             done += 1
             BACKGROUND.add(asyncio.ensure_future(notify(Payload(done))))
         await asyncio.sleep(0)
-        print("ok", flush=True)
 
 
 asyncio.run(main())

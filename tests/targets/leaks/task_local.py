@@ -1,7 +1,7 @@
 """A task that keeps what it has handled in a variable of its own."""
 import asyncio
-import sys
 
+from async_steps import numbers
 from steps import Payload
 
 
@@ -15,19 +15,13 @@ class Worker:
 
 async def main():
     done = 0
-    loop = asyncio.get_running_loop()
     requests = asyncio.Queue()
     task = asyncio.ensure_future(Worker().handle(requests))
-    print("ready", flush=True)
-    while not task.done():
-        line = await loop.run_in_executor(None, sys.stdin.readline)
-        if not line:
-            sys.exit()
-        for _ in range(int(line)):
+    async for number in numbers():
+        for _ in range(number):
             done += 1
             requests.put_nowait(done)
         await requests.join()
-        print("ok", flush=True)
 
 
 asyncio.run(main())
