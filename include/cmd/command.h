@@ -77,8 +77,8 @@ struct command {
 /** NULL-terminated. */
 extern const struct command *const commands[];
 
-/** By name or unique prefix. ERROR_USAGE where there is none. */
-_must_check_ struct error *command_find(const char *name, const struct command **ret);
+/** By name or unique prefix. ERROR_USAGE where there is none, or several, which it lists. */
+_must_check_ struct error *command_find(const char *word, const struct command **ret);
 
 void command_print_help(const struct command *command, FILE *stream);
 void command_print_overview(FILE *stream);

@@ -1,6 +1,7 @@
 #include "base/options.h"
 
 #include "base/clock.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -110,28 +111,52 @@ static struct error *set_value(const struct option *option, char *text, void *va
 	return NULL;
 }
 
+static bool begins_with(const struct option *option, const char *name, size_t length)
+{
+	return option->name && !strncmp(option->name, name, length);
+}
+
+static struct error *ambiguous(const struct option *const *tables, const char *name, size_t length)
+{
+	_cleanup_(char_array_deinit) struct char_array names = {0};
+	const struct option *o;
+
+	for (; *tables; tables++) {
+		for (o = *tables; !is_end(o); o++) {
+			if (!begins_with(o, name, length))
+				continue;
+			try_(text_add(&names, names.count ? ", --" : "--"));
+			try_(text_add(&names, o->name));
+		}
+	}
+	return error_create(ERROR_USAGE, "ambiguous option '--%.*s': %s", (int)length, name,
+			    names.items);
+}
+
 /* The option that @name, @length bytes long, means: exactly, or as the only one it begins. */
 static struct error *find_long(const struct option *const *tables, const char *name, size_t length,
 			       const struct option **ret)
 {
+	const struct option *const *table;
 	const struct option *found = NULL, *o;
-	bool ambiguous = false;
+	size_t matches = 0;
 
-	for (; *tables; tables++) {
-		for (o = *tables; !is_end(o); o++) {
-			if (!o->name || strncmp(o->name, name, length) != 0)
+	for (table = tables; *table && length; table++) {
+		for (o = *table; !is_end(o); o++) {
+			if (!begins_with(o, name, length))
 				continue;
 			if (strlen(o->name) == length) {
 				*ret = o;
 				return NULL;
 			}
-			ambiguous = ambiguous || found;
+			matches++;
 			found = o;
 		}
 	}
-	if (!found || ambiguous || !length)
-		return error_create(ERROR_USAGE, "%s option '--%.*s'",
-				    ambiguous ? "ambiguous" : "unknown", (int)length, name);
+	if (matches > 1)
+		return ambiguous(tables, name, length);
+	if (!found)
+		return error_create(ERROR_USAGE, "unknown option '--%.*s'", (int)length, name);
 	*ret = found;
 	return NULL;
 }
@@ -182,7 +207,7 @@ static struct error *apply(const struct option *option, const char *as_written, 
 static struct error *parse_long(const struct option *const *tables, char *word,
 				struct cursor *cursor, void *values)
 {
-	const struct option *option;
+	const struct option *option = NULL;
 	size_t length = strcspn(word + 2, "=");
 	char *value = word[2 + length] ? word + 2 + length + 1 : NULL;
 

@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "cmd/command.h"
 
 #include <stdio.h>
@@ -50,33 +51,57 @@ static bool is_called(const char *name, const char *word, size_t length)
 	return name && *word && !strncmp(name, word, length);
 }
 
-static struct error *not_found(const char *name, bool ambiguous)
+/* The name or alias of a command that begins with @word; NULL: neither does. */
+static const char *name_from(const struct command *command, const char *word)
 {
-	return error_hint(error_create(ERROR_USAGE, "%s command '%s'",
-				       ambiguous ? "ambiguous" : "unknown", name),
+	if (is_called(command->name, word, strlen(word)))
+		return command->name;
+	return is_called(command->alias, word, strlen(word)) ? command->alias : NULL;
+}
+
+static struct error *not_found(const char *word)
+{
+	return error_hint(error_create(ERROR_USAGE, "unknown command '%s'", word),
 			  "reftracker --help lists the commands");
 }
 
-struct error *command_find(const char *name, const struct command **ret)
+static struct error *ambiguous(const char *word)
+{
+	_cleanup_(char_array_deinit) struct char_array names = {0};
+	const struct command *const *c;
+
+	for (c = commands; *c; c++) {
+		const char *name = name_from(*c, word);
+
+		if (!name)
+			continue;
+		try_(text_add(&names, names.count ? ", " : ""));
+		try_(text_add(&names, name));
+	}
+	return error_create(ERROR_USAGE, "ambiguous command '%s': %s", word, names.items);
+}
+
+struct error *command_find(const char *word, const struct command **ret)
 {
 	const struct command *const *c;
 	const struct command *found = NULL;
-	bool ambiguous = false;
+	size_t matches = 0;
 
 	for (c = commands; *c; c++) {
-		if (is_called((*c)->name, name, strlen(name) + 1) ||
-		    is_called((*c)->alias, name, strlen(name) + 1)) {
+		if (is_called((*c)->name, word, strlen(word) + 1) ||
+		    is_called((*c)->alias, word, strlen(word) + 1)) {
 			*ret = *c;
 			return NULL;
 		}
-		if (is_called((*c)->name, name, strlen(name)) ||
-		    is_called((*c)->alias, name, strlen(name))) {
-			ambiguous = ambiguous || found;
+		if (name_from(*c, word)) {
+			matches++;
 			found = *c;
 		}
 	}
-	if (!found || ambiguous)
-		return not_found(name, ambiguous);
+	if (matches > 1)
+		return ambiguous(word);
+	if (!found)
+		return not_found(word);
 	*ret = found;
 	return NULL;
 }

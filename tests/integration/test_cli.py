@@ -416,6 +416,16 @@ def an_unknown_option_is_answered_with_where_they_are(build):
 
 
 @test
+def what_is_ambiguous_is_answered_with_what_it_may_be(build):
+    for case, may_be in ((["re", "1"], "command 're': referrers, retained"),
+                         (["d", "1"], "command 'd': diff, describe, doctor"),
+                         (["types", "--co", "1"], "option '--co': --core, --color")):
+        said = build.fails(2, *case).splitlines()[0]
+        check(said.endswith(f"ambiguous {may_be}"), said)
+    return 3
+
+
+@test
 def class_with_a_very_long_name_is_counted(build):
     """It is shown cut; it once was taken for damage, and nothing of the process could be seen."""
     with Target(first_python(), "long_name.py") as target:
