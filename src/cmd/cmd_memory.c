@@ -3,7 +3,7 @@
  */
 #include "cmd/source.h"
 #include "report/memory.h"
-#include "tell.h"
+#include "sequence.h"
 
 struct memory_values {
 	struct capture_values capture;
@@ -32,23 +32,17 @@ static struct error *check_alike(const struct heap *first, const struct heap *se
 					 "resident, the other of a process");
 }
 
-/* Two processes can be compared, as before and after a change; nobody should do so unawares. */
-static void tell_other(const struct command_context *context, const struct heap *first,
-		       const struct heap *second)
-{
-	struct heap_run earlier = heap_run_of(first), later = heap_run_of(second);
-	const char *other = heap_other_run(&earlier, &later);
-
-	if (other && !context->quiet)
-		tell("memory: %s is of %s than %s", context->arguments.items[0], other,
-		     context->file);
-}
-
 /* One source, or a file and another one that is later. */
 static struct error *run(struct command_context *context)
 {
 	const struct memory_values *values = context->values;
 	const struct arguments *more = &context->arguments;
+	/* Two processes can be compared, as before and after a change; nobody should unawares. */
+	_cleanup_(sequence_deinit) struct sequence sequence = {
+		.other = "memory",
+		.older = "memory",
+		.quiet = context->quiet,
+	};
 	_cleanup_heap_ struct heap *first = NULL;
 	_cleanup_heap_ struct heap *second = NULL;
 
@@ -61,7 +55,8 @@ static struct error *run(struct command_context *context)
 		try_(source_open_file(more->items[0], SOURCE_GRAPH, &second));
 		try_(check_known(second, more->items[0]));
 		try_(check_alike(first, second));
-		tell_other(context, first, second);
+		try_(sequence_add(&sequence, first, context->file));
+		try_(sequence_add(&sequence, second, more->items[0]));
 	}
 	try_(command_open_output(context));
 	return report_memory(&context->style, second ? first : NULL, second ? second : first);

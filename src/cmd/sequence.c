@@ -34,6 +34,12 @@ static struct error *check_process(const struct sequence *sequence, const struct
 
 	if (!other || sequence->any_process)
 		return NULL;
+	if (sequence->other) {
+		if (!sequence->quiet)
+			tell("%s: %s is of %s than %s", sequence->other, name, other,
+			     sequence->first);
+		return NULL;
+	}
 	return error_hint(error_create(ERROR_OTHER, "%s is of %s than %s", name, other,
 				       sequence->first),
 			  "%s", sequence->hint ? sequence->hint : one_series);

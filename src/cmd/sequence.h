@@ -13,8 +13,9 @@
 struct sequence {
 	bool any_process;  /**< of others as well, and one twice */
 	const char *hint;  /**< what to do about another process; static, NULL: the usual one */
-	const char *older; /**< the command, where what is older is only noted; NULL: an error */
-	bool quiet;	   /**< without that note */
+	const char *other; /**< the command, where another process is only noted; NULL: an error */
+	const char *older; /**< likewise, what is older */
+	bool quiet;	   /**< without these notes */
 
 	struct heap_run run; /**< of the first */
 	char *boot_id;	     /**< owned; NULL: not known */

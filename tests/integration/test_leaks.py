@@ -602,8 +602,8 @@ def leaks_errors(build):
         build.fails(2, "leaks", *reversed(first))
         shutil.copy(first[0], f"{one.work}/copy")
         for again in first[0], f"{one.work}/copy":
-            for command in "leaks", "diff":
-                said = build.fails(2, command, first[0], again, first[1])
+            for command in ["leaks", first[1]], ["diff", first[1]], ["memory"]:
+                said = build.fails(2, command[0], first[0], again, *command[1:])
                 check(f"{again} is the same snapshot as {first[0]}" in said, said)
         build.ok("diff", "--force", first[0], first[0])
         build.fails(1, "paths", first[0], "no.Such")
