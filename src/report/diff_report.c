@@ -150,6 +150,24 @@ static struct error *histogram_csv(const struct view *view, const char *change,
 		(void)fprintf(stream, ",%ju,%ju,", (uintmax_t)row->count, (uintmax_t)row->size);
 		if (histogram == &view->diff->persistent)
 			(void)fprintf(stream, "%ju", (uintmax_t)certain_of(view, row->type));
+		(void)fputs(",\n", stream);
+	}
+	return NULL;
+}
+
+static struct error *grown_csv(const struct view *view)
+{
+	FILE *stream = view->style.stream;
+	size_t i;
+
+	for (i = 0; i < view->diff->grown.count; i++) {
+		const struct diff_growth *growth = &view->diff->grown.items[i];
+
+		(void)fputs("grown,", stream);
+		try_(report_csv_text(stream, growth->type));
+		(void)fprintf(stream, ",%ju,%jd,,", (uintmax_t)growth->count,
+			      (intmax_t)growth->size);
+		report_csv_numbers(stream, growth->counts, snapshots_of(view));
 		(void)fputc('\n', stream);
 	}
 	return NULL;
@@ -157,22 +175,11 @@ static struct error *histogram_csv(const struct view *view, const char *change,
 
 static struct error *diff_csv(const struct view *view)
 {
-	FILE *stream = view->style.stream;
-	size_t i;
-
-	(void)fprintf(stream, "change,%s,count,size,certain\n", what_of(view));
+	(void)fprintf(view->style.stream, "change,%s,count,size,certain,growth\n", what_of(view));
 	try_(histogram_csv(view, "created", &view->diff->created));
 	try_(histogram_csv(view, "deleted", &view->diff->deleted));
 	try_(histogram_csv(view, "persistent", &view->diff->persistent));
-	for (i = 0; i < view->diff->grown.count; i++) {
-		const struct diff_growth *growth = &view->diff->grown.items[i];
-
-		(void)fputs("grown,", stream);
-		try_(report_csv_text(stream, growth->type));
-		(void)fprintf(stream, ",%ju,%jd,\n", (uintmax_t)growth->count,
-			      (intmax_t)growth->size);
-	}
-	return NULL;
+	return grown_csv(view);
 }
 
 /* OpenMetrics */

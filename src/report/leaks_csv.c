@@ -1,25 +1,17 @@
 #include "leaks_view.h"
 
-/* The numbers of all snapshots that were used in one cell. */
-static void csv_numbers(const struct leaks_view *view, const uint64_t *numbers)
-{
-	size_t k;
-
-	for (k = 0; k < view->leaks->used.count; k++)
-		(void)fprintf(view->style->stream, "%s%ju", k ? " " : "", (uintmax_t)numbers[k]);
-}
-
 /* @growth: NULL: not known. */
 static void csv_steps(const struct leaks_view *view, const char *what, const uint64_t *growth,
 		      const uint64_t *sizes)
 {
 	FILE *stream = view->style->stream;
+	size_t used = view->leaks->used.count;
 
 	(void)fprintf(stream, ",%s,", what);
 	if (growth)
-		csv_numbers(view, growth);
+		report_csv_numbers(stream, growth, used);
 	(void)fputc(',', stream);
-	csv_numbers(view, sizes);
+	report_csv_numbers(stream, sizes, used);
 	(void)fputc('\n', stream);
 }
 

@@ -54,6 +54,9 @@ _must_check_ struct error *print_clean(const struct report_style *style, const c
 /** A CSV field in quotes, as RFC 4180 has it. */
 _must_check_ struct error *report_csv_text(FILE *stream, const char *text);
 
+/** Numbers of each of several snapshots in one CSV field, with blanks between. */
+void report_csv_numbers(FILE *stream, const uint64_t *numbers, size_t count);
+
 /** [{"type", "count", "size"}], and "change" with @with_change. */
 _must_check_ struct error *json_groups(const struct report_style *style,
 				       const struct histogram *histogram, bool with_change,

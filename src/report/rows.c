@@ -65,3 +65,11 @@ struct error *report_csv_text(FILE *stream, const char *text)
 	(void)fputc('"', stream);
 	return NULL;
 }
+
+void report_csv_numbers(FILE *stream, const uint64_t *numbers, size_t count)
+{
+	size_t k;
+
+	for (k = 0; k < count; k++)
+		(void)fprintf(stream, "%s%ju", k ? " " : "", (uintmax_t)numbers[k]);
+}

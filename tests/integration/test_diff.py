@@ -103,6 +103,8 @@ def diff_shows_what_is_wanted(build):
         rows = list(csv.DictReader(io.StringIO(build.ok("diff", *files, "--format", "csv"))))
         leaks = {row["change"]: row["count"] for row in rows if row["type"] == LEAK}
         check(leaks == {"created": "30", "persistent": "20", "grown": "50"}, leaks)
+        growth = {row["change"]: row["growth"] for row in rows if row["type"] == LEAK}
+        check(growth == {"created": "", "persistent": "", "grown": "10 30 60"}, growth)
         text = build.ok("diff", *files, "--type", "Leak", "--by", "type")
         check("PERSISTENT" in text and "10 → 30 → 60" in text, text)
         text = build.ok("diff", *files, "--by", "module")
