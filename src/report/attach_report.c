@@ -5,7 +5,8 @@
 
 #include <stdlib.h>
 
-/* "1,234 objects, 5.6 MiB" of the rows that the filter takes. */
+/* "1,234 tracked objects, 5.6 MiB" of the rows that the filter takes: no others are counted here.
+ */
 static struct error *print_sum(const struct report_style *style, const struct histogram *histogram)
 {
 	_cleanup_(row_pointers_deinit) struct row_pointers rows = {0};
@@ -13,7 +14,7 @@ static struct error *print_sum(const struct report_style *style, const struct hi
 	uint64_t count, size;
 
 	try_(select_rows(style, histogram, &rows, &count, &size));
-	(void)fprintf(style->stream, "%s, %s", units_things(count, "object", count_text),
+	(void)fprintf(style->stream, "%s, %s", units_things(count, "tracked object", count_text),
 		      units_bytes(size, size_text));
 	return NULL;
 }
@@ -178,8 +179,10 @@ static struct error *end_table(const struct report_style *style, const struct re
 		try_(print_section(style, PERSISTENT, &step->persistent));
 	if (!leaks)
 		return NULL;
-	(void)fputs("\nwho holds it, by growth since the baseline and the last diff: ",
-		    style->stream);
+	(void)fputs(
+		"\nwho holds it, all objects counted, by growth since the baseline and the last "
+		"diff: ",
+		style->stream);
 	try_(print_leaks(style, heap, leaks));
 	return print_honesty(style, heap);
 }

@@ -162,6 +162,7 @@ def attach_ends_with_the_result_at_ctrl_c(build):
     check(status == 0, f"exit {status}: {err}")
     result = out.split("=== result")[1]
     check("PERSISTENT" in result and "__main__.Leak" in result, result)
+    check(re.search(r"PERSISTENT.*: [\d,]+ tracked objects, ", result), result)
     check(result.splitlines()[4].split()[:2] == ["__main__.Leak", "50"], result)
 
 
