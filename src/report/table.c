@@ -3,8 +3,51 @@
 #include "base/units.h"
 
 #include <langinfo.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum {
+	LONGEST = 400, /* characters of a text that are shown */
+	END = 150      /* of these at its end */
+};
+
+static size_t length_of(const char *character)
+{
+	size_t length = units_character((const unsigned char *)character);
+
+	return length ? length : 1;
+}
+
+/* @text without its first @count characters. */
+static const char *skip(const char *text, size_t count)
+{
+	for (; count && *text; count--)
+		text += length_of(text);
+	return text;
+}
+
+static size_t count_characters(const char *text)
+{
+	size_t count;
+
+	for (count = 0; *text; count++)
+		text += length_of(text);
+	return count;
+}
+
+/* Without its middle, of a text that would make all rows as wide as it is. Caller frees. */
+static struct error *shorten(const char *text, char **ret)
+{
+	size_t count = count_characters(text);
+	int start = (int)(skip(text, LONGEST - END - 1) - text);
+
+	if (count <= LONGEST)
+		*ret = strdup(text);
+	else if (asprintf(ret, "%.*s…%s", start, text, skip(text, count - END)) < 0)
+		*ret = NULL;
+	return *ret ? NULL : &error_no_memory;
+}
 
 /*
  * libsmartcols would escape our backslashes once more, so it is told to leave texts alone. It then
@@ -13,8 +56,10 @@
 static struct error *clean_cell(const char *text, char **ret)
 {
 	bool utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
+	_cleanup_free_ char *shortened = NULL;
 
-	return units_clean(text, utf8 ? UNITS_SHOWN : UNITS_ASCII, ret);
+	try_(shorten(text, &shortened));
+	return units_clean(shortened, utf8 ? UNITS_SHOWN : UNITS_ASCII, ret);
 }
 
 static struct error *add_column(struct libscols_table *table, const struct table_column *column)
@@ -75,7 +120,7 @@ struct error *table_print(const struct report_style *style, struct libscols_tabl
 	scols_table_set_stream(table, style->stream);
 	if (style->width)
 		try_(table_fit(table, style->width));
-	/* Never cut: a name or a path is what one came for. */
+	/* Not cut to the width: a name or a path is what one came for. */
 	(void)scols_table_enable_maxout(table, 0);
 	(void)scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
 	if (scols_print_table(table) && !ferror(style->stream))

@@ -24,7 +24,10 @@ static inline void cleanup_table(struct libscols_table **table)
 _must_check_ struct error *table_create(const struct table_column *columns, size_t count,
 					struct libscols_table **ret);
 
-/** Add a line below @above (NULL: at the top). Texts are copied; NULL is an empty cell. */
+/**
+ * Add a line below @above (NULL: at the top). Texts are copied, without their middle where they are
+ * longer than anybody reads; NULL is an empty cell.
+ */
 _must_check_ struct error *table_add(struct libscols_table *table, struct libscols_line *above,
 				     const char *const *texts, size_t count,
 				     struct libscols_line **ret);
@@ -38,7 +41,7 @@ _must_check_ struct error *table_align_right(struct libscols_table *table, size_
  */
 _must_check_ struct error *table_fit(struct libscols_table *table, size_t width);
 
-/** To the stream of the report: nothing is cut, on a terminal long texts have several lines. */
+/** To the stream of the report. On a terminal long texts have several lines, elsewhere one. */
 _must_check_ struct error *table_print(const struct report_style *style,
 				       struct libscols_table *table);
 
