@@ -17,13 +17,17 @@ enum hold {
 /** Never held: the signal of a timer which says that something has come to nothing. */
 #define HOLD_EXPIRED (SIGRTMIN + 8)
 
-/** This thread takes none of them until hold_end(); calls may nest. False: nothing was changed. */
+/**
+ * This thread takes none of them until hold_end(); calls may nest, but only one thread holds at a
+ * time. False: nothing was changed.
+ */
 bool hold_begin(enum hold what, sigset_t *before);
 void hold_end(const sigset_t *before);
 
 /**
- * For long work within: ERROR_INTERRUPTED where one waits by which the process will end. One that
- * is caught is let in, so that the next one may end it.
+ * For long work within, on any thread: ERROR_INTERRUPTED where one waits by which the process will
+ * end. One that is caught is let in, so that the next one may end it. One that was blocked before
+ * is nobody's order to end: it goes on waiting, as it would in any program.
  */
 _must_check_ struct error *hold_check(void);
 

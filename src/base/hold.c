@@ -7,6 +7,10 @@
 static const int never_held[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
 static const int suspending[] = {SIGTSTP, SIGTTIN, SIGTTOU};
 
+/* What was blocked before the outermost of the holds of this process, as by its parent. */
+static sigset_t blocked_always;
+static unsigned int holds;
+
 bool hold_begin(enum hold what, sigset_t *before)
 {
 	sigset_t set;
@@ -18,11 +22,16 @@ bool hold_begin(enum hold what, sigset_t *before)
 	(void)sigdelset(&set, HOLD_EXPIRED);
 	for (i = 0; what == HOLD_ENDING && i < ARRAY_SIZE(suspending); i++)
 		(void)sigdelset(&set, suspending[i]);
-	return !pthread_sigmask(SIG_BLOCK, &set, before);
+	if (pthread_sigmask(SIG_BLOCK, &set, before))
+		return false;
+	if (!holds++)
+		blocked_always = *before;
+	return true;
 }
 
 void hold_end(const sigset_t *before)
 {
+	holds--;
 	(void)pthread_sigmask(SIG_SETMASK, before, NULL);
 }
 
@@ -47,7 +56,8 @@ struct error *hold_check(void)
 	for (i = 0; i < ARRAY_SIZE(ending); i++) {
 		struct sigaction action;
 
-		if (!sigismember(&waiting, ending[i]) || sigaction(ending[i], NULL, &action))
+		if (!sigismember(&waiting, ending[i]) || sigismember(&blocked_always, ending[i]) ||
+		    sigaction(ending[i], NULL, &action))
 			continue;
 		if (action.sa_handler == SIG_DFL)
 			return error_create(ERROR_INTERRUPTED, "ended by a signal");
