@@ -8,6 +8,7 @@
 #include "image_private.h"
 
 #include "base/clock.h"
+#include "base/hold.h"
 #include "plan.h"
 #include "base/workers.h"
 #include "watchdog.h"
@@ -71,6 +72,7 @@ struct image_copy {
 	pthread_mutex_t lock;	     /**< guards those below while jobs run */
 	struct page_run_array holes; /**< pages that the kernel would not read */
 	bool gone, no_memory, late;
+	struct error *ended; /**< a signal waits by which this process will end; owned */
 
 	uint64_t deadline; /**< clock_now() at which to give up */
 
@@ -100,6 +102,7 @@ void image_copy_destroy(struct image_copy *copy)
 	if (copy->memory >= 0)
 		(void)close(copy->memory);
 	(void)pthread_mutex_destroy(&copy->lock);
+	error_free(copy->ended);
 	free(copy->regions);
 	free(copy->cache_tags);
 	free(copy->cache);
@@ -261,13 +264,30 @@ static void touch(unsigned char *bytes, size_t size)
 		*(volatile unsigned char *)(bytes + i) = 0;
 }
 
+/* What is left is not done then: of a large process all jobs together take seconds. */
+static bool is_ended(struct image_copy *copy)
+{
+	struct error *err = hold_check();
+	bool ended;
+
+	(void)pthread_mutex_lock(&copy->lock);
+	if (!copy->ended)
+		copy->ended = steal_ptr(err);
+	ended = copy->ended;
+	(void)pthread_mutex_unlock(&copy->lock);
+	error_free(err);
+	return ended;
+}
+
 static void touch_job(void *ctx, size_t index, unsigned int worker)
 {
-	const struct image_copy *copy = ctx;
+	struct image_copy *copy = ctx;
 	const struct job *job = &copy->jobs.items[index];
 	size_t i;
 
 	(void)worker;
+	if (is_ended(copy))
+		return;
 	for (i = 0; i < job->count; i++) {
 		const struct piece *piece = &copy->pieces.items[job->first + i];
 
@@ -348,7 +368,7 @@ static void copy_job(void *ctx, size_t index, unsigned int worker)
 
 	(void)worker;
 	watchdog_progress();
-	if (is_late(copy))
+	if (is_late(copy) || is_ended(copy))
 		return;
 	if (pieces->shared) {
 		copy_shared(copy, pieces, job->count);
@@ -521,6 +541,8 @@ struct error *image_copy_prepare(pid_t pid, struct image_copy **ret)
 	try_(divide(copy));
 	advise_huge(copy);
 	workers_run(copy->workers, copy->jobs.count, touch_job, copy);
+	if (copy->ended)
+		return steal_ptr(copy->ended);
 	*ret = steal_ptr(copy);
 	return NULL;
 }
@@ -540,6 +562,8 @@ struct error *image_copy_take(struct image_copy *copy, uint64_t deadline)
 		return error_create(ERROR_GONE, "process %d has ended", (int)copy->pid);
 	if (copy->no_memory)
 		return &error_no_memory;
+	if (copy->ended)
+		return steal_ptr(copy->ended);
 	if (copy->late)
 		return error_create(
 			ERROR_LATE,

@@ -3,6 +3,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -613,6 +614,45 @@ def a_run_that_is_ended_politely_leaves_nothing(build):
             process.send_signal((2, 15, 1)[index // 3 % 3])
             process.wait(PATIENCE)
             target.check_untouched()
+    return rounds
+
+
+@test
+def a_blocked_signal_ends_nothing(build):
+    """As its parent has it: SIGTERM waits, in this program as in all others."""
+    with Script(BIG) as target:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        try:
+            process = subprocess.Popen([build.program("reftracker"), "types", str(target.pid)],
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        process.send_signal(15)
+        said = process.communicate(timeout=PATIENCE)[1]
+        check(process.returncode == 0, f"{process.returncode}: {said}")
+    return 1
+
+
+LARGE = ("import time\nkeep = bytearray(1 << 30)\nkeep[::4096] = b'x' * (1 << 18)\n"
+         "print('ready', flush=True)\ntime.sleep(600)\n")
+
+
+@test
+def a_copy_of_much_memory_is_given_up_at_once(build):
+    """While its pages are made ready, and while they are copied and the process stands."""
+    rounds = 6
+    took = []
+    with Script(LARGE) as target:
+        for index in range(rounds):
+            process = subprocess.Popen([build.program("reftracker"), "types", "--capture", "copy",
+                                        str(target.pid)], stdout=subprocess.DEVNULL)
+            time.sleep(0.05 + index * 0.1)
+            start = time.monotonic()
+            process.send_signal(2)
+            process.wait(PATIENCE)
+            took.append(time.monotonic() - start)
+            target.check_untouched()
+    check(sorted(took)[rounds // 2] < 0.5, f"seconds to the end: {took}")
     return rounds
 
 
