@@ -40,18 +40,34 @@ static int fail(struct error *err, const char *command)
 	return exit_status(error_code(owned));
 }
 
+/* What was printed has arrived. */
+static int close_text(void)
+{
+	return fflush(stdout) ? fail(error_from_errno(errno, "cannot write standard output"), NULL)
+			      : 0;
+}
+
 static int print_version(void)
 {
 	(void)printf("reftracker " REFTRACKER_VERSION "\n"
 		     "CPython 3.8 to 3.15 with and without a GIL, release and debug builds, Linux "
 		     "x86-64\n");
-	return fflush(stdout) ? fail(error_from_errno(errno, "cannot write standard output"), NULL)
-			      : 0;
+	return close_text();
+}
+
+static int unexpected(const char *word)
+{
+	return fail(error_create(ERROR_USAGE, "unexpected argument '%s'", word), NULL);
 }
 
 static bool is_help(const char *word)
 {
 	return !strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help");
+}
+
+static bool is_version(const char *word)
+{
+	return !strcmp(word, "--version") || !strcmp(word, "-V");
 }
 
 static int help(int argc, char **argv)
@@ -61,13 +77,15 @@ static int help(int argc, char **argv)
 
 	if (argc < 1) {
 		command_print_overview(stdout);
-		return fflush(stdout) ? 1 : 0;
+		return close_text();
 	}
+	if (argc > 1)
+		return unexpected(argv[1]);
 	err = command_find(argv[0], &command);
 	if (err)
 		return fail(err, NULL);
 	command_print_help(command, stdout);
-	return fflush(stdout) ? 1 : 0;
+	return close_text();
 }
 
 /*
@@ -108,11 +126,11 @@ int main(int argc, char **argv)
 		command_print_overview(stderr);
 		return exit_status(ERROR_USAGE);
 	}
-	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))
-		return print_version();
+	signals_init(exit_status(ERROR_BAD_DATA), exit_status(ERROR_INCONSISTENT));
+	if (is_version(argv[1]))
+		return argc > 2 ? unexpected(argv[2]) : print_version();
 	if (is_help(argv[1]))
 		return help(argc - 2, argv + 2);
-	signals_init(exit_status(ERROR_BAD_DATA), exit_status(ERROR_INCONSISTENT));
 	err = command_find(argv[1], &command);
 	if (err)
 		return fail(err, NULL);

@@ -231,13 +231,28 @@ def another_program_in_the_same_process_is_status_5(build):
     return 2
 
 
+def cannot_say(build, reason, stdout, *args):
+    """Fails with 1 and says why on standard error, as it cannot write to @stdout."""
+    result = subprocess.run([build.program("reftracker"), *map(str, args)], stdout=stdout,
+                            stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
+                            timeout=PATIENCE)
+    check(result.returncode == 1 and reason in result.stderr and
+          len(result.stderr.splitlines()) == 1, f"{args}: {result.returncode}, {result.stderr}")
+
+
 @test
 def full_disk_and_closed_pipe_are_status_1(build):
+    texts = (["--help"], ["help", "types"], ["types", "--help"], ["--version"])
     with Sleeper() as process:
+        commands = (*texts, ["types", process.pid], ["attach", process.pid, "--every", "50ms"])
         with open("/dev/full", "w") as full:
-            result = subprocess.run([build.program("reftracker"), "types", str(process.pid)],
-                                    stdout=full, stderr=subprocess.PIPE, text=True)
-        check(result.returncode == 1 and "No space left" in result.stderr, result.stderr)
+            for command in commands:
+                cannot_say(build, "No space left", full, *command)
+        read_end, write_end = os.pipe()
+        os.close(read_end)
+        for command in commands:
+            cannot_say(build, "Broken pipe", write_end, *command)
+        os.close(write_end)
         build.fails(1, "types", process.pid, "-o", "/nowhere/at/all")
         with tempfile.NamedTemporaryFile("w+") as file:
             file.write("yesterday's report")
@@ -249,15 +264,8 @@ def full_disk_and_closed_pipe_are_status_1(build):
             said = build.fails(1, "snapshot", "-q", process.pid, "-o", f"{folder}/a", preexec_fn=lambda:
                                resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000)))
             check("too large" in said and not os.listdir(folder), said)
-        read_end, write_end = os.pipe()
-        os.close(read_end)
-        result = subprocess.run([build.program("reftracker"), "attach", str(process.pid), "--every",
-                                 "50ms"], stdout=write_end, stderr=subprocess.PIPE, text=True,
-                                stdin=subprocess.DEVNULL, timeout=PATIENCE)
-        os.close(write_end)
-        check(result.returncode == 1 and "Broken pipe" in result.stderr, result.stderr)
         check(process.poll() is None and goes_on(process.pid), "the target is harmed")
-    return 5
+    return 2 * len(commands) + 3
 
 
 @test
