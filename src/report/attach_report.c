@@ -106,6 +106,14 @@ static struct error *put_identity(json_t *document, const struct track_step *ste
 	return json_put(identity, "reused", json_integer((json_int_t)step->reused));
 }
 
+/* Of the last document: who holds what persists, and how complete the graph is that says so. */
+static struct error *put_holders(const struct report_style *style, const struct heap *heap,
+				 const struct leaks *leaks, json_t *document)
+{
+	try_(json_leaks(style, heap, leaks, document));
+	return json_honesty(heap, document);
+}
+
 static struct error *step_json(const struct report_style *style, const struct report_target *target,
 			       const struct heap *heap, const struct track_step *step,
 			       const struct leaks *leaks)
@@ -128,7 +136,7 @@ static struct error *step_json(const struct report_style *style, const struct re
 	try_(put_groups(style, document, "persistent", &step->persistent));
 	try_(put_identity(document, step));
 	if (leaks)
-		try_(json_leaks(style, heap, leaks, document));
+		try_(put_holders(style, heap, leaks, document));
 	return json_write(style, document, true);
 }
 
@@ -155,8 +163,7 @@ static struct error *end_json(const struct report_style *style, const struct rep
 	try_(json_put(document, "pid", json_integer(target->pid)));
 	try_(json_put(document, "step", json_integer(step->number)));
 	try_(put_groups(style, document, "persistent", &step->persistent));
-	try_(json_leaks(style, heap, leaks, document));
-	try_(json_honesty(heap, document));
+	try_(put_holders(style, heap, leaks, document));
 	return json_write(style, document, true);
 }
 

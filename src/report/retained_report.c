@@ -398,6 +398,7 @@ static struct error *freed_json(const struct view *view, const char *what, size_
 	try_(put_integer(document, "bytes", view->dominators->total));
 	try_(json_groups(view->style, types, false, &groups));
 	try_(json_put(document, "types", groups));
+	try_(json_honesty(view->heap, document));
 	return json_write(view->style, document, false);
 }
 
@@ -418,7 +419,8 @@ static struct error *freed_table(const struct view *view, const char *what,
 		      objects->count == 1 ? "it" : "them",
 		      units_things(freed->count, "object", count), units_bytes(freed->size, size),
 		      part);
-	return report_histogram_table(view->style, types, REPORT_SHARE);
+	try_(report_histogram_table(view->style, types, REPORT_SHARE));
+	return print_honesty(view->style, view->heap);
 }
 
 struct error *report_freed(const struct report_style *style, const struct reach *reach,
