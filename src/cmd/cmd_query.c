@@ -69,23 +69,31 @@ static struct error *add_heap(struct query *query, const struct command_context 
 	const struct query_values *values = source->values;
 	struct heap *heap;
 
-	if (query->count == SQL_MOST_HEAPS)
-		return error_create(ERROR_USAGE, "at most %d snapshots at once", SQL_MOST_HEAPS);
 	try_(source_open(source, &values->capture, SOURCE_GRAPH, &heap));
 	query->owned[query->count] = heap;
 	query->heaps[query->count++] = (struct sql_heap){.heap = heap, .file = source->file};
 	return NULL;
 }
 
-static struct error *add_further(struct query *query, const char *word)
+/* The first source and @more of the arguments, in @ret: no process stands still for a wrong one. */
+static struct error *find_sources(const struct command_context *context, int more,
+				  struct command_context *ret)
 {
-	struct command_context source = *query->context;
+	int i;
 
-	source.core = (struct core_options){0};
-	source.file = NULL;
-	source.pid = 0;
-	try_(command_set_source(&source, word));
-	return add_heap(query, &source);
+	if (more >= SQL_MOST_HEAPS)
+		return error_create(ERROR_USAGE, "at most %d snapshots at once", SQL_MOST_HEAPS);
+	ret[0] = *context;
+	for (i = 0; i < more; i++) {
+		struct command_context *source = &ret[i + 1];
+
+		*source = *context;
+		source->core = (struct core_options){0};
+		source->file = NULL;
+		source->pid = 0;
+		try_(command_set_source(source, context->arguments.items[i]));
+	}
+	return NULL;
 }
 
 /* All arguments behind the first source are more of them, but for SQL in the last one. */
@@ -93,16 +101,17 @@ static struct error *open_heaps(struct query *query, const char **ret_text)
 {
 	const struct command_context *context = query->context;
 	const struct arguments *arguments = &context->arguments;
-	int files = arguments->count, i;
+	struct command_context sources[SQL_MOST_HEAPS];
+	int more = arguments->count, i;
 
 	*ret_text = NULL;
-	if (files && is_query(arguments->items[files - 1]))
-		*ret_text = arguments->items[--files];
+	if (more && is_query(arguments->items[more - 1]))
+		*ret_text = arguments->items[--more];
 	if (context->file && is_query(context->file))
 		return command_wrong_arguments(context, "which snapshot? A FILE or PID is needed");
-	try_(add_heap(query, context));
-	for (i = 0; i < files; i++)
-		try_(add_further(query, arguments->items[i]));
+	try_(find_sources(context, more, sources));
+	for (i = 0; i <= more; i++)
+		try_(add_heap(query, &sources[i]));
 	return sql_open(query->heaps, query->count, signals_interrupted, &query->sql);
 }
 
