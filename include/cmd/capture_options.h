@@ -47,4 +47,8 @@ _must_check_ struct error *capture_values_open(const struct command_context *con
 /** Print what there is to know of the captures so far on standard error, where it is wanted. */
 void capture_values_note(const struct command_context *context, struct capture *capture);
 
+/** How long the process stood still, likewise, where the report does not say so. */
+void capture_values_tell_pause(const struct command_context *context,
+			       const struct heap_facts *facts);
+
 #endif

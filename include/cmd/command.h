@@ -23,6 +23,8 @@ enum command_flags {
 	COMMAND_OUTPUT = 1 << 4, /**< takes those of COMMAND_REPORT that are not about types */
 	COMMAND_PID_OPTIONAL = 1 << 5, /**< with COMMAND_TARGET: context->pid may stay 0 */
 	COMMAND_LIVE = 1 << 6,	       /**< needs time to pass: takes no core file */
+	/** All that it writes, but CSV, says how long the process stood still. */
+	COMMAND_SAYS_PAUSE = 1 << 7,
 };
 
 struct command;

@@ -39,6 +39,13 @@ struct report_style {
 	const struct type_filter *filter;
 };
 
+enum {
+	REPORT_TAKEN = 128
+};
+
+/** "process 42 stood still for 3 ms (clone)". Fills @buffer (REPORT_TAKEN bytes), returns it. */
+const char *report_taken(const struct heap_facts *facts, char *buffer);
+
 /** A line of a report, and only one: foreign text in it is shown as base/units.h has it. */
 _must_check_ _printf_(2, 3) struct error *report_line(const struct report_style *style,
 						      const char *format, ...);

@@ -23,6 +23,7 @@ struct watch_snapshot {
 	enum watch_reason reason;
 	uint64_t rss;	/**< resident bytes of the process, before */
 	uint64_t bytes; /**< of the file */
+	const struct heap_facts *facts;
 };
 
 /** As a line of text, or one JSON document. */

@@ -34,3 +34,17 @@ void capture_values_note(const struct command_context *context, struct capture *
 	if (note && !context->quiet)
 		tell("%s", note);
 }
+
+static bool report_says_pause(const struct command_context *context)
+{
+	return context->command->flags & COMMAND_SAYS_PAUSE && context->style.format != REPORT_CSV;
+}
+
+void capture_values_tell_pause(const struct command_context *context,
+			       const struct heap_facts *facts)
+{
+	char taken[REPORT_TAKEN];
+
+	if (!context->quiet && !facts->from_core && !report_says_pause(context))
+		tell("%s", report_taken(facts, taken));
+}

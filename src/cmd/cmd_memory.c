@@ -77,6 +77,6 @@ const struct command cmd_memory = {
 	.options = options,
 	.values_size = sizeof(struct memory_values),
 	.defaults = &defaults,
-	.flags = COMMAND_SOURCE | COMMAND_REPORT | COMMAND_ARGUMENTS,
+	.flags = COMMAND_SOURCE | COMMAND_REPORT | COMMAND_ARGUMENTS | COMMAND_SAYS_PAUSE,
 	.run = run,
 };

@@ -76,7 +76,7 @@ const struct command cmd_types = {
 	.options = options,
 	.values_size = sizeof(struct types_values),
 	.defaults = &defaults,
-	.flags = COMMAND_SOURCE | COMMAND_REPORT,
+	.flags = COMMAND_SOURCE | COMMAND_REPORT | COMMAND_SAYS_PAUSE,
 	.formats = 1 << REPORT_TABLE | 1 << REPORT_JSON | 1 << REPORT_CSV | 1 << REPORT_OPENMETRICS,
 	.run = run,
 };

@@ -190,6 +190,7 @@ static struct error *finish(struct watch *watch, const struct folder_file *file,
 		.reason = reason,
 		.rss = rss,
 		.bytes = file->bytes,
+		.facts = &file->facts,
 	};
 	try_(report(watch, &snapshot));
 	free(watch->previous);

@@ -12,8 +12,10 @@ struct error *file_capture(const struct command_context *context,
 	how.names_only = !how.values;
 	try_(capture_values_open(context, &how, pid, &capture));
 	try_(capture_take(capture, ret));
-	if (notes)
+	if (notes) {
 		capture_values_note(context, capture);
+		capture_values_tell_pause(context, &(*ret)->facts);
+	}
 	return NULL;
 }
 
@@ -33,7 +35,7 @@ struct error *folder_capture(const struct command_context *context,
 	try_(snapshot_folder_name(&folder, heap, file.name));
 	try_(error_wrap(heap_file_write(heap, folder.fd, file.name, &how, &file.bytes), "%s",
 			values->path));
-	file.time = heap->facts.time;
+	file.facts = heap->facts;
 	file.series = snapshot_name_parse(file.name, &entry) ? entry.series : 0;
 	*ret = file;
 	return snapshot_folder_add(&folder, file.name, &values->limits);

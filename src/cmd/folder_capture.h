@@ -44,8 +44,8 @@ _must_check_ struct error *file_capture(const struct command_context *context,
 struct folder_file {
 	char name[SNAPSHOT_NAME]; /**< in the folder */
 	uint64_t bytes;
-	uint64_t time;	 /**< of the capture, ns since the epoch */
 	uint32_t series; /**< see snapshot_folder.h */
+	struct heap_facts facts;
 };
 
 /**

@@ -74,6 +74,7 @@ struct error *source_open(const struct command_context *context,
 	try_(capture_values_open(context, values, context->pid, &capture));
 	try_(capture_needed(capture, need, ret));
 	capture_values_note(context, capture);
+	capture_values_tell_pause(context, &(*ret)->facts);
 	return NULL;
 }
 

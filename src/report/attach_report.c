@@ -127,8 +127,7 @@ static struct error *step_json(const struct report_style *style, const struct re
 	try_(json_put(document, "pid", json_integer(target->pid)));
 	try_(json_put(document, "step", json_integer(step->number)));
 	try_(json_put(document, "time", json_real((double)facts->time / (double)NSEC_PER_SEC)));
-	try_(put_msec(document, "pause_ms", facts->pause));
-	try_(json_put(document, "capture", json_string(report_way(&heap->facts))));
+	try_(put_taken(document, facts));
 	try_(json_put(document, "objects", json_integer((json_int_t)step->all.count)));
 	try_(json_put(document, "bytes", json_integer((json_int_t)step->all.size)));
 	try_(put_groups(style, document, "created", &step->created));

@@ -61,8 +61,7 @@ static struct error *put_facts(json_t *document, const struct heap_facts *facts)
 		try_(put_integer(document, "start_time", facts->start_time));
 		try_(put_integer(document, "resident", facts->resident));
 	}
-	try_(put_text(document, "capture", report_way(facts)));
-	try_(put_msec(document, "pause_ms", facts->pause));
+	try_(put_taken(document, facts));
 	try_(put_integer(document, "attempts", facts->attempts));
 	try_(json_put(document, "values", json_boolean(facts->with_values)));
 	try_(json_put(document, "graph", json_boolean(facts->with_graph)));

@@ -316,6 +316,7 @@ static struct error *memory_json(const struct view *view)
 	size_t i;
 
 	try_(json_put(document, "schema", json_string("reftracker.memory/1")));
+	try_(put_taken(document, &view->heap->facts));
 	list = json_array();
 	try_(json_put(document, "snapshots", list));
 	if (view->before)

@@ -1,5 +1,6 @@
 #include "openmetrics.h"
 
+#include "base/clock.h"
 #include "base/units.h"
 
 #include <inttypes.h>
@@ -39,6 +40,13 @@ struct error *metrics_sample(const struct report_style *style, const char *name,
 		try_(print_label(style, labels->key, group));
 	(void)fprintf(style->stream, "} %" PRId64 "\n", value);
 	return NULL;
+}
+
+void metrics_seconds(const struct report_style *style, const char *name,
+		     const struct metrics_labels *labels, uint64_t ns)
+{
+	(void)fprintf(style->stream, "%s{pid=\"%" PRIu64 "\"} %" PRIu64 ".%09" PRIu64 "\n", name,
+		      labels->pid, ns / NSEC_PER_SEC, ns % NSEC_PER_SEC);
 }
 
 bool metrics_has_own(const struct report_style *style, size_t i, const char *group)

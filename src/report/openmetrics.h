@@ -24,6 +24,10 @@ _must_check_ struct error *metrics_sample(const struct report_style *style, cons
 					  const struct metrics_labels *labels, const char *group,
 					  int64_t value);
 
+/** One sample without a group: a duration of @ns, in seconds as all such gauges are. */
+void metrics_seconds(const struct report_style *style, const char *name,
+		     const struct metrics_labels *labels, uint64_t ns);
+
 /** A sample for each of the first groups, of their objects or their @bytes, and for the others. */
 _must_check_ struct error *metrics_histogram(const struct report_style *style, const char *name,
 					     const struct metrics_labels *labels,

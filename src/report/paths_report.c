@@ -114,6 +114,7 @@ static struct error *paths_json(const struct view *view)
 	if (!document)
 		return &error_no_memory;
 	try_(json_put(document, "schema", json_string("reftracker.paths/1")));
+	try_(put_taken(document, &view->heap->facts));
 	item = json_object();
 	try_(json_put(document, "object", item));
 	try_(put_object(item, view->heap, view->object));

@@ -161,6 +161,7 @@ static struct error *referrers_json(const struct view *view)
 	if (!document || !lists)
 		return &error_no_memory;
 	try_(json_put(document, "schema", json_string("reftracker.referrers/1")));
+	try_(put_taken(document, &view->heap->facts));
 	for (i = 0; i < view->tree->count; i++) {
 		const struct referrer_node *node = &view->tree->items[i];
 

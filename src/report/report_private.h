@@ -28,12 +28,8 @@ static inline const char *report_way(const struct heap_facts *facts)
 	return facts->cloned ? "clone" : "copy";
 }
 
-enum {
-	REPORT_TAKEN = 128
-};
-
-/** "process 42 stood still for 3 ms (clone)". Fills @buffer (REPORT_TAKEN bytes), returns it. */
-const char *report_taken(const struct heap_facts *facts, char *buffer);
+/** "pause_ms" and "capture": what a document says of how the memory that it is about was taken. */
+_must_check_ struct error *put_taken(json_t *to, const struct heap_facts *facts);
 
 /** "address" and "type" of @id. */
 _must_check_ struct error *put_object(json_t *to, const struct heap *heap, uint32_t id);

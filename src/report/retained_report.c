@@ -55,6 +55,7 @@ static struct error *begin_json(const struct view *view, enum report_retained by
 	if (!document)
 		return &error_no_memory;
 	try_(json_put(document, "schema", json_string("reftracker.retained/1")));
+	try_(put_taken(document, &view->heap->facts));
 	try_(json_put(document, "by", json_string(by_names[by])));
 	try_(put_integer(document, "objects", view->heap->count));
 	try_(put_integer(document, "bytes", view->dominators->total));
@@ -391,6 +392,7 @@ static struct error *freed_json(const struct view *view, const char *what, size_
 	if (!document)
 		return &error_no_memory;
 	try_(json_put(document, "schema", json_string("reftracker.retained/1")));
+	try_(put_taken(document, &view->heap->facts));
 	try_(put_text(document, "without", what));
 	try_(put_integer(document, "named", objects));
 	try_(put_integer(document, "count", freed->count));

@@ -111,6 +111,7 @@ static struct error *show_json(const struct view *view)
 	if (!document)
 		return &error_no_memory;
 	try_(json_put(document, "schema", json_string("reftracker.show/1")));
+	try_(put_taken(document, &view->heap->facts));
 	list = json_array();
 	try_(json_put(document, "references", list));
 	try_(put_object(document, view->heap, view->object));

@@ -228,8 +228,7 @@ static struct error *stacks_json(const struct report_style *style, const struct 
 		return &error_no_memory;
 	try_(json_put(document, "schema", json_string("reftracker.stacks/1")));
 	try_(json_put(document, "pid", json_integer(facts->pid)));
-	try_(put_msec(document, "pause_ms", facts->pause));
-	try_(json_put(document, "capture", json_string(report_way(facts))));
+	try_(put_taken(document, facts));
 	list = json_array();
 	try_(json_put(document, "threads", list));
 	for (i = 0; i < stacks->threads.count; i++)

@@ -14,3 +14,9 @@ const char *report_taken(const struct heap_facts *facts, char *buffer)
 			       report_way(facts));
 	return buffer;
 }
+
+struct error *put_taken(json_t *to, const struct heap_facts *facts)
+{
+	try_(put_msec(to, "pause_ms", facts->pause));
+	return json_put(to, "capture", json_string(report_way(facts)));
+}

@@ -36,8 +36,7 @@ struct error *types_document(const struct report_style *style, const struct hist
 	try_(json_put(document, "pid", json_integer(heap->facts.pid)));
 	try_(json_put(document, "objects", json_integer((json_int_t)count)));
 	try_(json_put(document, "bytes", json_integer((json_int_t)size)));
-	try_(put_msec(document, "pause_ms", heap->facts.pause));
-	try_(json_put(document, "capture", json_string(report_way(&heap->facts))));
+	try_(put_taken(document, &heap->facts));
 	try_(json_put(document, "unsized", json_integer((json_int_t)heap->facts.unsized)));
 	try_(json_groups(style, histogram, false, &groups));
 	try_(json_put(document, "types", groups));
@@ -79,6 +78,11 @@ static struct error *types_metrics(const struct report_style *style,
 	try_(metrics_histogram(style, "reftracker_type_objects", &labels, histogram, false));
 	metrics_family(style, "reftracker_type_bytes", "Their own bytes, as sys.getsizeof says.");
 	try_(metrics_histogram(style, "reftracker_type_bytes", &labels, histogram, true));
+	if (!heap->facts.from_core) {
+		metrics_family(style, "reftracker_pause_seconds",
+			       "How long the process stood still while its memory was taken.");
+		metrics_seconds(style, "reftracker_pause_seconds", &labels, heap->facts.pause);
+	}
 	metrics_end(style);
 	return NULL;
 }

@@ -26,16 +26,17 @@ static struct error *watch_json(const struct report_style *style,
 	try_(json_put(document, "reason", json_string(watch_reason_name(snapshot->reason))));
 	try_(put_integer(document, "rss", snapshot->rss));
 	try_(put_integer(document, "bytes", snapshot->bytes));
+	try_(put_taken(document, snapshot->facts));
 	return json_write(style, document, true);
 }
 
 struct error *report_watch(const struct report_style *style, const struct watch_snapshot *snapshot)
 {
-	char rss[UNIT_TEXT];
+	char rss[UNIT_TEXT], taken[REPORT_TAKEN];
 
 	if (style->format == REPORT_JSON)
 		return watch_json(style, snapshot);
-	return report_line(style, "%s  process %d, %s resident (%s)", snapshot->path,
-			   (int)snapshot->pid, units_bytes(snapshot->rss, rss),
+	return report_line(style, "%s  %s, %s resident (%s)", snapshot->path,
+			   report_taken(snapshot->facts, taken), units_bytes(snapshot->rss, rss),
 			   watch_reason_name(snapshot->reason));
 }

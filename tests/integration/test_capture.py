@@ -201,6 +201,36 @@ def both_ways_find_the_same(build):
 
 
 @test
+def the_pause_is_always_told(build):
+    """In the report or beside it; by snapshot -d in the file only."""
+    with Script(IDLE) as target, tempfile.TemporaryDirectory() as folder:
+        pid, file, told = target.pid, f"{folder}/file", f"process {target.pid} stood still for "
+        named = (["referrers", pid, "builtins.module#1"], ["paths", pid, "builtins.module#1"],
+                 ["show", pid, "builtins.module#1"], ["retained", pid],
+                 ["retained", pid, "builtins.module#1"])
+        reports = (["types", pid], ["memory", pid], ["stacks", pid])
+        watched = ["watch", pid, "-d", folder, "--count", "1"]
+        beside = (*named, ["query", pid, "SELECT 1 AS one"], ["snapshot", pid, "-o", file],
+                  ["export", pid, "-o", f"{file}.heapsnapshot"], ["types", pid, "--format", "csv"],
+                  ["memory", pid, "--format", "csv"])
+        for command in beside:
+            said = build.run(*command).stderr
+            check(said.startswith("reftracker: " + told) and said.count("\n") == 1, f"{command}: {said}")
+            check(not build.run(*command, "-q").stderr, f"{command}: -q is not quiet")
+        for command in (*reports, watched):
+            result = build.run(*command)
+            check(told in result.stdout and not result.stderr, f"{command}: {result}")
+        for command in (*named, *reports, watched):
+            document = json.loads(build.ok(*command, "-j"))
+            check(document["pause_ms"] > 0 and document["capture"] == "clone", f"{command}: {document}")
+        silent = build.run("snapshot", pid, "-d", folder)
+        check(not silent.stdout and not silent.stderr, f"snapshot -d says {silent}")
+        check(json.loads(build.ok("info", file, "-j"))["pause_ms"] > 0, "info")
+        target.check_untouched()
+    return len(beside) + len(reports) + len(named) + 2
+
+
+@test
 def a_pause_that_is_too_long_is_refused(build):
     with Script(IDLE) as target:
         for way in ("auto", "clone", "copy"):

@@ -163,7 +163,7 @@ def diff_refuses_what_cannot_be_compared(build):
     return 8
 
 
-SAMPLE = re.compile(r'([a-z_]+)\{((?:[a-z]+="(?:[^"\\\n]|\\["\\n])*",?)+)\} (-?[0-9]+)')
+SAMPLE = re.compile(r'([a-z_]+)\{((?:[a-z]+="(?:[^"\\\n]|\\["\\n])*",?)+)\} (-?[0-9]+(?:\.[0-9]{9})?)')
 
 
 def samples(text):
@@ -181,7 +181,7 @@ def samples(text):
             match = SAMPLE.fullmatch(line)
             check(match and match[1] == family, f"no sample of {family}: {line}")
             check((family, match[2]) not in found, f"twice: {line}")
-            found[family, match[2]] = int(match[3])
+            found[family, match[2]] = float(match[3]) if "." in match[3] else int(match[3])
     return found
 
 
@@ -190,12 +190,16 @@ def openmetrics_say_what_json_says(build):
     with Target(first_python(), "scripted_leak.py", "--gc", "on") as target:
         files = leak_and_churn(build, target)
         pid = f'pid="{target.pid}"'
+        document = json.loads(build.ok("types", files[2], "-j"))
         wanted = {(f"reftracker_type_{what}", f'{pid},type="{group["type"]}"'): group[key]
-                  for group in json.loads(build.ok("types", files[2], "-j"))["types"]
+                  for group in document["types"]
                   for what, key in (("objects", "count"), ("bytes", "size"))}
         got = samples(build.ok("types", files[2], "--format", "openmetrics", "-n", "0"))
+        pause = got.pop(("reftracker_pause_seconds", pid))
+        check(abs(1000 * pause - document["pause_ms"]) < 0.001, f"{pause} s")
         check(got == wanted, f"{set(got.items()) ^ set(wanted.items())}")
         few = samples(build.ok("types", files[2], "--format", "openmetrics", "-n", "3"))
+        check(few.pop(("reftracker_pause_seconds", pid)) == pause, few)
         check(len(few) == 8 and sum(few.values()) == sum(wanted.values()), few)
         check(("reftracker_type_bytes", pid + ',type="(other)"') in few, few)
         document = json.loads(build.ok("diff", *files, "-j"))

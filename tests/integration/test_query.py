@@ -114,9 +114,9 @@ def query_formats_and_input(build):
         # No statement is none, whatever is in the memory that a line would have got.
         environment = dict(os.environ, MALLOC_PERTURB_="165")
         check(build.ok("query", pid, input="", env=environment) == "", "an empty input")
-        build.fails(1, "query", pid, "SELECT nonsense FROM objects")
-        build.fails(1, "query", pid, "DELETE FROM objects")
-        build.fails(1, "query", pid, "ATTACH '/tmp/x' AS x")
+        build.fails(1, "query", "-q", pid, "SELECT nonsense FROM objects")
+        build.fails(1, "query", "-q", pid, "DELETE FROM objects")
+        build.fails(1, "query", "-q", pid, "ATTACH '/tmp/x' AS x")
         build.fails(2, "query", pid, "SELECT 1", "--format", "openmetrics")
         for beyond in ("0", str(2**32 + target.pid), str(2**64)):
             error = build.fails(2, "query", pid, beyond, "SELECT 1")
