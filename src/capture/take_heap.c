@@ -341,6 +341,15 @@ static struct error *walk_graph(struct capture *capture, const struct freeze *fr
 	return NULL;
 }
 
+/* Before its first object and after its last one an interpreter has lists, with nothing in them. */
+static struct error *check_lives(const struct py_walk_stats *stats)
+{
+	if (stats->objects)
+		return NULL;
+	return error_create(ERROR_INCONSISTENT,
+			    "there are no objects: the interpreter is starting or ending");
+}
+
 static struct error *build_heap(void *ctx, struct capture *capture, const struct freeze *freeze)
 {
 	struct taking *taking = ctx;
@@ -372,6 +381,7 @@ static struct error *build_heap(void *ctx, struct capture *capture, const struct
 		try_(walk_graph(capture, freeze, &sink, &stats));
 	else
 		try_(python_walk(&view, &sink, &stats));
+	try_(check_lives(&stats));
 	facts->unsized = stats.unsized;
 	facts->own_sizes = stats.own_sizes;
 	facts->damaged = stats.damaged;

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -93,6 +94,25 @@ print("ready", flush=True)
 while True:
     for i in range(used):
         ctypes.memset(start + i * size, 1, 64)
+"""
+
+# Tells where the heads of the collector's lists are: before the oldest object of each.
+TELLS_HEADS = """
+import ctypes, gc, time
+gc.disable()
+def head(generation):
+    nodes = {id(thing) - 16 for thing in gc.get_objects(generation)}
+    node = nodes.pop()
+    nodes.add(node)
+    while node in nodes:
+        node = ctypes.c_uint64.from_address(node + 8).value & ~3
+    return node
+gc.collect()
+keep = []
+heads = [head(generation) for generation in (0, 2)]
+print("ready", flush=True)
+print(*heads, flush=True)
+time.sleep(600)
 """
 
 EXITS = "import time\nkeep = [[] for _ in range(100000)]\nprint('ready', flush=True)\ntime.sleep(%s)\n"
@@ -198,6 +218,28 @@ def both_ways_find_the_same(build):
     check([clone["capture"], copy["capture"], auto["capture"]] == ["clone", "copy", "clone"],
           "the way that was taken is told wrongly")
     check(not said and clone["pause_ms"] > 0 and copy["pause_ms"] > 0, f"said {said!r}")
+
+
+@test
+def an_interpreter_without_objects_is_starting_or_ending(build):
+    """Its lists are there before and after all objects, for a moment."""
+    with Script(TELLS_HEADS) as target, open(f"/proc/{target.pid}/mem", "r+b", 0) as memory, \
+            tempfile.TemporaryDirectory() as folder:
+        heads = [int(word) for word in target.process.stdout.readline().split()]
+        os.kill(target.pid, signal.SIGSTOP)
+        eventually(lambda: state_of(target.pid) == "T", "it does not stop")
+        links = [os.pread(memory.fileno(), 16, head) for head in heads]
+        for head in heads:
+            os.pwrite(memory.fileno(), struct.pack("QQ", head, head), head)
+        said = build.fails(6, "types", target.pid, "--wait-gc", "50ms", "-o", f"{folder}/report")
+        check("starting or ending" in said and not os.listdir(folder), said)
+        for head, link in zip(heads, links):
+            os.pwrite(memory.fileno(), link, head)
+        check(types(build, target.pid)[0]["objects"] > 1000, "the lists are not as they were")
+        os.kill(target.pid, signal.SIGCONT)
+        eventually(lambda: state_of(target.pid) == "S", "it does not go on")
+        target.check_untouched()
+    return 2
 
 
 @test
