@@ -25,6 +25,7 @@ enum command_flags {
 	COMMAND_LIVE = 1 << 6,	       /**< needs time to pass: takes no core file */
 	/** All that it writes, but CSV, says how long the process stood still. */
 	COMMAND_SAYS_PAUSE = 1 << 7,
+	COMMAND_ROWS = 1 << 8, /**< with COMMAND_OUTPUT: has rows that -n limits, as all reports */
 };
 
 struct command;
@@ -68,6 +69,7 @@ struct command {
 	const char *usage;	 /**< arguments, for the first line of the help */
 	const char *summary;	 /**< one line, no full stop */
 	const char *description; /**< some lines */
+	const char *verbose;	 /**< what -v does; NULL: nothing, and the help has none */
 	const struct option *options;
 	size_t values_size;   /**< bytes of the structure that options fill in */
 	const void *defaults; /**< initial values, values_size bytes */

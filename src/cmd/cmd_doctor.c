@@ -316,7 +316,8 @@ const struct command cmd_doctor = {
 		"Finds the interpreter and the layout of its structures, checks it on the live\n"
 		"data, says whether the process can be cloned, and estimates the pause of each\n"
 		"way. Stops nothing. With -v it lists every field with its source.",
-	.flags = COMMAND_TARGET | COMMAND_REPORT,
+	.verbose = "list every structure member with offset, size and source",
+	.flags = COMMAND_TARGET | COMMAND_OUTPUT,
 	.formats = 1 << REPORT_TABLE | 1 << REPORT_JSON,
 	.run = run,
 };

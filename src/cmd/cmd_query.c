@@ -267,6 +267,6 @@ const struct command cmd_query = {
 	.options = options,
 	.values_size = sizeof(struct query_values),
 	.defaults = &defaults,
-	.flags = COMMAND_SOURCE | COMMAND_ARGUMENTS | COMMAND_OUTPUT,
+	.flags = COMMAND_SOURCE | COMMAND_ARGUMENTS | COMMAND_OUTPUT | COMMAND_ROWS,
 	.run = run,
 };

@@ -69,7 +69,7 @@ const struct command cmd_referrers = {
 	.options = options,
 	.values_size = sizeof(struct referrers_values),
 	.defaults = &defaults,
-	.flags = COMMAND_SOURCE | COMMAND_OUTPUT | COMMAND_ARGUMENTS,
+	.flags = COMMAND_SOURCE | COMMAND_OUTPUT | COMMAND_ROWS | COMMAND_ARGUMENTS,
 	.formats = 1 << REPORT_TABLE | 1 << REPORT_JSON,
 	.run = run,
 };

@@ -143,6 +143,7 @@ const struct command cmd_snapshot = {
 	.options = options,
 	.values_size = sizeof(struct snapshot_values),
 	.defaults = &defaults,
+	.verbose = "name the file and its size on standard error, with -d notes as well",
 	.flags = COMMAND_TARGET | COMMAND_PID_OPTIONAL,
 	.run = run,
 };

@@ -42,7 +42,7 @@ const struct command cmd_stacks = {
 	.options = options,
 	.values_size = sizeof(struct stacks_values),
 	.defaults = &defaults,
-	.flags = COMMAND_TARGET | COMMAND_REPORT,
+	.flags = COMMAND_TARGET | COMMAND_OUTPUT,
 	.formats = 1 << REPORT_TABLE | 1 << REPORT_JSON,
 	.run = run,
 };

@@ -413,6 +413,7 @@ const struct command cmd_watch = {
 	.options = options,
 	.values_size = sizeof(struct watch_values),
 	.defaults = &defaults,
+	.verbose = "notes on each snapshot on standard error",
 	.flags = COMMAND_LIVE | COMMAND_TARGET | COMMAND_PID_OPTIONAL | COMMAND_OUTPUT,
 	.formats = 1 << REPORT_TABLE | 1 << REPORT_JSON,
 	.run = run,

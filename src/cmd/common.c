@@ -45,8 +45,13 @@ static const char *const colors[] = {"auto", "always", "never", NULL};
 static const struct option general_options[] = {
 	{'q', "quiet", OPTION_FLAG, AT(quiet), NULL, "no progress and no notes on standard error",
 	 NULL},
-	{'v', "verbose", OPTION_FLAG, AT(verbose), NULL, "say more on standard error", NULL},
 	{'h', "help", OPTION_FLAG, AT(help), NULL, "this text", NULL},
+	{0},
+};
+
+/* The help is each command's own. */
+static const struct option verbose_options[] = {
+	{'v', "verbose", OPTION_FLAG, AT(verbose), NULL, NULL, NULL},
 	{0},
 };
 
@@ -71,9 +76,13 @@ static const struct option output_options[] = {
 	{0, "format", OPTION_CHOICE, AT(format), "FMT", NULL, formats},
 	{'j', "json", OPTION_FLAG, AT(json), NULL, "the same as --format json", NULL},
 	{'o', "output", OPTION_TEXT, AT(output), "FILE", "write the report to FILE", NULL},
+	{0, "color", OPTION_CHOICE, AT(color), "WHEN", "auto (default), always or never", colors},
+	{0},
+};
+
+static const struct option rows_options[] = {
 	{'n', "rows", OPTION_NUMBER, AT(rows), "ROWS",
 	 "rows of a table or series of metrics; 0 for all (default 20)", NULL},
-	{0, "color", OPTION_CHOICE, AT(color), "WHEN", "auto (default), always or never", colors},
 	{0},
 };
 
@@ -125,6 +134,15 @@ static void print_output_options(const struct command *command, FILE *stream)
 	options_print(options, stream);
 }
 
+static void print_verbose_option(const struct command *command, FILE *stream)
+{
+	struct option options[ARRAY_SIZE(verbose_options)];
+
+	memcpy(options, verbose_options, sizeof(options));
+	options[0].help = command->verbose;
+	options_print(options, stream);
+}
+
 void command_print_help(const struct command *command, FILE *stream)
 {
 	(void)fprintf(stream, "usage: reftracker %s [OPTION...] %s\n\n%s\n\noptions:\n",
@@ -133,6 +151,8 @@ void command_print_help(const struct command *command, FILE *stream)
 		options_print(command->options, stream);
 	if (command->flags & (COMMAND_REPORT | COMMAND_OUTPUT))
 		print_output_options(command, stream);
+	if (command->flags & (COMMAND_REPORT | COMMAND_ROWS))
+		options_print(rows_options, stream);
 	if (command->flags & COMMAND_REPORT)
 		options_print(report_options, stream);
 	if (command->flags & (COMMAND_TARGET | COMMAND_SOURCE))
@@ -140,6 +160,8 @@ void command_print_help(const struct command *command, FILE *stream)
 	if ((command->flags & (COMMAND_TARGET | COMMAND_SOURCE)) &&
 	    !(command->flags & COMMAND_LIVE))
 		options_print(core_file_options, stream);
+	if (command->verbose)
+		print_verbose_option(command, stream);
 	options_print(general_options, stream);
 }
 
@@ -381,8 +403,8 @@ static struct error *parse(const struct command *command, int argc, char **argv,
 			   struct arguments *ret)
 {
 	struct option own[32] = {{0}};
-	const struct option *tables[7] = {general_options, own};
-	size_t n = 2, i;
+	const struct option *tables[9] = {general_options, verbose_options, own};
+	size_t n = 3, i;
 
 	for (i = 0; command->options && (command->options[i].letter || command->options[i].name) &&
 		    i + 1 < ARRAY_SIZE(own);
@@ -394,8 +416,11 @@ static struct error *parse(const struct command *command, int argc, char **argv,
 		tables[n++] = target_options;
 		tables[n++] = core_file_options;
 	}
-	if (command->flags & (COMMAND_REPORT | COMMAND_OUTPUT))
+	/* Where there are no rows -n is taken, too, as one for many commands, and means nothing. */
+	if (command->flags & (COMMAND_REPORT | COMMAND_OUTPUT)) {
 		tables[n++] = output_options;
+		tables[n++] = rows_options;
+	}
 	tables[n++] = command->flags & COMMAND_REPORT ? report_options : no_options;
 	return options_parse(tables, argc, argv, values, ret);
 }

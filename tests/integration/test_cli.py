@@ -296,7 +296,16 @@ def help_and_version(build):
         check(formats + "\n" in build.ok(command, "--help"), f"{command}: formats")
     said = build.fails(2, "leaks", "a", "b", "c", "--format", "openmetrics")
     check("table, json or csv" in said, said)
-    return 8
+    # What a command does nothing with its help does not offer.
+    for option, commands in (("--rows", ("info", "doctor", "stacks", "watch", "export")),
+                             ("--type", ("info", "doctor", "stacks", "show", "query")),
+                             ("--verbose", ("types", "diff", "stacks", "info"))):
+        for command in commands:
+            check(option not in build.ok(command, "--help"), f"{command} offers {option}")
+    for option, command in (("--rows", "show"), ("--type", "types"), ("--verbose", "doctor")):
+        check(option in build.ok(command, "--help"), f"{command} has no {option}")
+    check("unknown option" in build.fails(2, "stacks", os.getpid(), "--type", "x"), "stacks --type")
+    return 12
 
 
 @test
