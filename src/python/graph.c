@@ -84,6 +84,7 @@ static void graph_deinit(struct graph *graph)
 	u64_array_deinit(&graph->addresses);
 	traverse_call_array_deinit(&graph->calls);
 	frame_words_array_deinit(&graph->frame_words);
+	ref_words_array_deinit(&graph->loose);
 	u64_array_deinit(&graph->interned);
 	addrmap_deinit(&graph->idents);
 }

@@ -121,6 +121,7 @@ struct graph {
 	uint32_t threads, frames; /**< told so far */
 	struct addrmap idents;	  /**< pthread_t -> number of a thread */
 	struct frame_words_array frame_words;
+	struct ref_words_array loose;
 	struct u64_array interned;	   /**< addresses of the tables of interned strings */
 	struct root_name_array root_names; /**< made here; owned, and so are the texts */
 };

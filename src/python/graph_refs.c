@@ -229,6 +229,15 @@ static struct error *tell_before(struct graph *graph, uint32_t id)
 	return walk_flush_object(&graph->walk, id);
 }
 
+static struct error *keep_loose(struct graph *graph, const struct ref_reader *reader)
+{
+	size_t i;
+
+	for (i = 0; i < reader->loose.count; i++)
+		try_(ref_words_array_append(&graph->loose, reader->loose.items[i]));
+	return NULL;
+}
+
 /* What has been read of a slice. */
 static struct error *tell_read(struct graph *graph, struct reading *reading)
 {
@@ -244,6 +253,7 @@ static struct error *tell_read(struct graph *graph, struct reading *reading)
 		ref = object->refs;
 		title = object->titles;
 	}
+	try_(keep_loose(graph, &reading->reader));
 	graph_clear_reading(reading);
 	return NULL;
 }

@@ -44,6 +44,7 @@ static const struct ref_decoder decoders[] = {
 	{ .type = "decimal.Decimal" },
 	{ .type = "functools._lru_cache_wrapper", .refs = refs_lru_cache },
 	{ .type = "functools._lru_list_elem" },
+	{ .type = "greenlet.greenlet", .refs = refs_greenlet, .partial = true },
 	{ .type = "itertools._tee_dataobject", .refs = refs_tee_data },
 	{ .type = "numpy.ndarray", .refs = refs_ndarray },
 	{ .type = "numpy.ufunc", .refs = refs_ufunc, .partial = true },
@@ -63,12 +64,14 @@ void ref_reader_deinit(struct ref_reader *reader)
 	u64_array_deinit(&reader->words);
 	local_list_deinit(&reader->locals);
 	ref_title_array_deinit(&reader->titles);
+	ref_words_array_deinit(&reader->loose);
 }
 
 void ref_reader_clear(struct ref_reader *reader)
 {
 	reader->found.count = 0;
 	reader->titles.count = 0;
+	reader->loose.count = 0;
 }
 
 struct error *ref_make_room(struct ref_reader *reader, size_t count)
@@ -144,6 +147,17 @@ struct error *ref_add_member(struct ref_reader *reader, raddr_t base, enum py_fi
 	if (!py_has(reader->view->layout, field))
 		return NULL;
 	return ref_add_at(reader, base + py_at(reader->view->layout, field), PY_REF_SLOT, name);
+}
+
+enum {
+	MOST_LOOSE = 1 << 20 /* words; more are damage */
+};
+
+struct error *ref_add_loose(struct ref_reader *reader, raddr_t address, uint64_t count)
+{
+	if (count > MOST_LOOSE)
+		return ref_damaged(reader);
+	return ref_words_array_append(&reader->loose, (struct ref_words){address, count});
 }
 
 enum {

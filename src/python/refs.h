@@ -39,6 +39,14 @@ struct ref_title {
 
 DEFINE_ARRAY(ref_title_array, struct ref_title)
 
+/** Words that may be references of what nobody else tells: a stack that was put aside. */
+struct ref_words {
+	raddr_t address;
+	uint64_t count;
+};
+
+DEFINE_ARRAY(ref_words_array, struct ref_words)
+
 enum {
 	SHARED_NAMES =
 		64 /**< more attributes are not in a table that instances share, to 3.10 rarely */
@@ -57,6 +65,7 @@ struct ref_reader {
 	struct frame_reader frames;
 	struct local_list locals;      /**< scratch */
 	struct ref_title_array titles; /**< of other objects, met while these were read */
+	struct ref_words_array loose;  /**< met while these were read */
 	struct ref_row_array found;    /**< of those read since ref_reader_clear() */
 	size_t first;		       /**< the first of the object that is read */
 	struct shared_names shared;
@@ -155,6 +164,13 @@ void ref_set_limit(struct ref_reader *reader, raddr_t address, enum py_field fie
 _must_check_ struct error *ref_add_at(struct ref_reader *reader, raddr_t address,
 				      enum py_ref_kind kind, const char *name);
 
+/** @count words at @address may be references: they are guessed at when all else is told. */
+_must_check_ struct error *ref_add_loose(struct ref_reader *reader, raddr_t address,
+					 uint64_t count);
+
+/** What a frame (3.11+) owns that no thread runs and no generator has. */
+_must_check_ struct error *refs_suspended_frame(struct ref_reader *reader, struct raw_frame *frame);
+
 /** Add @count words at @address as items. NULL words are passed over. */
 _must_check_ struct error *ref_add_items(struct ref_reader *reader, raddr_t address,
 					 uint64_t count);
@@ -193,6 +209,8 @@ refs_fn refs_element, refs_lru_cache, refs_datetime, refs_time, refs_tee_data, r
 refs_fn refs_ctype, refs_hamt_bitmap, refs_hamt_collision, refs_hamt_array;
 refs_fn refs_element_iterator, refs_expat_parser, refs_pickler, refs_unpickler;
 refs_fn refs_connection, refs_sre_template, refs_pointer_type;
+/* refs_greenlet.c */
+refs_fn refs_greenlet;
 /* refs_numpy.c */
 refs_fn refs_ndarray, refs_numpy_void, refs_ufunc;
 

@@ -81,7 +81,19 @@ static const struct part_names *names_for(const struct type_info *type)
 	return &part_names[i];
 }
 
-/* A frame of 3.11+ that @holder owns. */
+/* A frame of 3.11+ that something other than a thread owns. */
+static struct error *add_frame(struct ref_reader *reader, struct raw_frame *frame,
+			       const char *code_name)
+{
+	try_(add_part(reader, frame->parts.function, frame->parts.function_borrowed, "function"));
+	try_(add_part(reader, frame->code, frame->parts.code_borrowed, code_name));
+	try_(add_part(reader, frame->names, false, "f_locals"));
+	if (!frame->code)
+		return NULL;
+	try_(add_variables(reader, frame));
+	return add_stack(reader, frame);
+}
+
 static struct error *add_interpreter_frame(struct ref_reader *reader, raddr_t address,
 					   const struct sized_object *holder)
 {
@@ -92,13 +104,16 @@ static struct error *add_interpreter_frame(struct ref_reader *reader, raddr_t ad
 		return ref_damaged(reader);
 	if (frame.parts.object != holder->address)
 		try_(add_part(reader, frame.parts.object, false, names->frame));
-	try_(add_part(reader, frame.parts.function, frame.parts.function_borrowed, "function"));
-	try_(add_part(reader, frame.code, frame.parts.code_borrowed, names->code));
-	try_(add_part(reader, frame.names, false, "f_locals"));
-	if (!frame.code)
+	return add_frame(reader, &frame, names->code);
+}
+
+struct error *refs_suspended_frame(struct ref_reader *reader, struct raw_frame *frame)
+{
+	try_(add_part(reader, frame->parts.object, false, "frame"));
+	try_(add_frame(reader, frame, "code"));
+	if (frame->parts.stack_known)
 		return NULL;
-	try_(add_variables(reader, &frame));
-	return add_stack(reader, &frame);
+	return ref_add_loose(reader, frame->parts.stack, frame->parts.stack_count);
 }
 
 /* To 3.10; the plain members are in members.def. */

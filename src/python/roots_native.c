@@ -347,6 +347,30 @@ static struct error *scan_frames(struct graph *graph)
 	return NULL;
 }
 
+/* Stacks that greenlets have put aside: of C calls, and of evaluation. */
+static struct error *scan_loose(struct graph *graph)
+{
+	struct scan scan = {
+		.graph = graph,
+		.take = take_wanted,
+		.root = {.kind = PY_ROOT_STACK,
+			 .counted = true,
+			 .name.text = "suspended greenlet",
+			 .thread = PY_NONE,
+			 .frame = PY_NONE},
+		.area = SIZE_MAX,
+	};
+	size_t i;
+
+	for (i = 0; i < graph->loose.count; i++) {
+		const struct ref_words *words = &graph->loose.items[i];
+
+		try_(scan_range(&scan, words->address,
+				words->address + words->count * sizeof(raddr_t)));
+	}
+	return NULL;
+}
+
 /* To 3.10, and of sub-interpreters, the state of an interpreter is allocated. */
 static struct error *scan_interps(struct graph *graph)
 {
@@ -415,10 +439,9 @@ struct error *roots_native(struct graph *graph)
 	size_t i;
 
 	try_(scan_frames(graph));
-	if (!native)
-		return NULL;
-	try_(scan_interps(graph));
-	for (i = 0; i < native->count; i++)
+	if (native)
+		try_(scan_interps(graph));
+	for (i = 0; native && i < native->count; i++)
 		try_(scan_area(graph, i));
-	return NULL;
+	return scan_loose(graph);
 }
