@@ -46,6 +46,7 @@ static const struct ref_decoder decoders[] = {
 	{ .type = "functools._lru_list_elem" },
 	{ .type = "greenlet.greenlet", .refs = refs_greenlet, .partial = true },
 	{ .type = "itertools._tee_dataobject", .refs = refs_tee_data },
+	{ .type = "numpy._ArrayFunctionDispatcher", .refs = refs_numpy_dispatcher, .partial = true },
 	{ .type = "numpy.ndarray", .refs = refs_ndarray },
 	{ .type = "numpy.ufunc", .refs = refs_ufunc, .partial = true },
 	{ .type = "numpy.void", .refs = refs_numpy_void },
@@ -83,6 +84,20 @@ struct error *ref_make_room(struct ref_reader *reader, size_t count)
 	return ref_row_array_reserve(&reader->found, reader->found.count + count);
 }
 
+/* Each version of Cython has its types in a module of its own, such as _cython_3_3_1. */
+static const struct ref_decoder *find_cython_decoder(const char *name)
+{
+	static const struct ref_decoder function = {"cython_function_or_method",
+						    refs_cython_function, false, true, PY_RUNTIME};
+	static const char module[] = "_cython_";
+	const char *dot = strrchr(name, '.');
+
+	if (strncmp(name, module, strlen(module)) != 0 || !dot ||
+	    strcmp(dot + 1, function.type) != 0)
+		return NULL;
+	return &function;
+}
+
 static const struct ref_decoder *find_decoder(const char *name)
 {
 	size_t i;
@@ -91,7 +106,7 @@ static const struct ref_decoder *find_decoder(const char *name)
 		if (!strcmp(decoders[i].type, name))
 			return &decoders[i];
 	}
-	return NULL;
+	return find_cython_decoder(name);
 }
 
 const struct ref_decoder *ref_decoder_choose(struct py_view *view, raddr_t type)
