@@ -195,6 +195,87 @@ def image(module):
     return made
 
 
+def switched(module):
+    """Greenlets that hold their frames while they wait for each other."""
+    def outer(held):
+        inner = module.greenlet(lambda: module.getcurrent().parent.parent.switch(held))
+        inner.switch()
+        return held
+    waiting = [module.greenlet(outer) for _ in range(5)]
+    for i, one in enumerate(waiting):
+        one.switch([i])
+    return waiting
+
+
+def loop_of_uv(module):
+    loop = module.new_event_loop()
+
+    async def wait(held):
+        await LOADED["asyncio"].sleep(1000)
+        return held
+    held = [loop.create_task(wait([i])) for i in range(5)]
+    loop.call_later(1000, len, ["timer"])
+    loop.run_until_complete(LOADED["asyncio"].sleep(0))
+    return loop, held
+
+
+def web_application(module):
+    application = module.FastAPI()
+
+    @application.get("/{number}")
+    def one(number: int, more: str = "x"):
+        return number, more
+    return application, application.openapi()
+
+
+def task_queue(module):
+    application = module.Celery("a", broker="memory://", backend="cache+memory://")
+
+    @application.task
+    def add(x, y):
+        return x + y
+    return application, add.s(1, 2), application.finalize()
+
+
+def fitted(module):
+    return module.LinearRegression().fit([[0], [1], [2]], [0, 1, 2])
+
+
+def keys(module):
+    return module.Fernet(module.Fernet.generate_key())
+
+
+def template(module):
+    return module.Environment().from_string("{% for a in b %}{{ a }}{% endfor %}")
+
+
+def sockets(module):
+    context = module.Context()
+    return context, context.socket(module.PUB)
+
+
+def registry(module):
+    found = module.AdapterRegistry()
+    found.register([LOADED["zope.interface"].Interface], LOADED["zope.interface"].Interface, "", [1])
+    return found, found.lookup([LOADED["zope.interface"].Interface],
+                               LOADED["zope.interface"].Interface)
+
+
+def classes_of_attrs(module):
+    @module.define
+    class Point:
+        x: list
+        y: list = module.field(factory=list)
+    return Point([1]), Point
+
+
+def least_recent(module):
+    made = module.LRU(100)
+    for i in range(10):
+        made[str(i)] = [i]
+    return made
+
+
 def use_packages():
     """What is not in the standard library, named on the command line."""
     use("numpy", lambda m: [m.array([[1], "a", None], dtype=object), m.zeros(3), m.dtype("O"),
@@ -216,6 +297,31 @@ def use_packages():
     use("django.conf", users)
     use("compiled", compiled)
     use("zope.interface", lambda m: m.Interface)
+    use("zope.interface.adapter", registry)
+    use("redis", lambda m: [m.Redis(), m.Redis().pipeline().set("a", "b")])
+    use("celery", task_queue)
+    use("requests", lambda m: [m.Session(), m.Request("GET", "http://localhost/").prepare()])
+    use("httpx", lambda m: m.Client())
+    use("fastapi", web_application)
+    use("uvicorn", lambda m: m.Config("a:b").load)
+    use("psycopg2.sql", lambda m: [m.SQL("select {}").format(m.Identifier("a")), m.Literal([1])])
+    use("psycopg2.extensions", lambda m: [m.QuotedString("a"), m.AsIs([1]), m.Binary(b"a")])
+    use("pyarrow", lambda m: [m.table({"a": [1, 2], "b": ["x", None]}), m.array([[1], None])])
+    use("scipy.sparse", lambda m: m.eye(3).tocsr())
+    use("scipy.optimize", lambda m: m.minimize(lambda x: (x * x).sum(), [1.0, 2.0]))
+    use("sklearn.linear_model", fitted)
+    use("greenlet", switched)
+    use("msgpack", lambda m: [m.unpackb(m.packb({"a": [1]})), m.Packer(), m.Unpacker(object_hook=len)])
+    use("uvloop", loop_of_uv)
+    use("lru", least_recent)
+    use("sortedcontainers", lambda m: [m.SortedDict(a=[1]), m.SortedList([[1], [2]])])
+    use("cachetools", lambda m: [m.TTLCache(9, 9), m.cached(m.LRUCache(9))(lambda x: x)])
+    use("attrs", classes_of_attrs)
+    use("jinja2", template)
+    use("yaml", lambda m: [m.load("a: [1]", m.CSafeLoader), m.CSafeLoader("a: 1")])
+    use("cryptography.fernet", keys)
+    use("tornado.web", lambda m: m.Application([("/", m.RequestHandler, {"a": 1})]))
+    use("zmq", sockets)
 
 
 def load(name):
