@@ -19,6 +19,7 @@ struct stack_local {
 	uint32_t kind;	/**< "local", "cell", "free" or "name" */
 	uint32_t type;	/**< module.qualname of the object's type */
 	uint32_t value; /**< of a number or a text, as Python writes it; else STACKS_NO_TEXT */
+	uint32_t title; /**< of a function, coroutine, class or the like its own name */
 	raddr_t object; /**< 0: unbound */
 	raddr_t cell;	/**< the cell between, 0: none */
 	bool hidden;	/**< of an inlined comprehension */

@@ -27,4 +27,12 @@ python_describe_fn *python_describer(const char *type);
 bool python_describe_value(struct py_view *view, raddr_t object, const char *type, char *value,
 			   size_t size);
 
+/**
+ * What a function, method, generator, coroutine or asynchronous generator (__qualname__), a module
+ * or a class (module.qualname) is called; the start of a name that is too long. @type: as above.
+ * False for all else, and where it cannot be read.
+ */
+bool python_describe_name(struct py_view *view, raddr_t object, const char *type, char *name,
+			  size_t size);
+
 #endif

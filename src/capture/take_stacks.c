@@ -47,7 +47,7 @@ static struct error *on_thread(void *ctx, const struct py_thread *thread)
 
 static struct error *add_local(struct builder *builder, const struct py_local *local)
 {
-	char type[DESCRIBE_TYPE], value[DESCRIBE_VALUE];
+	char type[DESCRIBE_TYPE], value[DESCRIBE_VALUE], title[DESCRIBE_TYPE];
 	struct stacks *stacks = builder->stacks;
 	struct stack_local new = {
 		.object = local->object,
@@ -55,6 +55,7 @@ static struct error *add_local(struct builder *builder, const struct py_local *l
 		.hidden = local->hidden,
 		.type = STACKS_NO_TEXT,
 		.value = STACKS_NO_TEXT,
+		.title = STACKS_NO_TEXT,
 	};
 
 	try_(stacks_add_text(stacks, local->name, &new.name));
@@ -63,6 +64,9 @@ static struct error *add_local(struct builder *builder, const struct py_local *l
 		try_(stacks_add_text(stacks, type, &new.type));
 		if (python_describe_value(&builder->view, new.object, type, value, sizeof(value)))
 			try_(stacks_add_text(stacks, value, &new.value));
+		else if (python_describe_name(&builder->view, new.object, type, title,
+					      sizeof(title)))
+			try_(stacks_add_text(stacks, title, &new.title));
 	}
 	return stack_local_array_append(&stacks->locals, new);
 }

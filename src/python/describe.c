@@ -260,3 +260,37 @@ bool python_describe_value(struct py_view *view, raddr_t object, const char *typ
 	}
 	return describe && describe(view, object, value, size);
 }
+
+bool python_describe_name(struct py_view *view, raddr_t object, const char *type, char *name,
+			  size_t size)
+{
+	static const struct {
+		const char *type;
+		enum py_field name;
+	} named[] = {
+		{"builtins.function", PY_FUNCTION_QUALNAME},
+		{"builtins.generator", PY_GEN_QUALNAME},
+		{"builtins.coroutine", PY_CORO_QUALNAME},
+		{"builtins.async_generator", PY_ASYNC_GEN_QUALNAME},
+		{"builtins.module", PY_MODULE_NAME},
+	};
+	char of_function[DESCRIBE_TYPE];
+	raddr_t text;
+	size_t i;
+
+	if (!strcmp(type, "builtins.type"))
+		return type_name(view, object, name, size);
+	if (!strcmp(type, "builtins.method"))
+		return py_has(view->layout, PY_METHOD_FUNC) &&
+		       view_word(view, object, PY_METHOD_FUNC, &object) &&
+		       python_describe_type(view, object, of_function, sizeof(of_function)) &&
+		       !strcmp(of_function, named[0].type) &&
+		       python_describe_name(view, object, of_function, name, size);
+	for (i = 0; i < ARRAY_SIZE(named); i++) {
+		if (!strcmp(type, named[i].type))
+			return py_has(view->layout, named[i].name) &&
+			       view_word(view, object, named[i].name, &text) &&
+			       view_text_start(view, text, name, size);
+	}
+	return false;
+}

@@ -17,18 +17,20 @@ static struct error *clean_text(const struct stacks *stacks, uint32_t id, const 
 static struct error *print_local(const struct report_style *style, const struct stacks *stacks,
 				 const struct stack_local *local)
 {
-	_cleanup_free_ char *name = NULL, *type = NULL, *value = NULL;
+	_cleanup_free_ char *name = NULL, *type = NULL, *value = NULL, *title = NULL;
 
 	if (!local->object)
 		return NULL; /* unbound */
 	try_(clean_text(stacks, local->name, "?", &name));
 	try_(clean_text(stacks, local->type, "?", &type));
 	try_(clean_text(stacks, local->value, "", &value));
+	try_(clean_text(stacks, local->title, "", &title));
 	(void)fprintf(style->stream, "        %s = ", name);
 	if (*value)
 		(void)fprintf(style->stream, "%s\n", value);
 	else
-		(void)fprintf(style->stream, "<%s at 0x%" PRIx64 ">\n", type, local->object);
+		(void)fprintf(style->stream, "<%s%s%s at 0x%" PRIx64 ">\n", type, *title ? " " : "",
+			      title, local->object);
 	return NULL;
 }
 
@@ -135,6 +137,7 @@ static struct error *local_json(const struct stacks *stacks, const struct stack_
 	try_(put_address(object, "object", local->object));
 	try_(put_text(object, "type", stacks_text(stacks, local->type)));
 	try_(put_text(object, "value", stacks_text(stacks, local->value)));
+	try_(put_text(object, "title", stacks_text(stacks, local->title)));
 	try_(put_address(object, "cell", local->cell));
 	return json_put(object, "hidden", json_boolean(local->hidden));
 }

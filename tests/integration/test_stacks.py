@@ -75,6 +75,11 @@ def compare_frame(frame, truth):
                  for name in set(ours) ^ set(truth["locals"]) |
                  {n for n in ours if truth["locals"].get(n) != ours[n]}}
         check(not wrong, f"{what}: variables differ (ours, truth): {wrong}")
+        titles = {local["name"]: local["title"] for local in frame["locals"]
+                  if local["object"] == ours.get(local["name"]) and local["type"] != "builtins.type"}
+        wrong = {name: (title, truth["titles"][name]) for name, title in titles.items()
+                 if title != truth["titles"][name]}
+        check(not wrong, f"{what}: their names differ (ours, truth): {wrong}")
 
 
 def compare_thread(thread, truth, version):

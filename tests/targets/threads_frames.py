@@ -17,6 +17,7 @@ import os
 import sys
 import threading
 import time
+import types
 
 GATE = threading.Lock()
 NATIVE = {}
@@ -667,6 +668,17 @@ def code_name(code):
     return getattr(code, "co_qualname", code.co_name)
 
 
+def title_of(value):
+    """What a variable's object is called, where it is of a kind that has a name."""
+    if type(value) is types.MethodType:
+        value = value.__func__
+        return value.__qualname__ if type(value) is types.FunctionType else None
+    if type(value) in (types.FunctionType, types.GeneratorType, types.CoroutineType,
+                       types.AsyncGeneratorType):
+        return value.__qualname__
+    return value.__name__ if type(value) is types.ModuleType else None
+
+
 def describe_frame(frame):
     code = frame.f_code
     variables = frame.f_locals
@@ -675,6 +687,8 @@ def describe_frame(frame):
                  "optimized": optimized, "code": id(code), "kind": type(variables).__name__}
     if optimized or (isinstance(variables, dict) and variables is not frame.f_globals) or \
             described["kind"] == "FrameLocalsProxy":
+        described["titles"] = {name: title_of(value) for name, value in variables.items()
+                               if isinstance(name, str)}
         described["locals"] = {name: id(value) for name, value in variables.items()
                                if isinstance(name, str)}
     if not optimized and described["kind"] != "FrameLocalsProxy":
