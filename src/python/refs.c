@@ -87,8 +87,11 @@ struct error *ref_make_room(struct ref_reader *reader, size_t count)
 /* Each version of Cython has its types in a module of its own, such as _cython_3_3_1. */
 static const struct ref_decoder *find_cython_decoder(const char *name)
 {
-	static const struct ref_decoder function = {"cython_function_or_method",
-						    refs_cython_function, false, true, PY_RUNTIME};
+	static const struct ref_decoder function = {
+		.type = "cython_function_or_method",
+		.refs = refs_cython_function,
+		.partial = true,
+	};
 	static const char module[] = "_cython_";
 	const char *dot = strrchr(name, '.');
 

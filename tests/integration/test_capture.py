@@ -4,7 +4,10 @@ import json
 import os
 import re
 import signal
+<<<<<<< HEAD
 import struct
+=======
+>>>>>>> fc62830 (target/image_copy: signals are looked for while memory is copied)
 import subprocess
 import sys
 import tempfile
