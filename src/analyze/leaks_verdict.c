@@ -14,6 +14,20 @@ void leaks_group_deinit(struct leaks_group *group)
 	histogram_deinit(&group->types);
 }
 
+/* Two states of one list. */
+static bool list_was_collected(const struct heap_list *before, const struct heap_list *now)
+{
+	unsigned int g;
+
+	if (!before->collections_known || !now->collections_known || !now->ordered)
+		return true;
+	for (g = 0; g < HEAP_COUNTED_GENERATIONS; g++) {
+		if (before->collections[g] != now->collections[g])
+			return true;
+	}
+	return false;
+}
+
 /*
  * Whether the collector ran between the first and the last heap, as far as that is known, or may
  * let anything wait: where there are no lists in order, there is no GIL.
@@ -22,20 +36,13 @@ static bool has_collected(const struct leaks_search *search)
 {
 	const struct heap *first = search->heaps[0], *last = search->heap;
 	size_t i, k;
-	unsigned int g;
 
 	for (i = 0; i < last->list_count; i++) {
 		for (k = 0; k < first->list_count; k++) {
-			const struct heap_list *a = &first->lists[k], *b = &last->lists[i];
+			const struct heap_list *before = &first->lists[k], *now = &last->lists[i];
 
-			if (a->interp != b->interp)
-				continue;
-			if (!a->collections_known || !b->collections_known || !b->ordered)
+			if (before->interp == now->interp && list_was_collected(before, now))
 				return true;
-			for (g = 0; g < HEAP_COUNTED_GENERATIONS; g++) {
-				if (a->collections[g] != b->collections[g])
-					return true;
-			}
 		}
 	}
 	return false;

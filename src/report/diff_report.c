@@ -261,6 +261,22 @@ static void print_title(const struct view *view, const char *title)
 		      report_plain(&view->style));
 }
 
+static struct error *add_row(const struct view *view, const struct histogram_row *row, size_t width,
+			     struct libscols_table *table)
+{
+	char count[UNIT_TEXT], size[UNIT_TEXT], certain[UNIT_TEXT], rest[UNIT_TEXT];
+	uint64_t sure = certain_of(view, row->type);
+	const char *texts[] = {
+		row->type,
+		units_count(row->count, count),
+		units_bytes(row->size, size),
+		units_count(sure, certain),
+		units_count(row->count - sure, rest),
+	};
+
+	return table_add(table, NULL, texts, width, NULL);
+}
+
 /* With @with_certain a column for how many are proven to be the same objects all along. */
 static struct error *histogram_section(const struct view *view, const char *title,
 				       const struct histogram *histogram, bool with_certain)
@@ -273,7 +289,7 @@ static struct error *histogram_section(const struct view *view, const char *titl
 	const size_t width = with_certain ? 5 : 3;
 	_cleanup_(row_pointers_deinit) struct row_pointers rows = {0};
 	_cleanup_table_ struct libscols_table *table = NULL;
-	char count[UNIT_TEXT], size[UNIT_TEXT], certain[UNIT_TEXT], rest[UNIT_TEXT];
+	char count[UNIT_TEXT], size[UNIT_TEXT];
 	uint64_t all, bytes;
 	size_t i, shown;
 
@@ -285,19 +301,8 @@ static struct error *histogram_section(const struct view *view, const char *titl
 	if (!shown)
 		return NULL;
 	try_(table_create(columns, width, &table));
-	for (i = 0; i < shown; i++) {
-		const struct histogram_row *row = rows.items[i];
-		uint64_t sure = with_certain ? certain_of(view, row->type) : 0;
-		const char *texts[] = {
-			row->type,
-			units_count(row->count, count),
-			units_bytes(row->size, size),
-			units_count(sure, certain),
-			units_count(row->count - sure, rest),
-		};
-
-		try_(table_add(table, NULL, texts, width, NULL));
-	}
+	for (i = 0; i < shown; i++)
+		try_(add_row(view, rows.items[i], width, table));
 	try_(table_print(&view->style, table));
 	table_print_left_out(&view->style, rows.count - shown);
 	return NULL;

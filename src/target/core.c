@@ -228,14 +228,12 @@ static int compare_segments(const void *a, const void *b)
 	return (left->start > right->start) - (left->start < right->start);
 }
 
-static struct error *read_segments(struct core *core)
+/* Whether all headers are there: @count segments are. */
+static struct error *check_headers(const struct core *core, size_t count)
 {
-	GElf_Phdr segment;
 	GElf_Ehdr header;
-	uint64_t need = 0;
-	size_t count, i;
 
-	if (!gelf_getehdr(core->elf, &header) || elf_getphdrnum(core->elf, &count))
+	if (!gelf_getehdr(core->elf, &header))
 		return error_create(ERROR_BAD_DATA, "damaged core file: its segments");
 	/* libelf counts only those that are there. gdb writes sections, too, behind all else. */
 	if (header.e_phnum != PN_XNUM && count < header.e_phnum)
@@ -245,6 +243,33 @@ static struct error *read_segments(struct core *core)
 	    core->size - header.e_shoff < (uint64_t)header.e_shnum * header.e_shentsize)
 		return truncated(core->size,
 				 header.e_shoff + (uint64_t)header.e_shnum * header.e_shentsize);
+	return NULL;
+}
+
+/* By address. */
+static struct error *sort_segments(struct core *core)
+{
+	size_t i;
+
+	qsort(core->segments.items, core->segments.count, sizeof(*core->segments.items),
+	      compare_segments);
+	for (i = 1; i < core->segments.count; i++) {
+		if (core->segments.items[i].start < core->segments.items[i - 1].end)
+			return error_create(ERROR_BAD_DATA,
+					    "damaged core file: its segments overlap");
+	}
+	return NULL;
+}
+
+static struct error *read_segments(struct core *core)
+{
+	GElf_Phdr segment;
+	uint64_t need = 0;
+	size_t count, i;
+
+	if (elf_getphdrnum(core->elf, &count))
+		return error_create(ERROR_BAD_DATA, "damaged core file: its segments");
+	try_(check_headers(core, count));
 	for (i = 0; i < count; i++) {
 		if (!gelf_getphdr(core->elf, (int)i, &segment))
 			return error_create(ERROR_BAD_DATA, "damaged core file: its segments");
@@ -254,14 +279,7 @@ static struct error *read_segments(struct core *core)
 		return truncated(core->size, need);
 	if (!core->segments.count)
 		return error_create(ERROR_BAD_DATA, "a core file without memory");
-	qsort(core->segments.items, core->segments.count, sizeof(*core->segments.items),
-	      compare_segments);
-	for (i = 1; i < core->segments.count; i++) {
-		if (core->segments.items[i].start < core->segments.items[i - 1].end)
-			return error_create(ERROR_BAD_DATA,
-					    "damaged core file: its segments overlap");
-	}
-	return NULL;
+	return sort_segments(core);
 }
 
 /*
