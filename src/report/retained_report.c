@@ -149,12 +149,13 @@ static void print_sum(const struct view *view)
 
 static struct error *objects_table(const struct view *view, const struct u32_array *top)
 {
-	static const struct table_column columns[] = {{.title = "RETAINED", .right = true},
-						      {.title = "SHARE", .right = true},
-						      {.title = "OWN", .right = true},
-						      {.title = "ADDRESS", .right = true},
-						      {.title = "TYPE"},
-						      {.title = "PATH"}};
+	static const struct table_column columns[] = {
+		{.title = "RETAINED", .right = true},
+		{.title = "SHARE", .right = true, .spare = true},
+		{.title = "OWN", .right = true, .spare = true},
+		{.title = "ADDRESS", .right = true},
+		{.title = "TYPE"},
+		{.title = "PATH"}};
 	_cleanup_table_ struct libscols_table *table = NULL;
 	size_t i;
 

@@ -66,9 +66,20 @@ static struct error *add_column(struct libscols_table *table, const struct table
 {
 	int flags = (column->right ? SCOLS_FL_RIGHT : 0) | (column->tree ? SCOLS_FL_TREE : 0);
 	_cleanup_free_ char *title = NULL;
+	struct libscols_column *new;
 
 	try_(clean_cell(column->title, &title));
-	return scols_table_new_column(table, title, 0, flags) ? NULL : &error_no_memory;
+	new = scols_table_new_column(table, title, 0, flags);
+	if (!new)
+		return &error_no_memory;
+	if (column->spare)
+		(void)scols_cell_set_userdata(scols_column_get_header(new), new);
+	return NULL;
+}
+
+bool table_is_spare(struct libscols_column *column)
+{
+	return scols_cell_get_userdata(scols_column_get_header(column));
 }
 
 struct error *table_create(const struct table_column *columns, size_t count,

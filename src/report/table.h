@@ -12,6 +12,7 @@ struct table_column {
 	const char *title;
 	bool right; /**< aligned */
 	bool tree;
+	bool spare; /**< left out where a terminal has no room for it beside the others */
 };
 
 static inline void cleanup_table(struct libscols_table **table)
@@ -35,9 +36,12 @@ _must_check_ struct error *table_add(struct libscols_table *table, struct libsco
 /** Align a column on the right, which is known only now. */
 _must_check_ struct error *table_align_right(struct libscols_table *table, size_t column);
 
+/** Whether a column may be left out. */
+bool table_is_spare(struct libscols_column *column);
+
 /**
  * Break the longest texts of a table into several lines, so that it is @width cells wide where that
- * goes without less than a few of each.
+ * goes without less than a few of each, and, where it does not, without columns to spare.
  */
 _must_check_ struct error *table_fit(struct libscols_table *table, size_t width);
 

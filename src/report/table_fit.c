@@ -119,16 +119,40 @@ static struct column *widest(const struct fit *fit)
 	return found;
 }
 
-/* False where all fit as they are. */
-static bool share_out(struct fit *fit, size_t width)
+/* Leave out the first column that may be. False: there is none any more. */
+static bool hide_spare(struct fit *fit)
 {
-	size_t needed = fit->count - 1, i;
-	struct column *column;
+	size_t i;
+
+	for (i = 0; i < fit->count; i++) {
+		struct libscols_column *column = fit->columns[i].column;
+		int flags = scols_column_get_flags(column);
+
+		if (table_is_spare(column) && !scols_column_is_hidden(column))
+			return !scols_column_set_flags(column, flags | SCOLS_FL_HIDDEN);
+	}
+	return false;
+}
+
+/* Cells of all columns as they are, with a blank between. */
+static size_t natural_width(struct fit *fit)
+{
+	size_t needed = 0, i;
 
 	for (i = 0; i < fit->count; i++) {
 		fit->columns[i].room = fit->columns[i].natural;
-		needed += fit->columns[i].natural;
+		if (!scols_column_is_hidden(fit->columns[i].column))
+			needed += fit->columns[i].natural + 1;
 	}
+	return needed - 1;
+}
+
+/* False where all fit as they are. */
+static bool share_out(struct fit *fit, size_t width)
+{
+	size_t needed = natural_width(fit);
+	struct column *column;
+
 	if (needed <= width)
 		return false;
 	for (fit->least = LEAST; needed > width; needed--) {
@@ -138,7 +162,7 @@ static bool share_out(struct fit *fit, size_t width)
 			column = widest(fit);
 		}
 		if (!column)
-			break;
+			return hide_spare(fit) ? share_out(fit, width) : true;
 		column->room--;
 	}
 	return true;
