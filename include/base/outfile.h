@@ -28,6 +28,9 @@ struct outfile {
 		.file = NEWFILE_NONE, \
 	}
 
+/** What errors call it; borrowed. */
+const char *outfile_name(const struct outfile *out);
+
 /** @mode: of a file that is new or replaced, as newfile_open() has it. */
 _must_check_ struct error *outfile_open(struct outfile *out, const char *path, mode_t mode);
 

@@ -28,6 +28,9 @@ _must_check_ struct error *source_open(const struct command_context *context,
 				       const struct capture_values *values, enum source_need need,
 				       struct heap **ret);
 
+/** ERROR_USAGE where @path is a PID, and only a file will do. */
+_must_check_ struct error *source_check_file(const char *path);
+
 /** The same for one more file. */
 _must_check_ struct error *source_open_file(const char *path, enum source_need need,
 					    struct heap **ret);

@@ -70,9 +70,14 @@ static bool close_stream(struct outfile *out)
 	return !failed;
 }
 
+const char *outfile_name(const struct outfile *out)
+{
+	return out->stream == stdout ? "standard output" : out->path;
+}
+
 struct error *outfile_commit(struct outfile *out)
 {
-	const char *name = out->stream == stdout ? "standard output" : out->path;
+	const char *name = outfile_name(out);
 
 	if (!close_stream(out))
 		return error_from_errno(errno, "cannot write %s", name);

@@ -26,13 +26,21 @@ struct export_values {
 	uint64_t depth, each;
 };
 
+enum {
+	NOT_GIVEN = -1 /* a choice */
+};
+
 static const struct export_values defaults = {
 	.capture = CAPTURE_DEFAULTS,
-	.depth = 5,
-	.each = 8,
+	.layout = NOT_GIVEN,
+	.direction = NOT_GIVEN,
+	.depth = UINT64_MAX, /* not given, nor is each */
+	.each = UINT64_MAX,
 };
 
 enum {
+	DEFAULT_DEPTH = 5,
+	DEFAULT_EACH = 8,
 	MOST_OBJECTS = 100,    /* in a drawing */
 	MOST_IN_MIDDLE = 20,   /* of a drawing */
 	MOST_EACH = 1000,      /* neighbours of one object */
@@ -59,6 +67,11 @@ static struct error *open_first(const struct command_context *context, struct he
 	return source_open(context, &values_of(context)->capture, SOURCE_GRAPH, ret);
 }
 
+static uint64_t or_default(uint64_t value, uint64_t otherwise)
+{
+	return value == UINT64_MAX ? otherwise : value;
+}
+
 static struct error *one_source(const struct command_context *context)
 {
 	if (context->arguments.count)
@@ -73,10 +86,13 @@ static struct error *write_heapsnapshot(const struct command_context *context,
 					const char *path)
 {
 	_cleanup_outfile_ struct outfile out = OUTFILE_NONE;
+	int layout = values_of(context)->layout;
 
 	try_(outfile_open(&out, path, 0600));
-	try_(export_heapsnapshot(out.stream, heap, ids,
-				 (enum export_layout)values_of(context)->layout));
+	try_(error_wrap(export_heapsnapshot(out.stream, heap, ids,
+					    layout == NOT_GIVEN ? EXPORT_FAITHFUL
+								: (enum export_layout)layout),
+			"%s", outfile_name(&out)));
 	return outfile_commit(&out);
 }
 
@@ -174,7 +190,8 @@ static struct error *run_json(const struct command_context *context)
 	if (retained)
 		try_(dominators_make(heap, &dominators));
 	try_(outfile_open(&out, values_of(context)->output, 0600));
-	try_(export_json(out.stream, heap, retained ? &dominators : NULL));
+	try_(error_wrap(export_json(out.stream, heap, retained ? &dominators : NULL), "%s",
+			outfile_name(&out)));
 	return outfile_commit(&out);
 }
 
@@ -199,12 +216,14 @@ static struct error *draw_object(const struct command_context *context)
 	_cleanup_(neighbourhood_deinit) struct neighbourhood around = {0};
 	_cleanup_(u32_array_deinit) struct u32_array middle = {0};
 	_cleanup_heap_ struct heap *heap = NULL;
+	uint64_t each = or_default(values->each, DEFAULT_EACH);
+	int direction = values->direction == NOT_GIVEN ? REFERRERS : values->direction;
 	const struct neighbourhood_limits limits = {
-		.depth = values->depth,
-		.each = values->each < MOST_EACH ? values->each : MOST_EACH,
+		.depth = or_default(values->depth, DEFAULT_DEPTH),
+		.each = each < MOST_EACH ? each : MOST_EACH,
 		.all = MOST_OBJECTS,
-		.referrers = values->direction != REFERENTS,
-		.referents = values->direction != REFERRERS,
+		.referrers = direction != REFERENTS,
+		.referents = direction != REFERRERS,
 	};
 
 	try_(one_source(context));
@@ -242,6 +261,11 @@ static struct error *run_html(const struct command_context *context)
 }
 
 /* ORDER export-format */
+enum {
+	HEAPSNAPSHOT,
+	JSON,
+	DOT
+};
 static const char *const formats[] = {"heapsnapshot", "json", "dot", "html", NULL};
 
 /* ORDER export-format. To add a format: src/report/export_private.h. */
@@ -273,11 +297,59 @@ static const struct option options[] = {
 	{0},
 };
 
+/* What another format than the one that is written would look at. */
+static struct error *check_given(const struct export_values *values)
+{
+	const struct {
+		const char *name;
+		bool given;
+		int format;
+		bool of_object;
+	} checked[] = {
+		{"--layout", values->layout != NOT_GIVEN, HEAPSNAPSHOT, false},
+		{"--retained", values->retained, JSON, false},
+		{"--object", values->object, DOT, false},
+		{"--direction", values->direction != NOT_GIVEN, DOT, true},
+		{"--depth", values->depth != UINT64_MAX, DOT, true},
+		{"--each", values->each != UINT64_MAX, DOT, true},
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(checked); i++) {
+		if (checked[i].given && values->format != checked[i].format)
+			return error_create(ERROR_USAGE, "%s is for --format %s", checked[i].name,
+					    formats[checked[i].format]);
+		if (checked[i].given && checked[i].of_object && !values->object)
+			return error_create(ERROR_USAGE, "%s is for --object", checked[i].name);
+	}
+	return NULL;
+}
+
+/* Before a process stands still for it. */
+static struct error *check_files(const struct command_context *context)
+{
+	const struct arguments *files = &context->arguments;
+	const struct export_values *values = values_of(context);
+	int i;
+
+	if (files->count && values->format == HEAPSNAPSHOT && !strcmp(values->output, "-"))
+		return error_create(ERROR_USAGE,
+				    "-o -: several snapshots become a folder of files");
+	if (values->format == DOT && !values->object && files->count + 1 < EXPORT_LEAKS_HEAPS)
+		return error_create(ERROR_USAGE, "what to draw? --object, or three snapshots or "
+						 "more for the suspects");
+	for (i = 0; i < files->count; i++)
+		try_(source_check_file(files->items[i]));
+	return NULL;
+}
+
 static struct error *run(struct command_context *context)
 {
 	if (!values_of(context)->output)
 		return error_create(ERROR_USAGE,
 				    "where to? -o is needed, -o - for standard output");
+	try_(check_given(values_of(context)));
+	try_(check_files(context));
 	return run_format[values_of(context)->format](context);
 }
 

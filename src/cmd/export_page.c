@@ -54,6 +54,6 @@ struct error *export_page_run(const struct command_context *context,
 		.leaks = leaks,
 	};
 	try_(outfile_open(&out, output, 0600));
-	try_(export_html(out.stream, &page));
+	try_(error_wrap(export_html(out.stream, &page), "%s", outfile_name(&out)));
 	return outfile_commit(&out);
 }

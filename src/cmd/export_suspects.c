@@ -57,9 +57,6 @@ struct error *export_suspects_find(const struct export_series *series, struct ne
 	_cleanup_(leaks_deinit) struct leaks leaks = {0};
 	size_t i;
 
-	if (series->count < EXPORT_LEAKS_HEAPS)
-		return error_create(ERROR_USAGE, "what to draw? --object, or three snapshots or "
-						 "more for the suspects");
 	try_(leaks_find(export_series_heaps(series), series->count, &leaks));
 	if (!leaks.suspects)
 		return error_create(ERROR_OTHER, "nothing to draw: there is no suspect");

@@ -8,11 +8,10 @@
 #include "export_series.h"
 
 /**
- * Objects of the last heap of @series: some samples of each of the first suspects, and the chains
- * that hold them.
+ * Objects of the last heap of @series, EXPORT_LEAKS_HEAPS or more: some samples of each of the
+ * first suspects, and the chains that hold them.
  *
- * @ret_samples: ids, ascending. ERROR_OTHER where there is no suspect, ERROR_USAGE for a series
- * that is too short.
+ * @ret_samples: ids, ascending. ERROR_OTHER where there is no suspect.
  */
 _must_check_ struct error *export_suspects_find(const struct export_series *series,
 						struct neighbourhood *ret,

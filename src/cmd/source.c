@@ -14,8 +14,8 @@ static struct error *explain(const char *path, struct error *err)
 			       "snapshots, which snapshot --core FILE -o makes of it");
 }
 
-/* Where only a file will do. A file may have such a name. */
-static struct error *check_name(const char *path)
+/* A file may have such a name. */
+struct error *source_check_file(const char *path)
 {
 	if (!command_is_pid(path) || !access(path, F_OK))
 		return NULL;
@@ -30,7 +30,7 @@ struct error *source_open_file(const char *path, enum source_need need, struct h
 	_cleanup_heap_ struct heap *heap = NULL;
 	struct error *err;
 
-	try_(check_name(path));
+	try_(source_check_file(path));
 	err = heap_file_open(path, &heap);
 	if (err)
 		return explain(path, err);
@@ -44,7 +44,7 @@ struct error *source_read_info(const char *path, struct heap_file_info *ret)
 {
 	struct error *err;
 
-	try_(check_name(path));
+	try_(source_check_file(path));
 	err = heap_file_info_read(path, ret);
 	return err ? explain(path, err) : NULL;
 }

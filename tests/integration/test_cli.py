@@ -252,7 +252,7 @@ def a_report_replaces_the_file_at_once(build):
             check("more types" in before.read(), "written into the file that was there")
         with open(path) as file:
             whole = file.read()
-        build.fails(1, "show", target.pid, "no.such.Type", "-o", path)
+        build.fails(1, "show", "-q", target.pid, "no.such.Type", "-o", path)
         with open(path) as file:
             check(file.read() == whole, "an error takes the report that was there")
         with open(path) as session:

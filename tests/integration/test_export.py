@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import subprocess
 import tempfile
 
 from harness import Target, check, first_python, interpreters, test
@@ -175,9 +176,34 @@ def a_drawing_leads_from_the_object_to_its_holder(build):
         check('label="module __main__"' in text and "->" in text, text)
         build.fails(2, "export", target.pid, "--format", "dot", "-o", "-")
         build.fails(2, "export", target.pid, "--format", "json")
-        build.fails(1, "export", target.pid, "--format", "json", "-o", "/nowhere/at/all")
+        build.fails(1, "export", "-q", target.pid, "--format", "json", "-o", "/nowhere/at/all")
         with tempfile.TemporaryDirectory() as folder:
-            build.fails(1, "export", target.pid, "--format", "dot", "--object", "no.such.Type",
+            build.fails(1, "export", "-q", target.pid, "--format", "dot", "--object", "no.such.Type",
                         "-o", f"{folder}/out")
             check(not os.listdir(folder), "half a file is left")
     return 5
+
+
+@test
+def an_option_of_another_format_is_refused(build):
+    """And so are sources that cannot be, before a process stands still."""
+    with Target(first_python(), "scripted_leak.py", "--gc", "off") as target, \
+            tempfile.TemporaryDirectory() as folder:
+        refused = (["--layout", "folded", "--format", "json"], ["--retained"], ["--object", "a"],
+                   ["--direction", "both", "--format", "html"], ["--depth", "5"],
+                   ["--each", "8", "--format", "json"], ["--depth", "2", "--format", "dot"])
+        for options in refused:
+            said = build.fails(2, "export", target.pid, "-o", f"{folder}/out", *options)
+            check(f"{options[0]} is for --" in said, said)
+        said = build.fails(2, "export", target.pid, target.pid, "-o", f"{folder}/out")
+        check("is a PID" in said, said)
+        said = build.fails(2, "export", target.pid, f"{folder}/a", "-o", "-")
+        check("folder" in said and not os.listdir(folder), said)
+        with open("/dev/full", "w") as full:
+            for name in ("heapsnapshot", "json", "html"):
+                result = subprocess.run([build.program("reftracker"), "export", "-q", str(target.pid),
+                                         "--format", name, "-o", "-"], stdout=full, text=True,
+                                        stderr=subprocess.PIPE)
+                check(result.returncode == 1 and "standard output: cannot write: No space" in
+                      result.stderr, result.stderr)
+    return len(refused) + 5
