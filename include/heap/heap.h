@@ -381,7 +381,20 @@ static inline const char *heap_text(const struct heap *heap, heap_text_t text)
 }
 
 /** The segment in which object @id stands. Logarithmic in the segments, of which there are few. */
-const struct heap_segment *heap_segment_of(const struct heap *heap, size_t id);
+static inline const struct heap_segment *heap_segment_of(const struct heap *heap, size_t id)
+{
+	size_t low = 0, high = heap->segment_count;
+
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (heap->segments[middle].first <= id)
+			low = middle;
+		else
+			high = middle;
+	}
+	return &heap->segments[low];
+}
 
 static inline raddr_t heap_address(const struct heap *heap, size_t id)
 {
@@ -451,7 +464,21 @@ static inline uint32_t heap_place(const struct heap *heap, size_t id)
 }
 
 /** The number of the list with this place. Logarithmic in the lists, of which there are few. */
-size_t heap_list_at(const struct heap *heap, uint32_t place);
+static inline size_t heap_list_at(const struct heap *heap, uint32_t place)
+{
+	size_t low = 0, high = heap->list_count;
+
+	/* The last list that begins at or before it: empty ones begin where the next one does. */
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (heap->lists[middle].first <= place)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
 
 /** The same of a tracked object. */
 static inline size_t heap_list_of(const struct heap *heap, size_t id)
@@ -524,6 +551,15 @@ static inline void heap_fetch_refs(const struct heap *heap, size_t id)
 		return;
 	fetch_line(&heap->ref_target[ref]);
 	fetch_line(&heap->ref_label[ref]);
+}
+
+/**
+ * What the reference @ahead behind number @ref leads to, of whatever object; 0 where there is none.
+ * For those who go through all references and have what they will need fetched.
+ */
+static inline uint32_t heap_target_ahead(const struct heap *heap, size_t ref, size_t ahead)
+{
+	return ref + ahead < heap->ref_count ? heap->ref_target[ref + ahead] : 0;
 }
 
 /** Which of the labels a reference has. */

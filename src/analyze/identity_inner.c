@@ -38,6 +38,21 @@ static bool *find_fixed(const struct heap *heap)
 	return fixed;
 }
 
+static void fetch_holders(const struct holders *holders, uint32_t id)
+{
+	fetch_line(&holders->of[(size_t)id * MOST_HOLDERS]);
+}
+
+/* Of the objects that are looked at next, one after the other. */
+static uint32_t holder_ahead(const struct holders *holders, size_t count, size_t id)
+{
+	uint32_t by = id + IDENTITY_AHEAD < count
+			      ? holders->of[(id + IDENTITY_AHEAD) * MOST_HOLDERS]
+			      : HEAP_NONE;
+
+	return by != HEAP_NONE ? by : 0;
+}
+
 static void add_holder(struct holders *holders, uint32_t target, uint32_t source)
 {
 	uint32_t *of = &holders->of[(size_t)target * MOST_HOLDERS];
@@ -63,7 +78,10 @@ static struct error *find_holders(const struct heap *heap, struct holders *ret)
 	for (id = 0; id < heap->count; id++) {
 		for (ref = heap_refs_begin(heap, id); ref < heap_refs_end(heap, id); ref++) {
 			uint32_t target = heap->ref_target[ref];
+			uint32_t ahead = heap_target_ahead(heap, ref, IDENTITY_AHEAD);
 
+			fetch_line(&heap->refcount_low[ahead]);
+			fetch_holders(ret, ahead);
 			if (parts[heap_label_index(heap, ref)] &&
 			    heap->refcount_low[target] <= MOST_HOLDERS && target != id)
 				add_holder(ret, target, (uint32_t)id);
@@ -99,6 +117,7 @@ static struct error *find_witnesses(const struct heap *heap, const struct holder
 	if (!bits)
 		return &error_no_memory;
 	for (id = 0; id < heap->count; id++) {
+		fetch_holders(holders, holder_ahead(holders, heap->count, id));
 		if (!heap_content(heap, id))
 			continue;
 		try_(u32_array_append(&stack, (uint32_t)id));
@@ -147,6 +166,7 @@ static struct error *tell_items(struct matcher *m, uint32_t new, uint8_t verdict
 	for (ref = heap_refs_begin(heap, new); ref < end; ref++) {
 		uint32_t item = heap->ref_target[ref];
 
+		fetch_match(m, heap_target_ahead(heap, ref, IDENTITY_AHEAD));
 		if (!m->fixed[heap_label_index(heap, ref)] || m->match[item] == IDENTITY_NONE ||
 		    m->verdict[item] >= verdict)
 			continue;
@@ -168,6 +188,7 @@ static struct error *spread(struct matcher *m, uint8_t verdict)
 	size_t id;
 
 	for (id = 0; id < m->later->count; id++) {
+		fetch_match(m, holder_ahead(&m->holders_now, m->later->count, id));
 		if (m->match[id] == IDENTITY_NONE || !heap_content(m->later, id) ||
 		    m->verdict[id] >= verdict || (verdict == VERDICT_PROVEN && !is_proof(m, id)))
 			continue;
@@ -220,7 +241,10 @@ static void each_value(const struct heap *heap, value_fn *fn, void *ctx)
 	for (id = 0; id < heap->count; id++) {
 		for (ref = heap_refs_begin(heap, id) + 1; ref < heap_refs_end(heap, id); ref++) {
 			uint32_t key = heap->ref_target[ref - 1], value = heap->ref_target[ref];
+			uint32_t ahead = heap_target_ahead(heap, ref, IDENTITY_AHEAD);
 
+			fetch_line(&heap->refcount_low[ahead]);
+			fetch_line(&heap->content[ahead]);
 			if (heap_ref_kind(heap, ref) == HEAP_VALUE &&
 			    heap->refcount_low[value] <= MOST_HOLDERS &&
 			    identity_is_own_key(heap, key))
@@ -306,6 +330,7 @@ static uint32_t find_another(const struct matcher *m, size_t id)
 	size_t ref;
 
 	for (ref = heap_refs_begin(heap, id); ref < heap_refs_end(heap, id); ref++) {
+		fetch_match(m, heap_target_ahead(heap, ref, IDENTITY_AHEAD));
 		if (m->fixed[heap_label_index(heap, ref)] && !is_accepted(m, heap->ref_target[ref]))
 			return heap->ref_target[ref];
 	}
@@ -385,6 +410,7 @@ static struct error *follow(struct matcher *m, const bool *own_dicts, struct u32
 		for (ref = heap_refs_begin(heap, id); ref < heap_refs_end(heap, id); ref++) {
 			uint32_t target = heap->ref_target[ref];
 
+			fetch_line(&m->verdict[heap_target_ahead(heap, ref, IDENTITY_AHEAD)]);
 			if (m->verdict[target] != VERDICT_PROVEN || heap_tracked(heap, target) ||
 			    !is_lasting(m, own_dicts, id, ref))
 				continue;

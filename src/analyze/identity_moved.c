@@ -55,6 +55,8 @@ static bool mark_places(const struct moves *moves, const uint32_t *ids)
 		if (!list->ordered || list->generation == HEAP_GENERATION_PERMANENT)
 			continue;
 		for (at = list->first; at < list->first + list->count; at++) {
+			if (at + IDENTITY_AHEAD < m->later->tracked_count)
+				fetch_match(m, ids[at + IDENTITY_AHEAD]);
 			newer |= m->match[ids[at]] == IDENTITY_NONE;
 			if (!had_its_place(m, ids[at]))
 				continue;
@@ -150,6 +152,7 @@ static struct tally count_neighbours(const struct moves *moves, uint32_t holder,
 	for (ref = heap_refs_begin(heap, holder); ref < heap_refs_end(heap, holder); ref++) {
 		uint32_t place;
 
+		fetch_line(&moves->moved[heap_target_ahead(heap, ref, IDENTITY_AHEAD)]);
 		if (!is_moved_by(moves, holder, ref, unproven))
 			continue;
 		place = heap_place(heap, heap->ref_target[ref]);

@@ -94,6 +94,24 @@ static bool is_carried(const struct checked *c, uint32_t new)
 	       !is_proven(c->m, new);
 }
 
+/* What find_old_places() needs of those that come next. */
+static void fetch_ahead(const struct checked *c, uint32_t i)
+{
+	const struct matcher *m = c->m;
+	uint32_t new, old;
+
+	if (i + 2 * IDENTITY_AHEAD >= c->count)
+		return;
+	new = c->ids[i + 2 * IDENTITY_AHEAD];
+	fetch_match(m, new);
+	fetch_line(&c->moved[new]);
+	old = m->match[c->ids[i + IDENTITY_AHEAD]];
+	if (old == IDENTITY_NONE)
+		return;
+	fetch_line(&m->earlier->tracked[old / 64]);
+	fetch_line(&m->earlier->tracked_before[old / 64]);
+}
+
 /* Where they were before, by what is matched now; what was carried elsewhere says nothing. */
 static void find_old_places(const struct checked *c)
 {
@@ -103,6 +121,7 @@ static void find_old_places(const struct checked *c)
 	for (i = 0; i < c->count; i++) {
 		uint32_t new = c->ids[i];
 
+		fetch_ahead(c, i);
 		if (m->match[new] == IDENTITY_NONE)
 			c->was[i] = WAS_NOT;
 		else

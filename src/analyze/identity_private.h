@@ -12,6 +12,7 @@
 #define REFTRACKER_ANALYZE_IDENTITY_PRIVATE_H
 
 #include "analyze/identity.h"
+#include "base/fetch.h"
 
 /* Of a match. One that cannot be is taken back at once. */
 enum verdict {
@@ -81,6 +82,19 @@ static inline void matcher_rest(const struct matcher *m)
 static inline bool is_accepted(const struct matcher *m, uint32_t new)
 {
 	return m->match[new] != IDENTITY_NONE && m->verdict[new] != VERDICT_REJECTED;
+}
+
+enum {
+	/** Objects or references from the one that is looked at to the one of which what is known
+	 * is fetched: that lies anywhere. */
+	IDENTITY_AHEAD = 32
+};
+
+/** What is known of object @new. */
+static inline void fetch_match(const struct matcher *m, uint32_t new)
+{
+	fetch_line(&m->match[new]);
+	fetch_line(&m->verdict[new]);
 }
 
 /** Unchanged, and not a body that others have as well (a counter of 0, a flag). Tracked ones. */

@@ -64,37 +64,6 @@ const char *heap_reading_name(enum heap_reading reading)
 	return names[reading];
 }
 
-const struct heap_segment *heap_segment_of(const struct heap *heap, size_t id)
-{
-	size_t low = 0, high = heap->segment_count;
-
-	while (high - low > 1) {
-		size_t middle = low + (high - low) / 2;
-
-		if (heap->segments[middle].first <= id)
-			low = middle;
-		else
-			high = middle;
-	}
-	return &heap->segments[low];
-}
-
-size_t heap_list_at(const struct heap *heap, uint32_t place)
-{
-	size_t low = 0, high = heap->list_count;
-
-	/* The last list that begins at or before it: empty ones begin where the next one does. */
-	while (high - low > 1) {
-		size_t middle = low + (high - low) / 2;
-
-		if (heap->lists[middle].first <= place)
-			low = middle;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 uint64_t heap_total_size(const struct heap *heap)
 {
 	uint64_t size = 0;
