@@ -4,10 +4,7 @@ import json
 import os
 import re
 import signal
-<<<<<<< HEAD
 import struct
-=======
->>>>>>> fc62830 (target/image_copy: signals are looked for while memory is copied)
 import subprocess
 import sys
 import tempfile
