@@ -401,7 +401,7 @@ def tables_fit_a_narrow_terminal(build):
     left = ["RETAINED", "SHARE", "OWN", "ADDRESS", "TYPE", "PATH"]
     with Target(first_python(), "scripted_leak.py", "--gc", "on") as target:
         for width, without in ((72, []), (60, ["SHARE"]), (50, ["SHARE", "OWN"])):
-            lines = on_a_terminal(build, width, "retained", target.pid, "-n", "5")
+            lines = on_a_terminal(build, width, "retained", target.pid, "-q", "-n", "5")
             table = lines[:lines.index("")]
             check(table[0].split() == [title for title in left if title not in without], table)
             check(all(len(line) <= width for line in table), table)
