@@ -17,6 +17,9 @@ void block_init(void);
 /** malloc(): freed by free(), NULL where there is no memory. For what will be filled up. */
 void *block_alloc(size_t size);
 
+/** The same, as of calloc(). */
+void *block_zeroed(size_t size);
+
 /**
  * A block that grows, from @old_size to @size bytes: NULL where there is no memory, @old is as it
  * was. @old: NULL, or of this function. What is large moves without being copied or touched.

@@ -44,6 +44,18 @@ void *block_alloc(size_t size)
 	return block;
 }
 
+void *block_zeroed(size_t size)
+{
+	void *block;
+
+	if (size < large)
+		return calloc(1, size);
+	block = block_alloc(size);
+	if (block)
+		memset(block, 0, size);
+	return block;
+}
+
 /* @size bytes, whole huge pages, where a huge page can be. */
 static void *map_place(size_t size)
 {

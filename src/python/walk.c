@@ -3,12 +3,12 @@
  */
 #include "walk_private.h"
 
+#include "base/block.h"
 #include "base/fetch.h"
 #include "base/hold.h"
 #include "base/progress.h"
 #include "python/arenas.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -39,9 +39,7 @@ static bool is_new_value(struct walk *walk, uint64_t bit)
 
 struct error *walk_make_values(struct walk *walk)
 {
-	/* The kernel's own zeros: where there are few values, most of these pages are never
-	 * touched. */
-	walk->values = calloc((1u << VALUE_BITS_LOG) / 64, sizeof(*walk->values));
+	walk->values = block_zeroed((1u << VALUE_BITS_LOG) / 8);
 	return walk->values ? NULL : &error_no_memory;
 }
 
