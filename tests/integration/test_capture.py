@@ -531,12 +531,13 @@ def a_target_that_execs_meanwhile_goes_on(build):
 
 @test
 def a_target_that_exits_meanwhile_is_no_hang(build):
+    """One that is ending takes long where much else runs, and is said to be ending then: exit status 6."""
     rounds = 30
     for index in range(rounds):
         with Script(EXITS % (0.001 * index), rests=False) as target:
             way = ("clone", "copy")[index % 2]
             result = build.run("types", target.pid, "--capture", way, timeout=PATIENCE)
-            check(result.returncode in (0, 3, 5), f"exit {result.returncode}: {result.stderr}")
+            check(result.returncode in (0, 3, 5, 6), f"exit {result.returncode}: {result.stderr}")
             check(target.process.wait(PATIENCE) == 0,
                   f"it ended with {target.process.returncode}")
     return rounds
