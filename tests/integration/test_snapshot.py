@@ -192,7 +192,7 @@ def the_process_is_found_without_its_pid(build):
                 file.write(f"{other.pid}\n")
             check(found("--pidfile", folder.file("pid")) == other.pid, "--pidfile")
             # A shell whose command line matches as well is no Python.
-            done = subprocess.run(["sh", "-c", f"{build.program('reftracker')} snapshot --match "
+            done = subprocess.run(["sh", "-c", f"{build.program('reftracker')} snapshot -q --match "
                                    f"{folder_name} -o {out}; true"], capture_output=True)
             check(not done.stderr, done.stderr)
             said = build.fails(2, "snapshot", "--name", "scripted_leak.py", "-o", out)
