@@ -10,6 +10,7 @@
 #ifndef REFTRACKER_HEAP_FILE_H
 #define REFTRACKER_HEAP_FILE_H
 
+#include "base/newfile.h"
 #include "heap/heap.h"
 
 struct heap_file_options {
@@ -27,6 +28,14 @@ struct heap_file_options {
 _must_check_ struct error *heap_file_write(const struct heap *heap, int dir_fd, const char *name,
 					   const struct heap_file_options *options,
 					   uint64_t *ret_size);
+
+/**
+ * The same into a @file that was begun by newfile_open() with mode 0600, before there was a heap:
+ * who has to stop a process for that learns first whether there can be a file.
+ */
+_must_check_ struct error *heap_file_finish(const struct heap *heap, struct newfile *file,
+					    const struct heap_file_options *options,
+					    uint64_t *ret_size);
 
 /**
  * Map @path and check all of it: checksums, order, and that each number that points somewhere

@@ -72,11 +72,13 @@ static struct error *to_file(struct command_context *context)
 {
 	const struct snapshot_values *values = context->values;
 	const struct heap_file_options how = {.compress = values->compress};
+	_cleanup_newfile_ struct newfile file = NEWFILE_NONE;
 	_cleanup_heap_ struct heap *heap = NULL;
 	uint64_t bytes;
 
+	try_(newfile_open(&file, AT_FDCWD, values->output, 0600));
 	try_(file_capture(context, &values->capture, true, context->pid, &heap));
-	try_(heap_file_write(heap, AT_FDCWD, values->output, &how, &bytes));
+	try_(heap_file_finish(heap, &file, &how, &bytes));
 	tell_size(context, values->output, bytes);
 	return NULL;
 }

@@ -161,22 +161,29 @@ static struct error *write_file(struct writer *w, const struct heap *heap, bool 
 	return write_header(w);
 }
 
-struct error *heap_file_write(const struct heap *heap, int dir_fd, const char *name,
-			      const struct heap_file_options *options, uint64_t *ret_size)
+struct error *heap_file_finish(const struct heap *heap, struct newfile *file,
+			       const struct heap_file_options *options, uint64_t *ret_size)
 {
-	_cleanup_newfile_ struct newfile file = NEWFILE_NONE;
 	_progress_ const char *before = progress_begin("writing");
-	struct writer writer = {.name = name};
+	struct writer writer = {.name = file->path, .fd = file->fd};
 	uint64_t size;
 
 	/* A heap of totals alone has lists whose objects are not there. */
 	if (!heap->count)
-		return error_create(ERROR_OTHER, "cannot write %s: there are no objects", name);
-	try_(newfile_open(&file, dir_fd, name, 0600));
-	writer.fd = file.fd;
+		return error_create(ERROR_OTHER, "cannot write %s: there are no objects",
+				    file->path);
 	try_(write_file(&writer, heap, options->compress, &size));
-	try_(newfile_commit(&file));
+	try_(newfile_commit(file));
 	if (ret_size)
 		*ret_size = size;
 	return NULL;
+}
+
+struct error *heap_file_write(const struct heap *heap, int dir_fd, const char *name,
+			      const struct heap_file_options *options, uint64_t *ret_size)
+{
+	_cleanup_newfile_ struct newfile file = NEWFILE_NONE;
+
+	try_(newfile_open(&file, dir_fd, name, 0600));
+	return heap_file_finish(heap, &file, options, ret_size);
 }
