@@ -31,7 +31,10 @@ PAGE := $(BUILD)/src/report/page
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(PAGE).o
 LIB_OBJECTS := $(filter-out $(BUILD)/src/cmd/main.o,$(OBJECTS))
 HEADERS := $(wildcard include/*/*.h src/*/*.h)
-UNITS := $(patsubst tests/unit/%.check,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*.check))
+# Those that take longest begin first, so that no processor is left alone at the end.
+LONG_UNITS := $(addprefix $(BUILD)/tests/unit/test_,target file heaps sql paths graph)
+UNITS := $(LONG_UNITS) $(filter-out $(LONG_UNITS),\
+	$(patsubst tests/unit/%.check,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*.check)))
 UNIT_LIB := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/lib/*.c))
 TOOLS := $(patsubst tools/%.c,$(BUILD)/tools/%,$(wildcard tools/*.c))
 VICTIM_COMMON := tests/victim/common.c
