@@ -326,14 +326,29 @@ static struct error *scan_range(struct scan *scan, raddr_t start, raddr_t end)
 	return NULL;
 }
 
-static struct error *scan_frames(struct graph *graph)
+/* For what is counted and not found yet, of no thread and in no area unless that is set. */
+static struct scan scan_for_wanted(struct graph *graph, enum py_root_kind kind, const char *name)
 {
-	struct scan scan = {
+	return (struct scan){
 		.graph = graph,
 		.take = take_wanted,
-		.root = {.kind = PY_ROOT_FRAME, .counted = true, .name.text = "value stack"},
+		.root = {.kind = kind,
+			 .counted = true,
+			 .name.text = name,
+			 .thread = PY_NONE,
+			 .frame = PY_NONE},
 		.area = SIZE_MAX,
 	};
+}
+
+static struct error *scan_words(struct scan *scan, raddr_t address, uint64_t count)
+{
+	return scan_range(scan, address, address + count * sizeof(raddr_t));
+}
+
+static struct error *scan_frames(struct graph *graph)
+{
+	struct scan scan = scan_for_wanted(graph, PY_ROOT_FRAME, "value stack");
 	size_t i;
 
 	for (i = 0; i < graph->frame_words.count; i++) {
@@ -341,8 +356,7 @@ static struct error *scan_frames(struct graph *graph)
 
 		scan.root.thread = words->thread;
 		scan.root.frame = words->frame;
-		try_(scan_range(&scan, words->address,
-				words->address + words->count * sizeof(raddr_t)));
+		try_(scan_words(&scan, words->address, words->count));
 	}
 	return NULL;
 }
@@ -350,23 +364,13 @@ static struct error *scan_frames(struct graph *graph)
 /* Stacks that greenlets have put aside: of C calls, and of evaluation. */
 static struct error *scan_loose(struct graph *graph)
 {
-	struct scan scan = {
-		.graph = graph,
-		.take = take_wanted,
-		.root = {.kind = PY_ROOT_STACK,
-			 .counted = true,
-			 .name.text = "suspended greenlet",
-			 .thread = PY_NONE,
-			 .frame = PY_NONE},
-		.area = SIZE_MAX,
-	};
+	struct scan scan = scan_for_wanted(graph, PY_ROOT_STACK, "suspended greenlet");
 	size_t i;
 
 	for (i = 0; i < graph->loose.count; i++) {
 		const struct ref_words *words = &graph->loose.items[i];
 
-		try_(scan_range(&scan, words->address,
-				words->address + words->count * sizeof(raddr_t)));
+		try_(scan_words(&scan, words->address, words->count));
 	}
 	return NULL;
 }
@@ -375,19 +379,10 @@ static struct error *scan_loose(struct graph *graph)
 static struct error *scan_interps(struct graph *graph)
 {
 	_cleanup_(py_interp_array_deinit) struct py_interp_array interps = {0};
-	struct scan scan = {
-		.graph = graph,
-		.take = take_wanted,
-		.root = {.kind = PY_ROOT_DATA,
-			 .counted = true,
-			 .name.text = "interpreter state",
-			 .thread = PY_NONE,
-			 .frame = PY_NONE},
-		.area = SIZE_MAX,
-		.objects = true,
-	};
+	struct scan scan = scan_for_wanted(graph, PY_ROOT_DATA, "interpreter state");
 	size_t i;
 
+	scan.objects = true;
 	try_(view_interps(graph->walk.view, &interps));
 	for (i = 0; i < interps.count; i++) {
 		raddr_t start = interps.items[i].address;
@@ -402,15 +397,11 @@ static struct error *scan_interps(struct graph *graph)
 static struct error *scan_area(struct graph *graph, size_t index)
 {
 	const struct py_native_area *area = &graph->options->native->areas[index];
-	struct scan scan = {
-		.graph = graph,
-		.take = take_wanted,
-		.root = {.kind = area->kind, .counted = true, .thread = PY_NONE, .frame = PY_NONE},
-		.area = index,
-		.objects = area->kind == PY_ROOT_DATA,
-	};
+	struct scan scan = scan_for_wanted(graph, area->kind, NULL);
 	size_t i;
 
+	scan.area = index;
+	scan.objects = area->kind == PY_ROOT_DATA;
 	if (area->ident)
 		(void)addrmap_get(&graph->idents, area->ident, &scan.root.thread);
 	for (i = 0; i < area->register_count; i++)

@@ -261,11 +261,11 @@ static void print_title(const struct view *view, const char *title)
 		      report_plain(&view->style));
 }
 
-static struct error *add_row(const struct view *view, const struct histogram_row *row, size_t width,
-			     struct libscols_table *table)
+static struct error *add_row(const struct view *view, const struct histogram_row *row,
+			     bool with_certain, size_t width, struct libscols_table *table)
 {
 	char count[UNIT_TEXT], size[UNIT_TEXT], certain[UNIT_TEXT], rest[UNIT_TEXT];
-	uint64_t sure = certain_of(view, row->type);
+	uint64_t sure = with_certain ? certain_of(view, row->type) : 0;
 	const char *texts[] = {
 		row->type,
 		units_count(row->count, count),
@@ -302,7 +302,7 @@ static struct error *histogram_section(const struct view *view, const char *titl
 		return NULL;
 	try_(table_create(columns, width, &table));
 	for (i = 0; i < shown; i++)
-		try_(add_row(view, rows.items[i], width, table));
+		try_(add_row(view, rows.items[i], with_certain, width, table));
 	try_(table_print(&view->style, table));
 	table_print_left_out(&view->style, rows.count - shown);
 	return NULL;

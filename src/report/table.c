@@ -36,17 +36,21 @@ static size_t count_characters(const char *text)
 	return count;
 }
 
-/* Without its middle, of a text that would make all rows as wide as it is. Caller frees. */
+/* Without its middle, of a text that would make all rows as wide as it is: NULL where none would.
+ * Caller frees. */
 static struct error *shorten(const char *text, char **ret)
 {
-	size_t count = count_characters(text);
-	int start = (int)(skip(text, LONGEST - END - 1) - text);
+	size_t count;
 
-	if (count <= LONGEST)
-		*ret = strdup(text);
-	else if (asprintf(ret, "%.*s…%s", start, text, skip(text, count - END)) < 0)
+	*ret = NULL;
+	if (strlen(text) <= LONGEST || (count = count_characters(text)) <= LONGEST)
+		return NULL;
+	if (asprintf(ret, "%.*s…%s", (int)(skip(text, LONGEST - END - 1) - text), text,
+		     skip(text, count - END)) < 0) {
 		*ret = NULL;
-	return *ret ? NULL : &error_no_memory;
+		return &error_no_memory;
+	}
+	return NULL;
 }
 
 /*
@@ -59,7 +63,7 @@ static struct error *clean_cell(const char *text, char **ret)
 	_cleanup_free_ char *shortened = NULL;
 
 	try_(shorten(text, &shortened));
-	return units_clean(shortened, utf8 ? UNITS_SHOWN : UNITS_ASCII, ret);
+	return units_clean(shortened ? shortened : text, utf8 ? UNITS_SHOWN : UNITS_ASCII, ret);
 }
 
 static struct error *add_column(struct libscols_table *table, const struct table_column *column)

@@ -1,8 +1,8 @@
 /*
  * An image whose lists are gone through by a scout (scout.h). Records of nodes come through a ring
  * in memory that is shared with the clone: the scout makes them, the reader finds its reads in
- * them, in order, and what lies some way back is given back to the scout. What is not in a record
- * is read of the image beneath.
+ * them, in order, and what it has passed is given back to the scout. What is not in a record is
+ * read of the image beneath.
  *
  * The record that was reached last is shown (image.recent) for as long as it is: most reads of a
  * node are no call then.
@@ -247,7 +247,7 @@ static bool wait_for(struct scout *scout, uint64_t number)
 }
 
 /*
- * Where a record has @size bytes at @addr; NULL: it has not. The ends are loaded once: the clone
+ * Where a record has @size bytes at @addr; NULL: it has not. The end is loaded once: the clone
  * can write the record while it is looked at.
  */
 static const unsigned char *find_in(const struct scout *scout, const struct scout_record *record,
