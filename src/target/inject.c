@@ -118,8 +118,10 @@ struct error *inject_site_find(pid_t pid, const struct inject_need *needs, size_
 	try_(stacks_read(pid, status.leader, &site.stacks));
 	try_(make_injection(&site));
 	arch_prepare();
-	for (i = 0; i < site.stacks.maps.list.count; i++) {
-		const struct mapping *mapping = &site.stacks.maps.list.items[i];
+	/* From the end: libc lies there, behind all that was loaded later, and the executable, which
+	 * may be large, in front. */
+	for (i = site.stacks.maps.list.count; i > 0; i--) {
+		const struct mapping *mapping = &site.stacks.maps.list.items[i - 1];
 
 		if (mapping->flags & MAPPING_EXEC && mapping->flags & MAPPING_READ)
 			search_mapping(&site, mapping, buffer);
