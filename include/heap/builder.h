@@ -43,9 +43,6 @@ static inline void cleanup_heap_builder(struct heap_builder **builder)
 }
 #define _cleanup_heap_builder_ _cleanup_(cleanup_heap_builder)
 
-/** Keep no objects from now on, only the counts of types and lists. */
-void heap_builder_totals_only(struct heap_builder *builder);
-
 /** Facts to be filled in at any time before heap_builder_finish(). Borrowed. */
 struct heap_facts *heap_builder_facts(struct heap_builder *builder);
 
@@ -70,6 +67,10 @@ _must_check_ struct error *heap_builder_add_list(struct heap_builder *builder,
 /** Add an object; the position on its list is the number of objects added to that before. */
 _must_check_ struct error *heap_builder_add_object(struct heap_builder *builder,
 						   const struct heap_object *object);
+
+/** Count @count objects of a type, which are not added, and their bytes: a heap of totals alone. */
+void heap_builder_add_total(struct heap_builder *builder, uint32_t type, uint64_t count,
+			    uint64_t size);
 
 /** Intern a label. */
 _must_check_ struct error *heap_builder_add_label(struct heap_builder *builder, enum heap_kind kind,

@@ -75,6 +75,13 @@ struct py_object_event {
 	uint32_t body;
 };
 
+/** All objects of one type. */
+struct py_total_event {
+	uint32_t type; /**< id of its py_type_event */
+	uint64_t count;
+	uint64_t size; /**< bytes, as sys.getsizeof() says */
+};
+
 /** What a reference is. */
 enum py_ref_kind {
 	PY_REF_ATTRIBUTE, /**< of an instance or module, by its name */
@@ -166,22 +173,25 @@ struct py_frame_event {
 
 /**
  * Receivers; each may end the walk by returning an error. @ctx is the caller's. Those after
- * @object are for python_graph() only, which needs them all.
+ * @total are for python_graph() only, which needs them all.
  */
 struct py_sink {
 	void *ctx;
 	/** Key of content and body of objects; NULL: these, which cost a read each, are not wanted.
 	 */
 	const struct siphash_key *identity;
-	bool unordered; /**< the objects of a list may be told in any order, which is faster */
 	struct error *(*type)(void *ctx, const struct py_type_event *event);
 	struct error *(*list)(void *ctx, const struct py_list_event *event);
 	/**
-	 * In list order, unless unordered: objects follow the list event they belong to. Objects
-	 * are told some at a time: what names others (references, roots, texts, frames) may come
-	 * before these.
+	 * In list order: objects follow the list event they belong to. Objects are told some at a
+	 * time: what names others (references, roots, texts, frames) may come before these.
 	 */
 	struct error *(*object)(void *ctx, const struct py_object_event *event);
+	/**
+	 * Where object is NULL, for python_walk() only: of each type that has any, once all are
+	 * counted. That is faster, because the objects can be read in any order.
+	 */
+	struct error *(*total)(void *ctx, const struct py_total_event *event);
 	/** For each object, in the order in which they were told, after its own event. */
 	struct error *(*refs)(void *ctx, const struct py_refs_event *event);
 	/** Instead, for the next @count objects: of types that hold no references. */

@@ -45,19 +45,40 @@ struct image {
 	pthread_mutex_t *guard;
 };
 
+enum {
+	IMAGE_RINGS = 64
+};
+
 /**
- * A ring of nodes, each linked with both of its neighbours, that is read from its head on. Of each
- * node the bytes from @before bytes before it on are wanted, @size in all; the other figures are
- * counted from the node.
+ * Rings of nodes, each linked with both of its neighbours, that are read from their heads on: nodes
+ * that are not told. Of each node the bytes from @before bytes before it on are wanted, @size in
+ * all; the other figures are counted from the node.
  */
 struct image_list {
-	raddr_t head;
-	uint32_t link_at[2]; /**< of the pointers to the next node, and to the previous one */
-	uint64_t mask;	     /**< of the bits of both that are the pointer */
-	bool both;	     /**< first, last, second, last but one... */
-	uint32_t type_at;    /**< a word by which nodes differ: image_follow_beyond() */
+	raddr_t heads[IMAGE_RINGS];
+	unsigned int head_count; /**< 1 unless it counts */
+	uint32_t link_at[2];	 /**< of the pointers to the next node, and to the previous one */
+	uint64_t mask;		 /**< of the bits of both that are the pointer */
+	/** Nodes that image_follow_counted() names are counted and not told; the others are told in
+	 * no order, by image_next_told(). Else all are, in order, by image_next_node(). */
+	bool counts;
+	uint64_t most;	  /**< with that: nodes after which it is left */
+	uint32_t type_at; /**< a word by which nodes differ: image_follow_...() */
 	uint32_t before, size;
 	uint32_t beyond_size; /**< bytes that are wanted of what image_follow_beyond() names */
+};
+
+/** A node of a list of which others are counted. */
+struct image_told {
+	raddr_t address;
+	const unsigned char *bytes; /**< as of image_next_node() */
+	uint64_t number; /**< of all nodes read so far; one of 65,536 is told in any case */
+};
+
+/** Nodes that were counted. */
+struct image_tally {
+	uint64_t count;
+	uint64_t sum; /**< of a word of each */
 };
 
 struct image_ops {
@@ -80,7 +101,11 @@ struct image_ops {
 	void (*follow)(struct image *image, const struct image_list *list);
 	/** The other functions of such lists. Not NULL where follow is not. */
 	const unsigned char *(*next_node)(struct image *image, raddr_t addr);
+	bool (*next_told)(struct image *image, struct image_told *ret);
+	bool (*followed)(struct image *image);
 	void (*follow_beyond)(struct image *image, uint64_t type, uint32_t at);
+	void (*follow_counted)(struct image *image, uint64_t type, uint32_t at, bool added);
+	struct image_tally (*tally)(struct image *image, uint64_t type);
 	/** NULL: somebody else ends it. */
 	void (*destroy)(struct image *image);
 };
@@ -166,7 +191,7 @@ static inline void image_follow(struct image *image, const struct image_list *li
 		image->ops->follow(image, list);
 }
 
-/** Whether image_next_node() may be of use. */
+/** Whether image_next_node() and image_next_told() may be of use. */
 static inline bool image_follows(const struct image *image)
 {
 	return image->ops->follow != NULL;
@@ -179,6 +204,42 @@ static inline bool image_follows(const struct image *image)
 static inline const unsigned char *image_next_node(struct image *image, raddr_t addr)
 {
 	return image->ops->follow ? image->ops->next_node(image, addr) : NULL;
+}
+
+/**
+ * The next node that is told, of a list of which others are counted. False: the end has been
+ * reached, or something has gone wrong, see image_followed().
+ */
+static inline bool image_next_told(struct image *image, struct image_told *ret)
+{
+	return image->ops->follow && image->ops->next_told(image, ret);
+}
+
+/**
+ * After image_next_told() had no more: whether all nodes of all rings were told or counted, once
+ * and each linked with both of its neighbours. If not, what was told and counted says nothing.
+ */
+static inline bool image_followed(struct image *image)
+{
+	return image->ops->follow && image->ops->followed(image);
+}
+
+/**
+ * Say that nodes whose word at type_at is @type are counted from now on and, if @added, the word
+ * @at bytes behind the node is added up. Some are told all the same: those on their way, and those
+ * where that word is beyond 32 bits. Nodes of such types are also what a list is entered by
+ * elsewhere than at its heads, so to name some before image_follow() makes it faster.
+ */
+static inline void image_follow_counted(struct image *image, uint64_t type, uint32_t at, bool added)
+{
+	if (image->ops->follow)
+		image->ops->follow_counted(image, type, at, added);
+}
+
+/** What was counted of them in a list of which image_followed() is true. */
+static inline struct image_tally image_tally(struct image *image, uint64_t type)
+{
+	return image->ops->follow ? image->ops->tally(image, type) : (struct image_tally){0};
 }
 
 /**
@@ -216,6 +277,10 @@ _must_check_ struct error *image_clone_create(pid_t pid, uint64_t most, uint64_t
 
 /** Let nothing be read any more of the mappings that [@start, @end) touches. */
 void image_clone_hide(struct image *image, raddr_t start, raddr_t end);
+
+/** From now on little is read of it, here and there: what is new is read by 8 KiB. Or no more so.
+ */
+void image_clone_sparse(struct image *image, bool sparse);
 
 /** Bytes that an image_clone_create() has read from the clone so far. */
 uint64_t image_clone_bytes(const struct image *image);

@@ -91,6 +91,14 @@ static struct error *on_object(void *ctx, const struct py_object_event *event)
 	return heap_builder_add_object(taking->builder, &object);
 }
 
+static struct error *on_total(void *ctx, const struct py_total_event *event)
+{
+	struct taking *taking = ctx;
+
+	heap_builder_add_total(taking->builder, event->type, event->count, event->size);
+	return NULL;
+}
+
 /* A name that cannot be read is none, and so is one that may be data, which @takes says. */
 static struct error *add_name(struct taking *taking, const struct py_name *name,
 			      bool (*takes)(const char *), heap_text_t *ret)
@@ -357,10 +365,10 @@ static struct error *build_heap(void *ctx, struct capture *capture, const struct
 	struct py_sink sink = {
 		.ctx = taking,
 		.identity = taking->what == TAKEN_TOTALS ? NULL : program_run_key(capture),
-		.unordered = taking->what == TAKEN_TOTALS,
 		.type = on_type,
 		.list = on_list,
-		.object = on_object,
+		.object = taking->what == TAKEN_TOTALS ? NULL : on_object,
+		.total = on_total,
 		.refs = on_refs,
 		.leaves = on_leaves,
 		.text = on_text,
@@ -410,9 +418,7 @@ static struct error *take(struct capture *capture, enum taken what, struct heap 
 
 	try_(heap_builder_create(&builder));
 	taking.builder = builder;
-	if (what == TAKEN_TOTALS)
-		heap_builder_totals_only(builder);
-	else
+	if (what != TAKEN_TOTALS)
 		try_(capture_describe(capture, builder));
 	job.facts = heap_builder_facts(builder);
 	try_(capture_run(capture, &job));

@@ -79,11 +79,6 @@ void heap_builder_destroy(struct heap_builder *builder)
 	free(builder);
 }
 
-void heap_builder_totals_only(struct heap_builder *builder)
-{
-	builder->totals_only = true;
-}
-
 struct heap_facts *heap_builder_facts(struct heap_builder *builder)
 {
 	return &builder->facts;
@@ -257,18 +252,22 @@ static inline struct error *add_row(struct heap_builder *builder, const struct h
 	return NULL;
 }
 
+void heap_builder_add_total(struct heap_builder *builder, uint32_t type, uint64_t count,
+			    uint64_t size)
+{
+	struct heap_type *of = &builder->columns.types.items[type];
+
+	of->count += count;
+	of->size += size;
+}
+
 struct error *heap_builder_add_object(struct heap_builder *builder,
 				      const struct heap_object *object)
 {
-	struct heap_type *type;
-
-	if (!builder->totals_only)
-		try_(add_row(builder, object));
+	try_(add_row(builder, object));
 	if (object->list != HEAP_UNTRACKED)
 		builder->columns.lists.items[object->list].count++;
-	type = &builder->columns.types.items[object->type];
-	type->count++;
-	type->size += object->size;
+	heap_builder_add_total(builder, object->type, 1, object->size);
 	return NULL;
 }
 

@@ -67,7 +67,6 @@ struct columns {
 };
 
 struct heap_builder {
-	bool totals_only;
 	struct heap_facts facts;
 	heap_text_t strings[HEAP_STRINGS];
 	struct strtab texts;

@@ -168,7 +168,7 @@ struct error *heap_file_finish(const struct heap *heap, struct newfile *file,
 	struct writer writer = {.name = file->path, .fd = file->fd};
 	uint64_t size;
 
-	/* A heap of totals alone has lists whose objects are not there. */
+	/* Of a heap of totals alone. */
 	if (!heap->count)
 		return error_create(ERROR_OTHER, "cannot write %s: there are no objects",
 				    file->path);

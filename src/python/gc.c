@@ -153,6 +153,7 @@ void walk_deinit(struct walk *walk)
 	/* First of all: its jobs look at what follows. */
 	crew_deinit(&walk->crew);
 	type_table_deinit(&walk->types);
+	walk_total_array_deinit(&walk->totals);
 	free(walk->values);
 	for (i = 0; i < WALK_BLOCKS; i++)
 		free(walk->blocks[i].items);
@@ -178,6 +179,7 @@ struct error *walk_init(struct walk *walk, struct py_view *view, const struct py
 	*walk = (struct walk){
 		.view = view,
 		.sink = sink,
+		.counts = !sink->object,
 		.types = {.view = view, .sink = sink},
 		.head_size = view->traits.gc_head_size,
 		.next_at = py_at(layout, PY_GC_HEAD_NEXT),
@@ -230,6 +232,19 @@ static _noinline_ bool read_odd_node(const struct walk *walk, raddr_t address, s
 	return true;
 }
 
+bool gc_object(const struct walk *walk, raddr_t node, const unsigned char *bytes,
+	       struct object_header *ret)
+{
+	struct node all;
+
+	if (_likely_(bytes))
+		take_node(walk, bytes, &all);
+	else if (!read_odd_node(walk, node, &all))
+		return false;
+	*ret = all.object;
+	return true;
+}
+
 static bool read_node(const struct walk *walk, raddr_t address, struct node *ret)
 {
 	const unsigned char *bytes = image_next_node(walk->view->image, address);
@@ -248,14 +263,15 @@ static struct error *torn(const struct py_list_event *list, raddr_t address)
 			    list->generation, (uintmax_t)address);
 }
 
-static void follow(const struct walk *walk, raddr_t head)
+void gc_follow(const struct walk *walk, const raddr_t *heads, size_t count, uint64_t most)
 {
 	const bool bodies = walk->sink->identity != NULL;
-	const struct image_list list = {
-		.head = head,
+	struct image_list list = {
+		.head_count = (unsigned int)count,
 		.link_at = {walk->next_at, walk->prev_at},
 		.mask = GC_POINTER_MASK,
-		.both = walk->sink->unordered,
+		.counts = walk->counts,
+		.most = most,
 		.type_at = walk->head_size + walk->type_at,
 		.before = bodies ? MANAGED_BYTES : 0,
 		.size = bodies ? MANAGED_BYTES + walk->head_size + walk->var_at + BODY_BYTES
@@ -263,6 +279,7 @@ static void follow(const struct walk *walk, raddr_t head)
 		.beyond_size = py_size(walk->view->layout, PY_KEYS),
 	};
 
+	memcpy(list.heads, heads, count * sizeof(*heads));
 	image_follow(walk->view->image, &list);
 }
 
@@ -285,7 +302,8 @@ static struct error *tell_node(struct walk *walk, struct end *end, unsigned int 
 	if (!address || !read_node(walk, address, &node) || node.link[!way] != end->previous)
 		return torn(list, address);
 	/* The next node comes into the processor's cache while this one is told. */
-	image_fetch(walk->view->image, node.link[way], NODE_BYTES);
+	if (!walk->followed)
+		image_fetch(walk->view->image, node.link[way], NODE_BYTES);
 	end->previous = address;
 	end->next = node.link[way];
 	return walk_tell(walk, address + walk->head_size, &node.object, walk->lists - 1);
@@ -309,7 +327,7 @@ static struct error *walk_nodes(struct walk *walk, raddr_t head, struct end *end
 		try_(tell_node(walk, &ends[way], way, list));
 		if (met)
 			break;
-		way ^= walk->sink->unordered;
+		way ^= walk->counts;
 	}
 	return ends[way].next == ends[!way].previous ? NULL : torn(list, ends[way].previous);
 }
@@ -325,7 +343,8 @@ static struct error *walk_list(struct walk *walk, raddr_t head, const struct py_
 	ends[1].next &= GC_POINTER_MASK;
 	if (ends[0].next == head && ends[1].next == head)
 		return NULL;
-	follow(walk, head);
+	if (!walk->counts)
+		gc_follow(walk, &head, 1, 0);
 	return walk_nodes(walk, head, ends, list);
 }
 
@@ -338,28 +357,57 @@ static unsigned int generation_number(const struct py_view *view, unsigned int i
 	return view->traits.gc_incremental && index == 1 ? 2 : index;
 }
 
+static struct error *walk_generations(struct walk *walk, const struct py_interp *interp,
+				      struct py_list_event *list)
+{
+	unsigned int i;
+
+	for (i = 0; i < PY_GENERATIONS; i++) {
+		raddr_t head;
+
+		list->id = walk->lists++;
+		list->generation = generation_number(walk->view, i);
+		list->ordered = !walk->view->traits.gc_incremental;
+		if (!gc_generation_head(walk->view, interp->gc, i, &head))
+			return torn(list, interp->gc);
+		try_(walk->sink->list(walk->sink->ctx, list));
+		if (walk->counted)
+			continue;
+		try_(walk_list(walk, head, list));
+		try_(walk_flush(walk));
+	}
+	return NULL;
+}
+
 static struct error *walk_interp(struct walk *walk, const struct py_interp *interp)
 {
 	struct py_list_event list = {.interp = interp->id};
-	unsigned int i;
 
 	read_collections(walk->view, interp->gc, &list);
 	list.automatic = read_automatic(walk->view, interp->gc);
 	if (walk->view->traits.free_threaded)
 		return walk_heaps(walk, interp, &list);
-	for (i = 0; i < PY_GENERATIONS; i++) {
-		raddr_t head;
+	return walk_generations(walk, interp, &list);
+}
 
-		list.id = walk->lists++;
-		list.generation = generation_number(walk->view, i);
-		list.ordered = !walk->view->traits.gc_incremental;
-		if (!gc_generation_head(walk->view, interp->gc, i, &head))
-			return torn(&list, interp->gc);
-		try_(walk->sink->list(walk->sink->ctx, &list));
-		try_(walk_list(walk, head, &list));
-		try_(walk_flush(walk));
+/* The lists of all interpreters at once, where that goes. */
+static struct error *count_lists(struct walk *walk, const struct py_interp_array *interps)
+{
+	raddr_t heads[IMAGE_RINGS];
+	size_t count = 0, i;
+	unsigned int k;
+
+	if (interps->count > IMAGE_RINGS / PY_GENERATIONS)
+		return NULL;
+	for (i = 0; i < interps->count; i++) {
+		const raddr_t gc = interps->items[i].gc;
+
+		for (k = 0; gc && k < PY_GENERATIONS; k++) {
+			if (!gc_generation_head(walk->view, gc, k, &heads[count++]))
+				return NULL;
+		}
 	}
-	return NULL;
+	return walk_count(walk, heads, count);
 }
 
 struct error *walk_lists(struct walk *walk)
@@ -368,11 +416,27 @@ struct error *walk_lists(struct walk *walk)
 	size_t i;
 
 	try_(view_interps(walk->view, &interps));
+	if (walk->counts && walk->followed)
+		try_(count_lists(walk, &interps));
 	for (i = 0; i < interps.count; i++) {
 		if (interps.items[i].gc)
 			try_(walk_interp(walk, &interps.items[i]));
 	}
 	return walk->view->traits.free_threaded ? walk_heaps_end(walk) : NULL;
+}
+
+static struct error *tell_totals(const struct walk *walk)
+{
+	const struct walk_total *totals = walk->totals.items;
+	uint32_t i;
+
+	for (i = 0; i < walk->totals.count; i++) {
+		const struct py_total_event event = {i, totals[i].count, totals[i].size};
+
+		if (event.count)
+			try_(walk->sink->total(walk->sink->ctx, &event));
+	}
+	return NULL;
 }
 
 struct error *python_walk(struct py_view *view, const struct py_sink *sink,
@@ -383,6 +447,7 @@ struct error *python_walk(struct py_view *view, const struct py_sink *sink,
 
 	try_(walk_init(&walk, view, sink));
 	try_(walk_lists(&walk));
+	try_(tell_totals(&walk));
 	*ret = walk.stats;
 	return NULL;
 }

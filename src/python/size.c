@@ -71,6 +71,17 @@ static bool size_list(struct py_view *view, const struct sized_object *object, u
 	       size_with_buffer(object, allocated, sizeof(raddr_t), ret);
 }
 
+bool size_by_word(const struct py_view *view, const struct type_info *type, struct size_word *ret)
+{
+	if (type->sizer == size_list)
+		*ret = (struct size_word){py_at(view->layout, PY_LIST_ALLOCATED), sizeof(raddr_t)};
+	else if (type->sizer == sizer_default)
+		*ret = (struct size_word){py_at(view->layout, PY_VAR_SIZE), type->itemsize};
+	else
+		return false;
+	return true;
+}
+
 /* Objects/setobject.c: set_sizeof(). A small set has its table inside. */
 static bool size_set(struct py_view *view, const struct sized_object *object, uint64_t *ret)
 {

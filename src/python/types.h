@@ -125,6 +125,17 @@ enum {
  */
 sizer_fn *sizer_find(const struct py_view *view, const char *name);
 sizer_fn sizer_default, sizer_dict;
+
+/** Of types whose instances have basicsize bytes and some for each item that a word in them counts.
+ */
+struct size_word {
+	uint32_t at;   /**< of the word, in the object */
+	uint64_t each; /**< bytes; 0: all instances have one size, and the word says nothing */
+};
+
+/** Whether @type is such a one: its sizer says nothing else. */
+bool size_by_word(const struct py_view *view, const struct type_info *type, struct size_word *ret);
+
 /** Types of extension modules: size_modules.c. */
 sizer_fn sizer_struct, sizer_pickler, sizer_unpickler, sizer_simple_queue;
 sizer_fn sizer_stgdict, sizer_ctype, sizer_decimal;

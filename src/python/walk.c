@@ -11,10 +11,6 @@
 
 #include <string.h>
 
-enum {
-	TOLD_EVERY = 1 << 16 /* objects from one word about progress to the next */
-};
-
 /*
  * Bits for the values that have been told, by their hash; 4 MiB. Two values may share a bit: then
  * one that is told once counts as one told before, and only proves less (analyze/identity.h).
@@ -173,10 +169,29 @@ static void follow_keys(const struct walk *walk, const struct type_info *type)
 				    walk->head_size + py_at(walk->view->layout, PY_DICT_KEYS));
 }
 
+/* Where one word says how large an instance is. */
+static void follow_counted(const struct walk *walk, const struct type_info *type)
+{
+	struct size_word word;
+
+	if (size_by_word(walk->view, type, &word))
+		image_follow_counted(walk->view->image, type->address, walk->head_size + word.at,
+				     word.each != 0);
+}
+
+/* A new type may have brought others. */
+static struct error *add_totals(struct walk *walk)
+{
+	while (walk->totals.count < walk->types.list.count)
+		try_(walk_total_array_append(&walk->totals, (struct walk_total){0}));
+	return NULL;
+}
+
 struct error *walk_add_type(struct walk *walk, raddr_t address, const struct type_info **ret)
 {
 	crew_settle(&walk->crew);
-	return type_table_add(&walk->types, address, ret);
+	try_(type_table_add(&walk->types, address, ret));
+	return walk->counts ? add_totals(walk) : NULL;
 }
 
 struct error *walk_tell(struct walk *walk, raddr_t address, const struct object_header *header,
@@ -201,10 +216,22 @@ static void fetch_value(const struct walk *walk, uint32_t value)
 		fetch_line(&walk->values[value / 64]);
 }
 
+static void count_measured(struct walk *walk, uint32_t type, uint64_t size)
+{
+	struct walk_total *total = &walk->totals.items[type];
+
+	total->count++;
+	total->size += size;
+}
+
 /* One that is measured. */
 static struct error *tell_measured(struct walk *walk, struct walk_pending *pending)
 {
 	walk->stats.unsized += pending->unsized;
+	if (walk->counts) {
+		count_measured(walk, pending->event.type, pending->event.size);
+		return NULL;
+	}
 	if (pending->value != WALK_NO_VALUE && is_new_value(walk, pending->value))
 		pending->event.content |= 1;
 	return walk->sink->object(walk->sink->ctx, &pending->event);
@@ -241,30 +268,37 @@ struct error *walk_flush(struct walk *walk)
 	return turn(walk);
 }
 
-/* While image_follow() has it at hand. */
-static struct error *tell_at_once(struct walk *walk, struct walk_pending *pending)
+struct error *walk_tick(uint64_t objects)
 {
-	measure(walk, walk->view, pending);
-	return tell_measured(walk, pending);
+	progress_tick(objects, 0);
+	return hold_check();
 }
 
-static struct error *tell_later(struct walk *walk, const struct walk_pending *pending)
-{
-	struct walk_block *block = &walk->blocks[walk->filled];
+enum {
+	WORTH_COUNTING =
+		16 /* instances: of few, none is saved, and they take the place of others */
+};
 
-	if (block->count == walk->pending_most) {
-		try_(turn(walk));
-		block = &walk->blocks[walk->filled];
-	}
-	block->items[block->count++] = *pending;
+static struct error *count_at_once(struct walk *walk, raddr_t address,
+				   const struct object_header *header, const struct type_info *type)
+{
+	struct sized_object object = {address, header->var_size, type};
+	uint64_t size = 0;
+
+	if (type->sizer(walk->view, &object, &size))
+		size += type->preheader;
+	else
+		walk->stats.unsized++;
+	count_measured(walk, type->id, size);
+	if (_unlikely_(walk->totals.items[type->id].count == WORTH_COUNTING))
+		follow_counted(walk, type);
 	return NULL;
 }
 
-struct error *walk_tell_typed(struct walk *walk, raddr_t address,
-			      const struct object_header *header, const struct type_info *type,
-			      uint32_t list)
+static struct walk_pending pending_of(raddr_t address, const struct object_header *header,
+				      const struct type_info *type, uint32_t list)
 {
-	struct walk_pending pending = {
+	return (struct walk_pending){
 		.value = WALK_NO_VALUE,
 		.var_size = header->var_size,
 		.event =
@@ -275,16 +309,54 @@ struct error *walk_tell_typed(struct walk *walk, raddr_t address,
 				.type = type->id,
 			},
 	};
+}
 
+static struct error *tell_at_once(struct walk *walk, raddr_t address,
+				  const struct object_header *header, const struct type_info *type,
+				  uint32_t list)
+{
+	struct walk_pending pending = pending_of(address, header, type, list);
+
+	measure(walk, walk->view, &pending);
+	return tell_measured(walk, &pending);
+}
+
+static struct error *tell_later(struct walk *walk, raddr_t address,
+				const struct object_header *header, const struct type_info *type,
+				uint32_t list)
+{
+	struct walk_block *block = &walk->blocks[walk->filled];
+
+	if (block->count == walk->pending_most) {
+		try_(turn(walk));
+		block = &walk->blocks[walk->filled];
+	}
+	block->items[block->count++] = pending_of(address, header, type, list);
+	return NULL;
+}
+
+/* What image_follow() has at hand it has for now only. */
+static struct error *take(struct walk *walk, raddr_t address, const struct object_header *header,
+			  const struct type_info *type, uint32_t list)
+{
+	if (!walk->followed)
+		return tell_later(walk, address, header, type, list);
+	if (walk->counts)
+		return count_at_once(walk, address, header, type);
+	return tell_at_once(walk, address, header, type, list);
+}
+
+struct error *walk_tell_typed(struct walk *walk, raddr_t address,
+			      const struct object_header *header, const struct type_info *type,
+			      uint32_t list)
+{
 	if (list != PY_UNTRACKED && !(type->flags & TPFLAGS_HAVE_GC))
 		return error_create(ERROR_INCONSISTENT,
 				    "an object at 0x%jx of a type that cannot be on a list",
 				    (uintmax_t)address);
-	try_(walk->followed ? tell_at_once(walk, &pending) : tell_later(walk, &pending));
+	try_(take(walk, address, header, type, list));
 	walk->stats.own_sizes += type->own_size;
-	if (!(++walk->stats.objects % TOLD_EVERY)) {
-		progress_tick(walk->stats.objects, 0);
-		try_(hold_check());
-	}
+	if (!(++walk->stats.objects % WALK_TICK))
+		try_(walk_tick(walk->stats.objects));
 	return walk->told ? walk->told(walk->told_ctx, address, type) : NULL;
 }

@@ -13,7 +13,8 @@ enum {
 	WALK_PENDING = 4096, /* objects that are told together */
 	WALK_BLOCKS = 2,
 	WALK_PENDING_ALONE = 32, /* by one thread: while they are in the processor's cache */
-	WALK_NO_VALUE = UINT32_MAX
+	WALK_NO_VALUE = UINT32_MAX,
+	WALK_TICK = 1 << 16, /* objects from one walk_tick() to the next */
 };
 
 /** An object that the sink has not been told of yet. */
@@ -42,11 +43,21 @@ struct walk_pages {
 	bool cookie_known;
 };
 
+/** Of one type, where the sink wants no objects. */
+struct walk_total {
+	uint64_t count, size;
+};
+
+DEFINE_ARRAY(walk_total_array, struct walk_total)
+
 struct walk {
 	struct py_view *view;	    /**< borrowed */
 	const struct py_sink *sink; /**< borrowed */
 	struct type_table types;
 	struct py_walk_stats stats;
+	bool counts;			/**< the sink wants totals, and no objects */
+	bool counted;			/**< the lists have been, by walk_count() */
+	struct walk_total_array totals; /**< of types by their ids, where it does */
 	struct walk_pages pages;
 	uint32_t lists;
 	/** Called for each object told, where it is not NULL. */
@@ -135,6 +146,25 @@ _must_check_ struct error *walk_tell_typed(struct walk *walk, raddr_t address,
 /** type_table_add() of the walk's table, which others look at as they measure and read. */
 _must_check_ struct error *walk_add_type(struct walk *walk, raddr_t address,
 					 const struct type_info **ret);
+
+/** A word about progress. An error where a signal is to end this process. */
+_must_check_ struct error *walk_tick(uint64_t objects);
+
+/** Have the image follow these lists from now on: image_follow(). */
+void gc_follow(const struct walk *walk, const raddr_t *heads, size_t count, uint64_t most);
+
+/**
+ * The object behind the node at @node, of which @bytes are at hand, or NULL. False where it cannot
+ * be read.
+ */
+bool gc_object(const struct walk *walk, raddr_t node, const unsigned char *bytes,
+	       struct object_header *ret);
+
+/**
+ * Count the objects of all lists, whose heads are given, into walk->totals: image_follow() with
+ * counts. Where that does not come out, walk->counted stays false, and nothing was counted.
+ */
+_must_check_ struct error *walk_count(struct walk *walk, const raddr_t *heads, size_t count);
 
 /** Tell the sink of the objects that it has not heard of yet. */
 _must_check_ struct error *walk_flush(struct walk *walk);

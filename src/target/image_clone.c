@@ -78,6 +78,7 @@ struct image_clone {
 	size_t used, hand;
 	size_t open;	/**< the frame to which blocks go that come back; SIZE_MAX: none */
 	bool held;	/**< nothing is thrown out */
+	bool sparse;	/**< what is new is read by blocks as well */
 	size_t returns; /**< blocks read again since the cache grew last */
 	uint64_t read;	/**< bytes read from the clone */
 };
@@ -222,14 +223,19 @@ static void load(struct image_clone *clone, size_t frame, raddr_t start, unsigne
 	clone->frames[frame].count += (uint8_t)count;
 }
 
-/* A granule of which nothing was read yet as a whole, else the block of @addr alone. */
+/*
+ * A granule of which nothing was read yet as a whole, else the block of @addr alone. One of which
+ * some blocks were read is taken as a whole as well, so that these are in the cache twice: who
+ * reads sparsely has read few.
+ */
 static void load_new(struct image_clone *clone, raddr_t addr, const uint32_t *place)
 {
-	if (*place == NOT_READ) {
+	if (*place == NOT_READ && !clone->sparse) {
 		load(clone, take_frame(clone), addr & ~(raddr_t)(FRAME - 1), FRAME_BLOCKS);
 		return;
 	}
-	count_return(clone);
+	if (*place == THROWN_OUT)
+		count_return(clone);
 	if (clone->open == SIZE_MAX || clone->frames[clone->open].count == FRAME_BLOCKS)
 		clone->open = take_frame(clone);
 	load(clone, clone->open, addr & ~(raddr_t)(BLOCK - 1), 1);
@@ -436,6 +442,11 @@ void image_clone_hide(struct image *image, raddr_t start, raddr_t end)
 		if (mapping->start < end && mapping->end > start)
 			mapping->flags &= ~(unsigned int)MAPPING_READ;
 	}
+}
+
+void image_clone_sparse(struct image *image, bool sparse)
+{
+	((struct image_clone *)image)->sparse = sparse;
 }
 
 uint64_t image_clone_bytes(const struct image *image)

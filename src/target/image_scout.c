@@ -13,7 +13,7 @@
 #include "base/thread.h"
 #include "guest.h"
 #include "image_private.h"
-#include "scout_window.h"
+#include "scout_parts.h"
 
 #include <sched.h>
 #include <signal.h>
@@ -46,11 +46,11 @@ struct scout {
 	uint64_t made;	  /**< records that are known to be there; counted from the start */
 	uint64_t kept;	  /**< the first of them that was not given back */
 	uint64_t reached; /**< number of the next node that is read */
-	raddr_t next[2];  /**< addresses of those that are reached next, from either end */
-	raddr_t shown[2]; /**< where what is shown begins: the node, and what is beyond one */
-	uint64_t bytes;	  /**< of the nodes that were reached */
+	raddr_t next;	  /**< its address, where nodes come in order */
+	struct image_region *shown[2]; /**< what image.recent has of the last record, or NULL */
 	unsigned int faults;
 	bool entered;	      /**< the code was begun */
+	bool stopped;	      /**< it stands at the end of a list, and that was seen */
 	bool following;	      /**< a list, and not lost */
 	bool lost;	      /**< of no use any more */
 	uint64_t waited, ran; /**< ns of waiting for it of late, and what it ran meanwhile */
@@ -83,6 +83,7 @@ static void lose(struct scout *scout)
 {
 	scout->following = false;
 	scout->lost = true;
+	image_clone_sparse(scout->under, false);
 }
 
 static bool resume(struct scout *scout)
@@ -90,6 +91,7 @@ static bool resume(struct scout *scout)
 	struct error *err;
 
 	scout->window->request = SCOUT_NO_REQUEST;
+	scout->stopped = false;
 	err = guest_resume(&scout->guest);
 	error_free(err);
 	return !err;
@@ -117,6 +119,7 @@ static bool enter_again(struct scout *scout)
 static bool on_request(struct scout *scout)
 {
 	give_back_all(scout);
+	scout->stopped = scout->window->request == SCOUT_END;
 	return scout->window->request == SCOUT_FULL && resume(scout);
 }
 
@@ -234,7 +237,7 @@ static void pause_shortly(void)
 #endif
 }
 
-static bool wait_for(struct scout *scout, uint64_t number)
+static _noinline_ bool wait_for(struct scout *scout, uint64_t number)
 {
 	unsigned int i;
 
@@ -269,18 +272,29 @@ static const unsigned char *find_in(const struct scout *scout, const struct scou
 static void show_region(struct scout *scout, unsigned int which, raddr_t start, uint32_t size,
 			const unsigned char *bytes)
 {
-	scout->shown[which] = start;
-	scout->image.recent[image_slot(start)] = (struct image_region){start, start + size, bytes};
+	struct image_region *region = &scout->image.recent[image_slot(start)];
+
+	*region = (struct image_region){start, start + size, bytes};
+	scout->shown[which] = region;
 }
 
 static void show_nothing(struct scout *scout)
 {
-	scout->image.recent[image_slot(scout->shown[0])].end = 0;
-	scout->image.recent[image_slot(scout->shown[1])].end = 0;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(scout->shown); i++) {
+		if (scout->shown[i])
+			scout->shown[i]->end = 0;
+		scout->shown[i] = NULL;
+	}
 }
 
-/* In place of the one before. What is not whole is found by find_in() only. */
-static void show(struct scout *scout, const struct scout_record *record)
+/*
+ * In place of the one before. Where the node at @addr is, from itself on; NULL: it is not whole,
+ * and found by find_in() only.
+ */
+static const unsigned char *show(struct scout *scout, const struct scout_record *record,
+				 raddr_t addr)
 {
 	const unsigned char *bytes = (const unsigned char *)(record + 1);
 	const struct image_list *list = &scout->list;
@@ -289,8 +303,10 @@ static void show(struct scout *scout, const struct scout_record *record)
 	show_nothing(scout);
 	if (beyond)
 		show_region(scout, 1, beyond, list->beyond_size, bytes + list->size);
-	if (!record->first && record->end == list->size)
-		show_region(scout, 0, record->node - list->before, list->size, bytes);
+	if (_unlikely_(record->node != addr || record->first || record->end != list->size))
+		return NULL;
+	show_region(scout, 0, addr - list->before, list->size, bytes);
+	return bytes + list->before;
 }
 
 static uint64_t word_in(const struct scout *scout, const struct scout_record *record, uint32_t at)
@@ -302,12 +318,10 @@ static uint64_t word_in(const struct scout *scout, const struct scout_record *re
 }
 
 /* Where the guest stands for want of room, there is enough once half of what it made is read. */
-static void go_on(struct scout *scout)
+static _noinline_ void go_on(struct scout *scout)
 {
 	struct stop stop;
 
-	if (scout->reached - scout->kept <= GIVEN_BACK)
-		return;
 	give_back_all(scout);
 	if (__atomic_load_n(&scout->window->request, __ATOMIC_RELAXED) != SCOUT_FULL ||
 	    look(scout) - scout->reached > scout->room / 2)
@@ -317,32 +331,62 @@ static void go_on(struct scout *scout)
 		lose(scout);
 }
 
-/* The end from which the next node comes. */
-static unsigned int way_of(const struct scout *scout)
+/* Where the node of @record lies, which is the next one. */
+static inline const unsigned char *reach(struct scout *scout, const struct scout_record *record,
+					 raddr_t addr)
 {
-	return (scout->reached - scout->window->first) & scout->list.both;
+	const unsigned char *bytes = show(scout, record, addr);
+
+	if (_unlikely_(!bytes))
+		bytes = find_in(scout, record, addr, scout->list.size - scout->list.before);
+	scout->reached++;
+	if (_unlikely_(scout->reached - scout->kept > GIVEN_BACK))
+		go_on(scout);
+	return bytes;
 }
 
 static const unsigned char *scout_next_node(struct image *image, raddr_t addr)
 {
 	struct scout *scout = (struct scout *)image;
-	const unsigned int way = way_of(scout);
 	const struct scout_record *record;
-	const unsigned char *bytes;
 
-	if (!scout->following || addr != scout->next[way] || addr == scout->list.head)
+	if (!scout->following || scout->list.counts || addr != scout->next ||
+	    addr == scout->list.heads[0])
 		return NULL;
 	if (scout->made <= scout->reached && !wait_for(scout, scout->reached)) {
 		lose(scout);
 		return NULL;
 	}
-	record = record_at(scout, scout->reached++);
-	scout->next[way] = word_in(scout, record, scout->list.link_at[way]) & scout->list.mask;
-	scout->bytes += scout->list.size;
-	show(scout, record);
-	bytes = find_in(scout, record, addr, scout->list.size - scout->list.before);
-	go_on(scout);
-	return bytes;
+	record = record_at(scout, scout->reached);
+	scout->next = word_in(scout, record, scout->list.link_at[0]) & scout->list.mask;
+	return reach(scout, record, addr);
+}
+
+static bool scout_next_told(struct image *image, struct image_told *ret)
+{
+	struct scout *scout = (struct scout *)image;
+	const struct scout_record *record;
+
+	if (!scout->following || !scout->list.counts)
+		return false;
+	if (scout->made <= scout->reached && !wait_for(scout, scout->reached)) {
+		if (!scout->stopped)
+			lose(scout);
+		return false;
+	}
+	record = record_at(scout, scout->reached);
+	ret->address = __atomic_load_n(&record->node, __ATOMIC_RELAXED);
+	ret->number = record->number;
+	ret->bytes = reach(scout, record, ret->address);
+	return true;
+}
+
+static bool scout_followed(struct image *image)
+{
+	const struct scout *scout = (const struct scout *)image;
+
+	return scout->following && scout->stopped &&
+	       scout_parts_fit(scout->window, scout->list.head_count);
 }
 
 /* Nothing is found: that would have to stay where it is. */
@@ -399,7 +443,8 @@ static bool takes(const struct image_list *list)
 	return odd % SCOUT_WORD == 0 && list->size <= MOST_SIZE && list->beyond_size <= MOST_SIZE &&
 	       list->before + list->link_at[0] < list->size &&
 	       list->before + list->link_at[1] < list->size &&
-	       list->before + list->type_at < list->size;
+	       list->before + list->type_at < list->size && list->head_count &&
+	       list->head_count <= (list->counts ? IMAGE_RINGS : 1);
 }
 
 /* Of records in the ring: a power of 2. */
@@ -418,15 +463,14 @@ static void describe(struct scout *scout)
 	struct scout_window *window = scout->window;
 	unsigned int way;
 
-	window->head = list->head;
-	for (way = 0; way < 2; way++) {
-		window->previous[way] = list->head;
-		window->next[way] = scout->next[way];
+	for (way = 0; way < 2; way++)
 		window->link_at[way] = list->before + list->link_at[way];
-	}
-	window->first = scout->made;
-	window->both = list->both;
+	window->most = list->counts && list->most < UINT64_MAX - window->nodes
+			       ? window->nodes + list->most
+			       : UINT64_MAX;
+	window->counts = list->counts;
 	window->careful = 0;
+	memset(window->tallies, 0, sizeof(window->tallies));
 	window->before = list->before;
 	window->type_at = list->before + list->type_at;
 	window->mask = list->mask;
@@ -436,28 +480,31 @@ static void describe(struct scout *scout)
 	window->room = scout->room;
 }
 
-/* The first and the last node. */
-static bool find_ends(struct scout *scout, const struct image_list *list)
+/* What is gone through first. The other parts are begun as these end. */
+static void begin_lanes(struct scout_window *window)
 {
-	unsigned int way;
+	uint64_t i;
 
-	for (way = 0; way < 2; way++) {
-		raddr_t *next = &scout->next[way];
+	window->lane_count = 0;
+	window->lane = 0;
+	for (i = 0; i < window->part_count && window->lane_count < SCOUT_LANES; i++) {
+		const struct scout_part *part = &window->parts[i];
 
-		if (!image_read_u64(scout->under, list->head + list->link_at[way], next))
-			return false;
-		*next &= list->mask;
+		if (part->end == SCOUT_NO_PART)
+			window->lanes[window->lane_count++] =
+				(struct scout_lane){part->first, part->previous, i};
 	}
-	return true;
+	window->part = i;
 }
 
 static void scout_follow(struct image *image, const struct image_list *list)
 {
 	struct scout *scout = (struct scout *)image;
+	struct scout_window *window = scout->window;
 
 	scout->following = false;
 	show_nothing(scout);
-	if (!takes(list) || !is_idle(scout) || !find_ends(scout, list))
+	if (!takes(list) || !is_idle(scout))
 		return;
 	(void)look(scout); /* of a list that was left early there may be more */
 	scout->list = *list;
@@ -466,20 +513,47 @@ static void scout_follow(struct image *image, const struct image_list *list)
 	scout->reached = scout->made;
 	give_back(scout, scout->made);
 	describe(scout);
-	scout->following = scout->next[0] != list->head &&
-			   (scout->entered ? resume(scout) : enter(scout));
+	if (!scout_parts_make(window, list, scout->under, scout->guest.pid))
+		return;
+	begin_lanes(window);
+	scout->next = window->parts[0].first;
+	scout->following = list->counts || scout->next != list->heads[0];
+	if (scout->following && !(scout->entered ? resume(scout) : enter(scout)))
+		lose(scout);
+}
+
+/* Where another one is: nodes of this type are as those of which nothing special is wanted. */
+static void add_kind(struct scout *scout, uint64_t type, uint32_t at, const struct scout_kind *as)
+{
+	struct scout_kind *kind = &scout->window->kinds[scout_hash(type, SCOUT_FACTOR)];
+
+	if (kind->type || at % SCOUT_WORD || scout->list.before + at >= scout->list.size)
+		return;
+	*kind = *as;
+	kind->at = scout->list.before + at;
+	__atomic_store_n(&kind->type, type, __ATOMIC_RELEASE);
 }
 
 static void scout_follow_beyond(struct image *image, uint64_t type, uint32_t at)
 {
-	struct scout *scout = (struct scout *)image;
-	struct scout_pointer *pointer = &scout->window->pointers[scout_hash(type)];
+	add_kind((struct scout *)image, type, at, &(struct scout_kind){0});
+}
 
-	/* Where another one is: that is read as what is not wanted. */
-	if (pointer->type || at % SCOUT_WORD || scout->list.before + at >= scout->list.size)
-		return;
-	pointer->at = scout->list.before + at;
-	__atomic_store_n(&pointer->type, type, __ATOMIC_RELEASE);
+static void scout_follow_counted(struct image *image, uint64_t type, uint32_t at, bool added)
+{
+	const struct scout_kind as = {.counted = 1, .added = added ? UINT64_MAX : 0};
+
+	add_kind((struct scout *)image, type, at, &as);
+}
+
+static struct image_tally scout_tally(struct image *image, uint64_t type)
+{
+	const struct scout_window *window = ((const struct scout *)image)->window;
+	const struct scout_tally *tally = &window->tallies[scout_hash(type, SCOUT_FACTOR)];
+
+	if (window->kinds[scout_hash(type, SCOUT_FACTOR)].type != type)
+		return (struct image_tally){0};
+	return (struct image_tally){tally->count, tally->sum};
 }
 
 static void scout_destroy(struct image *image)
@@ -497,13 +571,18 @@ static const struct image_ops scout_ops = {
 	.next = scout_next,
 	.follow = scout_follow,
 	.next_node = scout_next_node,
+	.next_told = scout_next_told,
+	.followed = scout_followed,
 	.follow_beyond = scout_follow_beyond,
+	.follow_counted = scout_follow_counted,
+	.tally = scout_tally,
 	.destroy = scout_destroy,
 };
 
 struct error *image_scout_create(struct clone *clone, struct image *under, struct image **ret)
 {
 	const size_t page = guest_page_size();
+	const size_t head = (sizeof(struct scout_window) + page - 1) / page * page;
 	struct scout *scout = calloc(1, sizeof(*scout));
 	_cleanup_image_ struct image *image = (struct image *)scout;
 
@@ -512,15 +591,18 @@ struct error *image_scout_create(struct clone *clone, struct image *under, struc
 	image->ops = &scout_ops;
 	scout->under = under;
 	scout->spins = thread_processors() > 1;
-	try_(guest_init(&scout->guest, clone, page + RING));
+	try_(guest_init(&scout->guest, clone, head + RING));
 	scout->window = scout->guest.window;
-	scout->records = (unsigned char *)scout->guest.window + page;
-	scout->window->records = (unsigned char *)(uintptr_t)(scout->guest.there + page);
+	scout->records = (unsigned char *)scout->guest.window + head;
+	scout->window->records = (unsigned char *)(uintptr_t)(scout->guest.there + head);
+	image_clone_sparse(under, true);
 	*ret = steal_ptr(image);
 	return NULL;
 }
 
 uint64_t image_scout_bytes(const struct image *image)
 {
-	return ((const struct scout *)image)->bytes;
+	const struct scout *scout = (const struct scout *)image;
+
+	return scout->window->nodes * scout->list.size;
 }

@@ -118,8 +118,8 @@ struct error *inject_site_find(pid_t pid, const struct inject_need *needs, size_
 	try_(stacks_read(pid, status.leader, &site.stacks));
 	try_(make_injection(&site));
 	arch_prepare();
-	/* From the end: libc lies there, behind all that was loaded later, and the executable, which
-	 * may be large, in front. */
+	/* From the end: libc lies there, behind all that was loaded later, and the executable,
+	 * which may be large, in front. */
 	for (i = site.stacks.maps.list.count; i > 0; i--) {
 		const struct mapping *mapping = &site.stacks.maps.list.items[i - 1];
 

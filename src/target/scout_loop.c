@@ -3,8 +3,8 @@
  * leads nowhere, it faults, and is begun anew with care. The window always says how far it has
  * come.
  *
- * What takes time is to wait for memory, so there is always something else that was asked for: the
- * next node from the other end, and what is beyond a node when the next one is read.
+ * What takes time is to wait for memory, so there is always something else that was asked for:
+ * nodes of several parts are read in turn, and what is beyond a node some nodes later.
  */
 #include "guest_code.h"
 #include "scout_window.h"
@@ -35,42 +35,83 @@ INLINE void fetch(uint64_t address)
 	fetch_line((const void *)(uintptr_t)address);
 }
 
-INLINE void tell(struct scout_window *window)
+/* What is beyond a node recorded before. */
+INLINE void pay(struct scout_window *window, uint64_t slot)
 {
-	__atomic_store_n(&window->told, window->made, __ATOMIC_RELEASE);
-}
-
-/*
- * What is beyond the last node; where nothing is wanted, some of the node once more. That is no
- * branch, and none is needed to find it out: the processor would guess wrong at every other node,
- * and learn that only when the node has come from memory.
- */
-INLINE void pay(struct scout_window *window)
-{
-	struct scout_record *record = window->owed;
+	struct scout_record *record = window->owed[slot];
 
 	if (!record)
 		return;
-	copy(record->from, (uint64_t *)(record + 1) + window->size / SCOUT_WORD,
+	copy(record->beyond, (uint64_t *)(record + 1) + window->size / SCOUT_WORD,
 	     window->beyond_size);
-	window->owed = 0;
+	window->owed[slot] = 0;
 }
 
-/* @start: where what is wanted of the node begins. */
+/* What is told is paid. */
+static IN_GUEST void tell(struct scout_window *window)
+{
+	uint64_t slot;
+
+	for (slot = 0; slot < SCOUT_OWED; slot++)
+		pay(window, slot);
+	__atomic_store_n(&window->told, window->made, __ATOMIC_RELEASE);
+}
+
+/* It may be what could not be read. */
+INLINE void remit(struct scout_window *window)
+{
+	uint64_t slot;
+
+	for (slot = 0; slot < SCOUT_OWED; slot++) {
+		if (window->owed[slot])
+			window->owed[slot]->beyond = 0;
+		window->owed[slot] = 0;
+	}
+}
+
+static IN_GUEST void ask(struct scout_window *window, enum scout_request request)
+{
+	tell(window);
+	window->request = request;
+	guest_stop();
+}
+
+/* Whether that is all that is wanted of the node, which begins at @start. */
+INLINE uint64_t count(struct scout_window *window, uint64_t start)
+{
+	const uint64_t type = word_at(start + window->type_at),
+		       hash = scout_hash(type, SCOUT_FACTOR);
+	const struct scout_kind *kind = &window->kinds[hash];
+	struct scout_tally *tally = &window->tallies[hash];
+	uint64_t word;
+
+	if (kind->type != type || !kind->counted || window->nodes % SCOUT_SIGN == 0)
+		return 0;
+	word = word_at(start + kind->at) & kind->added;
+	if (word > SCOUT_MOST)
+		return 0;
+	tally->count++;
+	tally->sum += word;
+	return 1;
+}
+
+/* What is beyond is read some records later. */
 INLINE void read_all(struct scout_window *window, struct scout_record *record, uint64_t start)
 {
 	const uint64_t type = word_at(start + window->type_at);
-	const struct scout_pointer *pointer = &window->pointers[scout_hash(type)];
-	const uint64_t wanted = -(uint64_t)(pointer->type == type);
+	const struct scout_kind *kind = &window->kinds[scout_hash(type, SCOUT_FACTOR)];
+	const uint64_t slot = window->made % SCOUT_OWED;
 
+	pay(window, slot);
 	record->first = 0;
 	record->end = (uint32_t)window->size;
-	record->beyond = word_at(start + (pointer->at & wanted)) & wanted;
-	record->from = record->beyond | (start & ~wanted);
-	fetch(record->from);
+	record->beyond = 0;
+	if (kind->type == type && !kind->counted) {
+		record->beyond = word_at(start + kind->at);
+		fetch(record->beyond);
+		window->owed[slot] = record;
+	}
 	copy(start, (uint64_t *)(record + 1), window->size);
-	pay(window);
-	window->owed = record;
 }
 
 /* Of the page of the node only, and nothing beyond it. */
@@ -88,59 +129,90 @@ INLINE void read_carefully(const struct scout_window *window, struct scout_recor
 	     record->end - record->first);
 }
 
-/* It may be what could not be read. */
-INLINE void remit(struct scout_window *window)
+/* Those that have an end already are empty. False: there are no more. */
+INLINE uint64_t begin_part(struct scout_window *window, struct scout_lane *lane)
 {
-	if (window->owed)
-		window->owed->beyond = 0;
-	window->owed = 0;
+	while (window->part < window->part_count) {
+		const struct scout_part *part = &window->parts[window->part++];
+
+		if (part->end != SCOUT_NO_PART)
+			continue;
+		lane->next = part->first;
+		lane->previous = part->previous;
+		lane->part = window->part - 1;
+		return 1;
+	}
+	return 0;
 }
 
-INLINE void ask(struct scout_window *window, enum scout_request request)
+/* @lane has come from @node to @stop, where the next part begins, or a ring. */
+INLINE void end_part(struct scout_window *window, struct scout_lane *lane, uint64_t node,
+		     const struct scout_stop *stop)
 {
-	pay(window);
-	tell(window);
-	window->request = request;
-	guest_stop();
+	const uint64_t back = word_at(stop->node - window->before + window->link_at[1]);
+
+	if ((back & window->mask) != node)
+		ask(window, SCOUT_TORN);
+	window->parts[lane->part].end = stop->part;
+	if (!begin_part(window, lane))
+		*lane = window->lanes[--window->lane_count];
 }
 
-/*
- * The node has been read, and the next one is at @next, unless what comes from the other end has
- * met it. All that is told is paid: the last one may be owed.
- */
-INLINE void go_on(struct scout_window *window, uint64_t way, uint64_t next)
+/* The node has been read, and the next one is at @next. */
+INLINE void go_on(struct scout_window *window, struct scout_lane *lane, uint64_t next)
 {
-	const uint64_t node = window->next[way];
+	const struct scout_stop *stop = &window->stops[scout_hash(next, window->factor)];
+	const uint64_t node = lane->next;
 
 	fetch(next);
 	fetch(next + SCOUT_LINE / 4);
-	window->careful = 0;
-	window->previous[way] = node;
-	window->next[way] = next;
-	if (node == window->next[!way])
-		window->next[0] = window->next[1] = window->head;
-	if (window->made % SCOUT_TOLD == 0)
-		tell(window);
-	window->made++;
+	if (stop->node == next) {
+		end_part(window, lane, node, stop);
+	} else {
+		lane->previous = node;
+		lane->next = next;
+	}
+	window->lane = window->lane + 1 < window->lane_count ? window->lane + 1 : 0;
+	window->nodes++;
 }
 
-INLINE void read_node(struct scout_window *window, uint64_t way)
+INLINE void record_node(struct scout_window *window, const struct scout_lane *lane, uint64_t start)
 {
-	const uint64_t start = window->next[way] - window->before;
 	struct scout_record *record = (struct scout_record *)(window->records +
 							      (window->made & (window->room - 1)) *
 								      window->record_size);
 
-	if (window->next[way] % SCOUT_WORD)
-		ask(window, SCOUT_TORN);
-	record->node = window->next[way];
+	record->node = lane->next;
+	record->number = window->nodes;
 	if (window->careful)
 		read_carefully(window, record, start);
 	else
 		read_all(window, record, start);
-	if ((word_at(start + window->link_at[!way]) & window->mask) != window->previous[way])
+}
+
+/* There is room for it. */
+INLINE void read_node(struct scout_window *window, struct scout_lane *lane)
+{
+	const uint64_t start = lane->next - window->before;
+	uint64_t counted = 0, back, next;
+
+	if (lane->next % SCOUT_WORD)
 		ask(window, SCOUT_TORN);
-	go_on(window, way, word_at(start + window->link_at[way]) & window->mask);
+	if (window->counts && !window->careful)
+		counted = count(window, start);
+	if (!counted)
+		record_node(window, lane, start);
+	back = word_at(start + window->link_at[1]) & window->mask;
+	next = word_at(start + window->link_at[0]) & window->mask;
+	if (back != lane->previous && lane->previous)
+		ask(window, SCOUT_TORN);
+	if (!counted) {
+		window->careful = 0;
+		if (window->made % SCOUT_TOLD == 0 || window->nodes % SCOUT_SIGN == 0)
+			tell(window);
+		window->made++;
+	}
+	go_on(window, lane, next);
 }
 
 static IN_GUEST __attribute__((noreturn)) void enter(struct scout_window *window)
@@ -148,13 +220,11 @@ static IN_GUEST __attribute__((noreturn)) void enter(struct scout_window *window
 	if (window->careful)
 		remit(window);
 	for (;;) {
-		uint64_t way = (window->made - window->first) & window->both;
-
-		if (window->next[way] == window->head)
+		if (!window->lane_count || window->nodes >= window->most)
 			ask(window, SCOUT_END);
 		else if (window->made - __atomic_load_n(&window->taken, __ATOMIC_ACQUIRE) <
 			 window->room)
-			read_node(window, way);
+			read_node(window, &window->lanes[window->lane]);
 		else
 			ask(window, SCOUT_FULL);
 	}

@@ -10,7 +10,7 @@ import tempfile
 
 from harness import (EXPECTED, TARGETS, Interpreter, Skip, Target, all_interpreters, check,
                      every_interpreter, first_python, in_turn, interpreters, is_few,
-                     listed_interpreters, long_test, other_interpreters, record, test, versions)
+                     listed_interpreters, long_test, other_interpreters, record, test, versions, wait_asleep)
 
 ENOUGH_SIZES = 0.995
 # Objects that the dump itself refers to while it writes: its frame's code, functions, modules.
@@ -224,6 +224,27 @@ def oracle_agrees_on_every_interpreter(build):
 @long_test
 def oracle_agrees_after_freeze(build):
     return for_all(build, versions(), "--freeze")
+
+
+def totals(build, interpreter):
+    """Enough objects that a clone's lists are entered at many places. A copy is read node by node."""
+    with Target(interpreter, "million.py", "--objects", "200000", "--shape", "mixed") as target:
+        target.process.stdin.write("count\n")
+        target.process.stdin.flush()
+        count = int(target.process.stdout.readline())
+        wait_asleep(target.pid)
+        clone, copy = (json.loads(build.ok("types", target.pid, "-j", "-n0", "--capture", way))
+                       for way in ("clone", "copy"))
+        check(clone["types"] == copy["types"] and clone["bytes"] == copy["bytes"],
+              f"{interpreter.name}: {clone['types'][:5]} and {copy['types'][:5]}")
+        # The list of them, and what came to say how many it has.
+        check(abs(clone["objects"] - count) <= 5, f"{interpreter.name}: {clone['objects']}, {count}")
+
+
+@long_test
+def totals_are_those_of_the_interpreter(build):
+    for interpreter in in_turn(versions(), 0, 3):
+        totals(build, interpreter)
 
 
 @long_test

@@ -8,8 +8,9 @@ Scattered: half of them were replaced, and there are six.
 
 Commands: "counter" answers the seconds of Counter(map(type, gc.get_objects())), median of three;
 "collect" those of a full collection; "fork" those of a bare fork(), whose child ends at once;
-"count" the number of tracked objects; "referents" the seconds of gc.get_referents() for each of
-them; "objgraph", "pympler" and "guppy3" those of these tools, "nan" where one is not installed.
+"count" the number of tracked objects, frozen ones with them; "referents" the seconds of
+gc.get_referents() for each of them; "objgraph", "pympler" and "guppy3" those of these tools, "nan"
+where one is not installed.
 """
 import collections
 import gc
@@ -152,7 +153,7 @@ COMMANDS = {
                               for _ in range(3))[1],
     "collect": lambda: timed(gc.collect),
     "fork": fork,
-    "count": lambda: len(gc.get_objects()),
+    "count": lambda: len(gc.get_objects()) + gc.get_freeze_count(),
     "referents": lambda: timed(referents),
     "objgraph": lambda: installed(objgraph),
     "pympler": lambda: installed(pympler),
