@@ -56,8 +56,9 @@ struct py_object_event {
 	uint32_t type; /**< id of its py_type_event */
 	uint32_t list; /**< id of its py_list_event, PY_UNTRACKED: on none */
 	/**
-	 * As sys.getrefcount() would say without its own argument, and without what the collector
-	 * adds for deferred counting where there is no GIL.
+	 * As sys.getrefcount() would say without its own argument. Where there is no GIL, without
+	 * what the collector adds for deferred counting, and without the reference of the queue in
+	 * which an object waits for its own thread to free it.
 	 */
 	uint64_t refcount;
 	uint64_t size; /**< bytes, as sys.getsizeof() says */

@@ -152,12 +152,27 @@ static uint64_t without_deferred(uint64_t refcount)
 	return refcount && refcount < UINT32_MAX ? refcount - 1 : refcount;
 }
 
+enum {
+	SHARED_FLAGS = 3, /* the flags of the shared half, _Py_REF_SHARED_FLAG_MASK */
+	SHARED_QUEUED = 2 /* of these, _Py_REF_QUEUED */
+};
+
+/*
+ * What another thread let go of last waits in a queue until its owner runs, or the collector, and
+ * puts both halves together: the queue has taken over the reference that was let go of
+ * (Python/brc.c). A thread that sleeps for long leaves all that others dropped there.
+ */
+static uint64_t without_queue(uint64_t refcount, uint64_t shared)
+{
+	return refcount - (refcount && (shared & SHARED_FLAGS) == SHARED_QUEUED);
+}
+
 uint64_t walk_divided_refcount(const struct walk *walk, const unsigned char *bytes, uint64_t local)
 {
 	uint64_t shared, refcount;
 
 	memcpy(&shared, bytes + walk->shared_at, sizeof(shared));
-	refcount = whole_refcount(local, shared);
+	refcount = without_queue(whole_refcount(local, shared), shared);
 	return bytes[walk->bits_at] & GC_BIT_DEFERRED ? without_deferred(refcount) : refcount;
 }
 

@@ -7,7 +7,7 @@ import random
 import re
 import shutil
 
-from harness import Target, check, every_interpreter, in_turn, interpreters, test, version_key, versions
+from harness import Skip, Target, check, every_interpreter, in_turn, interpreters, test, version_key, versions
 
 # Program: what the place of the first group must match.
 SCENARIOS = {
@@ -331,6 +331,25 @@ def clean_service_has_no_suspect(build):
             check(not document["larger"], f"{interpreter.name}, run {run}: {document['larger']}")
             check(not document["replaced"],
                   f"{interpreter.name}, run {run}: {document['replaced']}")
+
+
+WAITING = "SELECT count(*), sum(unexplained) FROM objects WHERE type = 'steps.Payload' AND refcount = 0"
+
+
+@test
+def what_waits_for_the_thread_that_made_it_is_no_suspect(build):
+    """Without the GIL: another thread has let go of it, and its own one sleeps."""
+    free = [i for i in interpreters() if i.version.endswith("t")]
+    if not free:
+        raise Skip("no build without the GIL")
+    for interpreter in free:
+        with start(interpreter, "dropped_by_another_thread") as target:
+            files = series(build, target)
+            document = json.loads(build.ok("leaks", "--json", *files))
+            check(not any("unexplained" in group["path"] for group in document["groups"]),
+                  f"{[group['sentence'] for group in document['groups']]}")
+            waiting = json.loads(build.ok("query", "--json", files[-1], WAITING))["rows"]
+            check(waiting[0][0] and not waiting[0][1], f"{waiting}")
 
 
 # Requests before each of nine snapshots, of a leak that all nine together do not show.
