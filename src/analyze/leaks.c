@@ -20,6 +20,8 @@ static void search_deinit(struct leaks_search *search)
 	leaks_first_array_deinit(&search->firsts);
 	u32_array_deinit(&search->group_at);
 	u32_array_deinit(&search->place_of);
+	u32_array_deinit(&search->counted_at);
+	free(search->moved);
 	for (i = 0; search->census && i < search->heap_count; i++)
 		free(search->census[i]);
 	free(search->census);
@@ -84,6 +86,7 @@ static struct error *find(struct leaks_search *search)
 	forget_search(search);
 	try_(leaks_sum_retained(search));
 	try_(leaks_find_holders(search));
+	try_(leaks_count_steady(search));
 	try_(leaks_complete(search));
 	if (search->leaks.groups.count)
 		qsort(search->leaks.groups.items, search->leaks.groups.count,

@@ -12,17 +12,22 @@ static bool lacks(const uint64_t *bits, uint32_t id)
 	return bits && !(bits[id / 64] >> id % 64 & 1);
 }
 
-static void count_object(struct leaks_search *search, size_t k, uint32_t id, uint32_t place)
+void leaks_count_object(struct leaks_search *search, size_t k, uint32_t id, uint32_t place)
 {
 	struct leaks_census *census = &search->census[k][place];
-	uint64_t size = heap_size(search->heaps[k], id);
 
 	census->objects++;
-	census->bytes += size;
+	census->bytes += heap_size(search->heaps[k], id);
 	census->came += lacks(search->changes[k].known, id);
 	census->ended += lacks(search->changes[k].stays, id);
+}
+
+static void add_square(struct leaks_search *search, size_t k, uint32_t id, uint32_t place)
+{
+	double size = (double)heap_size(search->heaps[k], id);
+
 	if (!k || k == search->heap_count - 1)
-		search->squares[k ? 1 : 0][place] += (double)size * (double)size;
+		search->squares[k ? 1 : 0][place] += size * size;
 }
 
 /* Objects of one heap in each place; of the last one also those that are newer than the first. */
@@ -36,12 +41,15 @@ static struct error *count_heap(struct leaks_search *search, size_t k, const str
 	if (!search->census[k])
 		return &error_no_memory;
 	try_(places_fill(&search->places, reach, NULL, born, &placement));
+	if (!born)
+		try_(leaks_note_moved(search, k, &placement));
 	for (i = 0; i < reach->count; i++) {
 		uint32_t id = reach->order[i], place = placement.place[id];
 
 		if (place == PLACES_NONE || placement_is_namespace(&placement, id))
 			continue;
-		count_object(search, k, id, place);
+		leaks_count_object(search, k, id, place);
+		add_square(search, k, id, place);
 		if (born)
 			search->newer.items[place] += born[id] > 0;
 	}
@@ -67,4 +75,41 @@ struct error *leaks_count_places(struct leaks_search *search)
 		try_(count_heap(search, k, &reach, NULL));
 	}
 	return count_heap(search, k, &search->reach, search->born.items);
+}
+
+uint64_t leaks_count_in(const struct leaks_search *search, size_t k, uint32_t place)
+{
+	return search->census[k][place].objects;
+}
+
+uint64_t leaks_bytes_in(const struct leaks_search *search, size_t k, uint32_t place)
+{
+	return search->census[k][place].bytes;
+}
+
+static bool is_even(double least, double most)
+{
+	return most <= 2 * least;
+}
+
+bool leaks_grew_evenly(const struct leaks_search *search, uint32_t place, leaks_measure_t in)
+{
+	double least = 0, most = 0, slowest = 0, fastest = 0;
+	size_t from = 0, used = 0, k;
+
+	for (k = 1; k < search->heap_count; k++) {
+		double by = (double)in(search, k, place) - (double)in(search, from, place);
+		double pace = by / (double)(search->heaps[k]->facts.time -
+					    search->heaps[from]->facts.time + 1);
+
+		if (leaks_is_unused(search, k, place))
+			continue;
+		least = !used || by < least ? by : least;
+		most = by > most ? by : most;
+		slowest = !used || pace < slowest ? pace : slowest;
+		fastest = pace > fastest ? pace : fastest;
+		from = k;
+		used++;
+	}
+	return is_even(least, most) || is_even(slowest, fastest);
 }

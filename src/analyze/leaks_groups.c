@@ -44,14 +44,18 @@ static struct error *group_for(struct leaks_search *search, uint32_t place, uint
 
 /*
  * Whether an object belongs to the group of the one before it in its chain. It does not where that
- * is only a container that came once, and this is where things come all the time.
+ * is only a container that came once, and this is where things come all the time: an attribute is
+ * no more than one.
  */
 static bool joins(const struct leaks_search *search, uint32_t id, uint32_t before)
 {
+	uint32_t place = search->placement.place[id];
+
 	if (before == HEAP_NONE || !persists(search, before))
 		return false;
 	return leaks_place_grew(search, search->place_of.items[search->group_of[before]]) ||
-	       !leaks_place_grew(search, leaks_group_place(search, search->placement.place[id]));
+	       !places_is_of_many(&search->places, place) ||
+	       !leaks_place_grew(search, leaks_group_place(search, place));
 }
 
 static struct error *group_object(struct leaks_search *search, uint32_t id)

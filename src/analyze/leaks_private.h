@@ -2,7 +2,8 @@
  * Shared by the leaks*.c files. leaks.c has their order: objects are matched and get their age
  * (leaks_births.c), places are counted (leaks_census.c) and folded (leaks_fold.c), what persists is
  * put together by places (leaks_groups.c) with who holds it (leaks_holders.c), judged
- * (leaks_verdict.c), and counted by types (leaks_types.c). leaks_replaced.c finds places that grow
+ * (leaks_verdict.c), where chains change by what leaks_steady.c counts, and counted by types
+ * (leaks_types.c). leaks_replaced.c finds places that grow
  * though nothing persists there, leaks_grown.c what grew without anything new in it.
  */
 #ifndef REFTRACKER_ANALYZE_LEAKS_PRIVATE_H
@@ -14,6 +15,10 @@
 #include "places.h"
 
 #define LEAKS_NO_GROUP UINT32_MAX
+
+enum {
+	LEAKS_STEADY_SHARE = 4 /* what a holder has must be one part in so many, or more */
+};
 
 /** What a ring drops has not come to the place that held it all the time. */
 static const struct reach_without leaks_limits_last = {.limits = true};
@@ -55,8 +60,10 @@ struct leaks_search {
 	uint32_t *
 		group_of; /**< of each object of the last heap that persists; else LEAKS_NO_GROUP */
 	struct leaks_first_array firsts;
-	struct u32_array group_at;    /**< of a place + 1: index of its group, or 0 */
-	struct u32_array place_of;    /**< of a group */
+	struct u32_array group_at;   /**< of a place + 1: index of its group, or 0 */
+	struct u32_array place_of;   /**< of a group */
+	struct u32_array counted_at; /**< of a group: the place of which the numbers count */
+	uint64_t *moved; /**< a bit for each old object: some heap has it in another place */
 	struct leaks_census **census; /**< for each heap: each place */
 	double *squares[2]; /**< of the first heap and the last: of sizes, summed for each place */
 	struct u64_array newer; /**< of the last heap: objects in each place that are not old */
@@ -75,6 +82,27 @@ _must_check_ struct error *leaks_find_births(struct leaks_search *search);
 
 /** Fill in census, squares and newer. */
 _must_check_ struct error *leaks_count_places(struct leaks_search *search);
+
+/** Count an object of heap @k in @place. */
+void leaks_count_object(struct leaks_search *search, size_t k, uint32_t id, uint32_t place);
+
+/** Objects in a place in heap @k, or their bytes. */
+typedef uint64_t (*leaks_measure_t)(const struct leaks_search *search, size_t k, uint32_t place);
+uint64_t leaks_count_in(const struct leaks_search *search, size_t k, uint32_t place);
+uint64_t leaks_bytes_in(const struct leaks_search *search, size_t k, uint32_t place);
+
+/**
+ * Whether a place grew by as much, or as fast, in each step in which something happened there, as
+ * what adds up does: no step by more than twice what another one did.
+ */
+bool leaks_grew_evenly(const struct leaks_search *search, uint32_t place, leaks_measure_t in);
+
+/** Fill in what has moved, from where the objects of heap @k are. */
+_must_check_ struct error *leaks_note_moved(struct leaks_search *search, size_t k,
+					    const struct placement *placement);
+
+/** Fill in counted_at, when the holders are known. */
+_must_check_ struct error *leaks_count_steady(struct leaks_search *search);
 
 /** Fill in the groups, and which objects belong to which. */
 _must_check_ struct error *leaks_make_groups(struct leaks_search *search);

@@ -26,16 +26,6 @@ struct lookout {
 	bool *explained;	/* likewise, see leaks_explained() */
 };
 
-static uint64_t count_in(const struct leaks_search *search, size_t k, uint32_t place)
-{
-	return search->census[k][place].objects;
-}
-
-static uint64_t bytes_in(const struct leaks_search *search, size_t k, uint32_t place)
-{
-	return search->census[k][place].bytes;
-}
-
 /*
  * By more at each step in which something happened there, which are enough, and from something on:
  * a place that was empty may have been reached over another chain.
@@ -63,9 +53,10 @@ static uint64_t growth_of(const struct leaks_search *search, uint32_t place,
 
 static bool is_much(const struct leaks_search *search, uint32_t place)
 {
-	return growth_of(search, place, count_in) >= LEAKS_FEW_OBJECTS ||
-	       (bytes_in(search, search->heap_count - 1, place) >= bytes_in(search, 0, place) &&
-		growth_of(search, place, bytes_in) >= LEAKS_FEW_BYTES);
+	return growth_of(search, place, leaks_count_in) >= LEAKS_FEW_OBJECTS ||
+	       (leaks_bytes_in(search, search->heap_count - 1, place) >=
+			leaks_bytes_in(search, 0, place) &&
+		growth_of(search, place, leaks_bytes_in) >= LEAKS_FEW_BYTES);
 }
 
 /* How many times the usual ups and downs growth must be: the more, the fewer heaps there are. */
@@ -83,9 +74,9 @@ static bool grew_in_number(const struct lookout *lookout, uint32_t place)
 
 	/* What grew up to some number and no further is full. */
 	if (leaks_is_unused(search, search->heap_count - 1, place) ||
-	    !grew_always(search, place, count_in) || !is_much(search, place))
+	    !grew_always(search, place, leaks_count_in) || !is_much(search, place))
 		return false;
-	net = growth_of(search, place, count_in);
+	net = growth_of(search, place, leaks_count_in);
 	if (net > came)
 		net = came;
 	return net >= UINT32_MAX || net * net >= n * n * (came + leaks_went(search, place));
@@ -97,7 +88,8 @@ static bool grew_in_number(const struct lookout *lookout, uint32_t place)
  */
 static double variance(const struct leaks_search *search, size_t k, uint32_t place, bool steady)
 {
-	double n = (double)count_in(search, k, place), sum = (double)bytes_in(search, k, place);
+	double n = (double)leaks_count_in(search, k, place),
+	       sum = (double)leaks_bytes_in(search, k, place);
 	double squares = search->squares[k ? 1 : 0][place];
 
 	if (!steady)
@@ -108,50 +100,27 @@ static double variance(const struct leaks_search *search, size_t k, uint32_t pla
 static bool is_sum_by_chance(const struct leaks_search *search, uint32_t place)
 {
 	size_t last = search->heap_count - 1;
-	bool steady = count_in(search, 0, place) == count_in(search, last, place);
-	double net = (double)growth_of(search, place, bytes_in), n = (double)times(search, place);
+	bool steady = leaks_count_in(search, 0, place) == leaks_count_in(search, last, place);
+	double net = (double)growth_of(search, place, leaks_bytes_in),
+	       n = (double)times(search, place);
 
 	return net * net <
 	       n * n * (variance(search, 0, place, steady) + variance(search, last, place, steady));
 }
 
-static bool is_even(double least, double most)
-{
-	return most <= 2 * least;
-}
-
-/*
- * Three sizes that say nothing are in this order one time out of six. What adds up does so as fast
- * at each step, by the clock or by what was done between two heaps.
- */
+/* Three sizes that say nothing are in this order one time out of six. */
 static bool is_size_by_chance(const struct leaks_search *search, uint32_t place)
 {
-	double least = 0, most = 0, slowest = 0, fastest = 0;
-	size_t from = 0, used = 0, k;
-
-	for (k = 1; k < search->heap_count; k++) {
-		double by = (double)(bytes_in(search, k, place) - bytes_in(search, from, place));
-		double pace = by / (double)(search->heaps[k]->facts.time -
-					    search->heaps[from]->facts.time + 1);
-
-		if (leaks_is_unused(search, k, place))
-			continue;
-		least = !used || by < least ? by : least;
-		most = by > most ? by : most;
-		slowest = !used || pace < slowest ? pace : slowest;
-		fastest = pace > fastest ? pace : fastest;
-		from = k;
-		used++;
-	}
-	return used < LEAKS_SURE_STEPS && !is_even(least, most) && !is_even(slowest, fastest);
+	return leaks_steps_used(search, place) < LEAKS_SURE_STEPS &&
+	       !leaks_grew_evenly(search, place, leaks_bytes_in);
 }
 
 /* Whether most of what is there is old, or came after the first heap and is there since. */
 static bool is_kept(const struct lookout *lookout, uint32_t place)
 {
 	const struct leaks_search *search = lookout->search;
-	uint64_t now = count_in(search, search->heap_count - 1, place);
-	uint64_t before = count_in(search, 0, place), then = count_in(search, 1, place);
+	uint64_t now = leaks_count_in(search, search->heap_count - 1, place);
+	uint64_t before = leaks_count_in(search, 0, place), then = leaks_count_in(search, 1, place);
 	uint64_t came = then > before ? then - before : 0, stays = lookout->tenants[place].stays;
 
 	return search->newer.items[place] * 2 < now || stays * 2 > now ||
@@ -161,10 +130,10 @@ static bool is_kept(const struct lookout *lookout, uint32_t place)
 static bool grew_in_size(const struct lookout *lookout, uint32_t place)
 {
 	const struct leaks_search *search = lookout->search;
-	uint64_t now = count_in(search, search->heap_count - 1, place);
+	uint64_t now = leaks_count_in(search, search->heap_count - 1, place);
 
-	if (is_kept(lookout, place) || !grew_always(search, place, bytes_in) ||
-	    growth_of(search, place, bytes_in) < LEAKS_FEW_BYTES)
+	if (is_kept(lookout, place) || !grew_always(search, place, leaks_bytes_in) ||
+	    growth_of(search, place, leaks_bytes_in) < LEAKS_FEW_BYTES)
 		return false;
 	return now > 1 ? !is_sum_by_chance(search, place) : !is_size_by_chance(search, place);
 }
@@ -252,8 +221,8 @@ static struct error *add(struct lookout *lookout, uint32_t place)
 	if (!replaced->growth || !replaced->sizes)
 		return &error_no_memory;
 	for (k = 0; k < search->heap_count; k++) {
-		replaced->growth[k] = count_in(search, k, place);
-		replaced->sizes[k] = bytes_in(search, k, place);
+		replaced->growth[k] = leaks_count_in(search, k, place);
+		replaced->sizes[k] = leaks_bytes_in(search, k, place);
 	}
 	replaced->count = replaced->growth[search->heap_count - 1];
 	return places_text(&search->places, place, &replaced->path);

@@ -212,6 +212,24 @@ static bool is_chance(const struct leaks_search *search, const struct leaks_grou
 	return net < UINT32_MAX && net * net < times * times * (came + group->went);
 }
 
+/*
+ * A window of time, or a cache whose entries have a life, has lost what it had at first. That it
+ * holds more now may say no more than that more came lately; but for a queue that gets longer, by
+ * as much at each step, and what has become many times larger.
+ */
+static bool has_turned_over(const struct leaks_search *search, const struct leaks_group *group,
+			    uint32_t place)
+{
+	enum {
+		MUCH = 4 /* times what was there at first */
+	};
+	uint64_t first = group->growth[0], now = group->growth[search->heap_count - 1];
+	uint64_t came = search->newer.items[place], old = came < now ? now - came : 0;
+
+	return old < first / 2 && now - first < MUCH * first &&
+	       !leaks_grew_evenly(search, place, leaks_count_in);
+}
+
 /* Whether a collection is still to come, of those that have been known to come. */
 static bool will_be_freed(const struct leaks_search *search, const struct leaks_group *group)
 {
@@ -242,7 +260,7 @@ static enum leaks_verdict judge(const struct leaks_search *search, const struct 
 	if (net < (search->newer.items[place] + 1) / 2)
 		return LEAKS_CHURN;
 	came = group->growth[1] > group->growth[0] ? group->growth[1] - group->growth[0] : 0;
-	if (search->stayed[place] < (came + 1) / 2)
+	if (search->stayed[place] < (came + 1) / 2 || has_turned_over(search, group, place))
 		return LEAKS_CHURN;
 	if (is_chance(search, group, place))
 		return LEAKS_LITTLE;
@@ -254,7 +272,7 @@ static enum leaks_verdict judge(const struct leaks_search *search, const struct 
 static struct error *complete_group(struct leaks_search *search, size_t i)
 {
 	struct leaks_group *group = &search->leaks.groups.items[i];
-	uint32_t place = search->place_of.items[i];
+	uint32_t place = search->counted_at.items[i];
 	bool garbage;
 	size_t k;
 
@@ -266,7 +284,7 @@ static struct error *complete_group(struct leaks_search *search, size_t i)
 		group->growth[k] = search->census[k][place].objects;
 		group->sizes[k] = search->census[k][place].bytes;
 	}
-	try_(places_text(&search->places, place, &group->path));
+	try_(places_text(&search->places, search->place_of.items[i], &group->path));
 	group->went = leaks_went(search, place);
 	garbage = is_garbage(search, group);
 	group->frozen = garbage && is_frozen(search, group);
@@ -305,6 +323,19 @@ bool leaks_hangs_on_new(const struct leaks_search *search, const struct leaks_gr
 	return before != HEAP_NONE && search->born.items[before] > 0;
 }
 
+/*
+ * Whether a group is a part of another one that fills up to a limit: it grew no more than that did.
+ * What is in each entry is, though the entry itself may have been taken for an older one.
+ */
+static bool fills_with(const struct leaks_search *search, const struct leaks_group *group,
+		       const struct leaks_group *whole)
+{
+	size_t last = search->heap_count - 1;
+
+	return whole->verdict == LEAKS_FILLING &&
+	       group->growth[last] - group->growth[0] <= whole->growth[last] - whole->growth[0];
+}
+
 /* Places are made from the roots on, so a group that another one is put to has its turn before. */
 static void merge_groups(struct leaks_search *search, uint32_t *part_of)
 {
@@ -317,9 +348,10 @@ static void merge_groups(struct leaks_search *search, uint32_t *part_of)
 		if (i == LEAKS_NO_GROUP)
 			continue;
 		part_of[i] = i;
-		if (groups[i].verdict != LEAKS_GARBAGE && leaks_hangs_on_new(search, &groups[i]))
+		if (groups[i].verdict != LEAKS_GARBAGE)
 			to = whole_before(search, i);
-		if (to == LEAKS_NO_GROUP)
+		if (to == LEAKS_NO_GROUP || (!leaks_hangs_on_new(search, &groups[i]) &&
+					     !fills_with(search, &groups[i], &groups[to])))
 			continue;
 		part_of[i] = to;
 		groups[i].verdict = LEAKS_PART;

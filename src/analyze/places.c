@@ -115,6 +115,14 @@ bool places_is_key(const struct places *places, uint32_t place)
 	return place && !strncmp(last_step(places, place), ".<key ", sizeof(".<key ") - 1);
 }
 
+bool places_is_of_many(const struct places *places, uint32_t place)
+{
+	const char *step = last_step(places, place);
+
+	return places->list.items[place].repeats || !strcmp(step, ANY_ITEM) ||
+	       !strcmp(step, ANY_KEY) || !strcmp(step, ANY_ATTRIBUTE);
+}
+
 struct error *places_add_rest(struct places *places)
 {
 	size_t n = places->list.count, i;

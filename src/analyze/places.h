@@ -47,6 +47,9 @@ uint32_t places_sibling(const struct places *places, uint32_t place, const char 
 bool places_is_attribute(const struct places *places, uint32_t place);
 bool places_is_key(const struct places *places, uint32_t place);
 
+/** Whether one object before it may have many there: items, or attributes under any name. */
+bool places_is_of_many(const struct places *places, uint32_t place);
+
 /**
  * Behind each place with PLACES_MANY attributes or more make one, .*, in which objects are that are
  * attributes under names that have no place: where no places are made, see places_fill().

@@ -139,7 +139,7 @@ struct error *leaks_view_sentence(const struct leaks_view *view, const struct le
 	char from[UNIT_TEXT], to[UNIT_TEXT], count[UNIT_TEXT], retained[UNIT_TEXT];
 	const char *type = leaks_view_type(view, group);
 	/* The numbers are those of the place, which may be several containers. */
-	bool one = group->holder_path && group->held == group->firsts;
+	bool one = group->holder_path && (group->alone || group->held == group->firsts);
 	const char *place = one ? group->holder_path : group->path;
 	const char *holder = one ? heap_type_name(view->heap, group->holder) : NULL;
 	int n;
