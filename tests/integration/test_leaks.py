@@ -134,6 +134,20 @@ def a_local_is_told_with_its_function(build):
 
 
 @test
+def a_local_of_a_task_is_found_wherever_the_task_waits(build):
+    """The chain to it is another one in each snapshot."""
+    for interpreter in versions():
+        with start(interpreter, "task_that_waits") as target:
+            groups = verdict(build, target)["groups"]
+            check(groups, f"{interpreter.name}: no suspect")
+            check(groups[0]["path"].endswith("<handle() local seen>[*]"),
+                  f"{interpreter.name}: {groups[0]['path']}")
+            check(groups[0]["growth"] == [BEFORE + STEP * n for n in range(3)], f"{groups[0]}")
+            check(groups[0]["accumulation"]["path"] in groups[0]["sentence"], f"{groups[0]}")
+    return len(versions())
+
+
+@test
 def what_main_holds_is_told_with_its_variable(build):
     """Not by a chain from a module through the event loop and what it waits for just now."""
     for interpreter in versions():
