@@ -62,12 +62,20 @@ static void forget_search(struct leaks_search *search)
 	reach_forget_order(&search->reach);
 }
 
-static int worst_first(const void *left, const void *right)
+/* Suspects with a place that can be read, those of which that is a guess, and the rest. */
+static unsigned int rank(const struct leaks_group *group, const struct heap *heap)
+{
+	if (group->verdict != LEAKS_SUSPECT)
+		return 2;
+	return group->root != HEAP_NONE && heap_root_is_guess(&heap->roots[group->root]);
+}
+
+static int worst_first(const void *left, const void *right, void *heap)
 {
 	const struct leaks_group *a = left, *b = right;
 
-	if ((a->verdict == LEAKS_SUSPECT) != (b->verdict == LEAKS_SUSPECT))
-		return a->verdict == LEAKS_SUSPECT ? -1 : 1;
+	if (rank(a, heap) != rank(b, heap))
+		return rank(a, heap) < rank(b, heap) ? -1 : 1;
 	if (a->retained != b->retained)
 		return a->retained > b->retained ? -1 : 1;
 	return strcmp(a->path, b->path);
@@ -89,8 +97,8 @@ static struct error *find(struct leaks_search *search)
 	try_(leaks_count_steady(search));
 	try_(leaks_complete(search));
 	if (search->leaks.groups.count)
-		qsort(search->leaks.groups.items, search->leaks.groups.count,
-		      sizeof(*search->leaks.groups.items), worst_first);
+		qsort_r(search->leaks.groups.items, search->leaks.groups.count,
+			sizeof(*search->leaks.groups.items), worst_first, (void *)search->heap);
 	return NULL;
 }
 

@@ -96,14 +96,20 @@ static bool is_frozen(const struct leaks_search *search, const struct leaks_grou
 	return frozen > 0;
 }
 
-static bool is_garbage(const struct leaks_search *search, const struct leaks_group *group)
+/* The object at which the chain to a group begins. */
+static uint32_t begin_of(const struct leaks_search *search, const struct leaks_group *group)
 {
 	uint32_t id = group->samples[0], before;
 
 	for (before = reach_before(&search->reach, id); before != HEAP_NONE;
 	     before = reach_before(&search->reach, id))
 		id = before;
-	return search->reach.hops[id].via == REACH_NOTHING;
+	return id;
+}
+
+static bool is_garbage(const struct leaks_search *search, const struct leaks_group *group)
+{
+	return search->reach.hops[begin_of(search, group)].via == REACH_NOTHING;
 }
 
 size_t leaks_steps_without(const struct leaks_search *search)
@@ -230,6 +236,20 @@ static bool has_turned_over(const struct leaks_search *search, const struct leak
 	       !leaks_grew_evenly(search, place, leaks_count_in);
 }
 
+/*
+ * Where objects come and go, and of those that came at the first step next to none is known to
+ * stay, a short series has seen nothing that stays.
+ */
+static bool is_little(const struct leaks_search *search, const struct leaks_group *group,
+		      uint32_t place)
+{
+	uint64_t net = group->growth[search->heap_count - 1] - group->growth[0];
+	bool unseen = group->went && search->stayed[place] < LEAKS_FEW_OBJECTS &&
+		      leaks_steps_used(search, place) < LEAKS_SURE_STEPS;
+
+	return (net < LEAKS_FEW_OBJECTS || unseen) && group->retained < LEAKS_FEW_BYTES;
+}
+
 /* Whether a collection is still to come, of those that have been known to come. */
 static bool will_be_freed(const struct leaks_search *search, const struct leaks_group *group)
 {
@@ -262,9 +282,7 @@ static enum leaks_verdict judge(const struct leaks_search *search, const struct 
 	came = group->growth[1] > group->growth[0] ? group->growth[1] - group->growth[0] : 0;
 	if (search->stayed[place] < (came + 1) / 2 || has_turned_over(search, group, place))
 		return LEAKS_CHURN;
-	if (is_chance(search, group, place))
-		return LEAKS_LITTLE;
-	if (net < LEAKS_FEW_OBJECTS && group->retained < LEAKS_FEW_BYTES)
+	if (is_chance(search, group, place) || is_little(search, group, place))
 		return LEAKS_LITTLE;
 	return LEAKS_SUSPECT;
 }
@@ -286,6 +304,7 @@ static struct error *complete_group(struct leaks_search *search, size_t i)
 	}
 	try_(places_text(&search->places, search->place_of.items[i], &group->path));
 	group->went = leaks_went(search, place);
+	group->root = reach_root(&search->reach, begin_of(search, group));
 	garbage = is_garbage(search, group);
 	group->frozen = garbage && is_frozen(search, group);
 	group->uncollected = garbage && !group->frozen && is_switched_off(search, group);

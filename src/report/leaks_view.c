@@ -62,15 +62,24 @@ bool leaks_view_shows(const struct leaks_view *view, const struct leaks_group *g
 	return (view->all || group->verdict == LEAKS_SUSPECT) && leaks_view_wants(view, group);
 }
 
-/* A live session has the baseline and its last two snapshots. */
-static const char *why_not_grown(const struct leaks_view *view, const uint64_t *numbers)
+/*
+ * A live session has the baseline and its last two snapshots. What lost nothing may be what is kept
+ * now and then, and a longer series, or longer steps, will tell.
+ */
+static const char *why_not_grown(const struct leaks_view *view, const struct leaks_group *group)
 {
+	static const char *const reasons[2][2][2] = {
+		{{"grew, but in the last diff only", "keeps all, but grew in the last diff only"},
+		 {"grew, but not in the last diff",
+		  "keeps all, but did not grow in the last diff"}},
+		{{"grew, but not in each step", "keeps all, but did not grow in each step"},
+		 {"grew, but not in the last step",
+		  "keeps all, but did not grow in the last step"}},
+	};
 	size_t last = view->leaks->used.count - 1;
+	bool ended = group->growth[last] <= group->growth[last - 1];
 
-	if (numbers[last] <= numbers[last - 1])
-		return view->snapshots ? "grew, but not in the last step"
-				       : "grew, but not in the last diff";
-	return view->snapshots ? "grew, but not in each step" : "grew, but in the last diff only";
+	return reasons[view->snapshots != NULL][ended][!group->went];
 }
 
 /* It may have grown all the same, or what is there has become larger. */
@@ -79,7 +88,7 @@ static const char *why_stable(const struct leaks_view *view, const struct leaks_
 	size_t last = view->leaks->used.count - 1;
 
 	if (group->growth[last] > group->growth[0])
-		return why_not_grown(view, group->growth);
+		return why_not_grown(view, group);
 	if (group->sizes[last] >= group->sizes[0] + LEAKS_FEW_BYTES)
 		return "no more of them, but larger";
 	return "does not grow";
@@ -125,11 +134,26 @@ static const char put_aside[] =
 	"; it is garbage, and stays: gc.freeze() has put it where the collector does not look, up "
 	"to gc.unfreeze()";
 
-static const char *why_kept(const struct leaks_group *group)
+static const char held_by_nobody[] =
+	"; nothing that was found refers to it: native code holds it, or has not let go of it "
+	"(Py_DECREF) when it was done";
+
+static const char guessed[] = "; what holds it is a guess, by a word in native memory";
+
+/* Why it lives, where the place does not say so. */
+static const char *why_kept(const struct leaks_view *view, const struct leaks_group *group)
 {
+	uint32_t root = group->root;
+
 	if (group->frozen)
 		return put_aside;
-	return group->uncollected ? switched_off : "";
+	if (group->uncollected)
+		return switched_off;
+	if (root == HEAP_NONE)
+		return "";
+	if (view->heap->roots[root].kind == HEAP_ROOT_UNEXPLAINED)
+		return held_by_nobody;
+	return heap_root_is_guess(&view->heap->roots[root]) ? guessed : "";
 }
 
 /* One sentence: which place grew, by what, and what that costs. Caller frees. */
@@ -153,7 +177,7 @@ struct error *leaks_view_sentence(const struct leaks_view *view, const struct le
 		     "the first snapshot, such as %s, %s %s alive%s",
 		     place, holder ? " (" : "", holder ? holder : "", holder ? ")" : "", from, to,
 		     group->went ? "keeps more than it lets go of" : "lets go of none", count, type,
-		     group->count == 1 ? "keeps" : "keep", retained, why_kept(group));
+		     group->count == 1 ? "keeps" : "keep", retained, why_kept(view, group));
 	if (n < 0) {
 		*ret = NULL;
 		return &error_no_memory;

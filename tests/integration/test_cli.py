@@ -178,7 +178,7 @@ def attach_says_when_a_place_did_not_grow(build):
             out, err, status = attach.interrupt()
     check(status == 0, f"exit {status}: {err}")
     result = out.split("=== result")[1]
-    check("grew, but not in the last diff" in result, result)
+    check("keeps all, but did not grow in the last diff" in result, result)
     check("both up to the diff before and in the last one" in result, result)
 
 

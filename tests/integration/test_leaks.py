@@ -122,6 +122,14 @@ def leaks_says_how_much(build):
 
 
 @test
+def what_nothing_refers_to_is_said_to_be_held_by_native_code(build):
+    for interpreter in chosen()[:1]:
+        with start(interpreter, "extension_reference") as target:
+            sentence = verdict(build, target)["groups"][0]["sentence"]
+            check("native code holds it" in sentence, sentence)
+
+
+@test
 def a_local_is_told_with_its_function(build):
     """Whose variable it is: a chain through a task says that in no other place."""
     for interpreter in versions():
