@@ -177,8 +177,9 @@ static void print_verdict(const struct leaks_view *view, size_t suspects)
 			      "no leak suspect: no place grew %s by what stayed%s\n", times(view),
 			      what_else_grew(view));
 	else
-		(void)fprintf(view->style->stream, "%s, the worst first\n",
-			      units_things(suspects, "suspect", count));
+		(void)fprintf(view->style->stream, "%s%s\n",
+			      units_things(suspects, "suspect", count),
+			      suspects > 1 ? ", the worst first" : "");
 }
 
 enum {
