@@ -62,13 +62,19 @@ static bool size_with_buffer(const struct sized_object *object, uint64_t count, 
 	return size_add(ret, count, each);
 }
 
-/* Objects/listobject.c: list___sizeof___impl(). */
+/* Objects/listobject.c: list___sizeof___impl(). A list that is being sorted has nothing, and less
+ * than nothing allocated (list_sort_impl()), and Python counts that, too. */
 static bool size_list(struct py_view *view, const struct sized_object *object, uint64_t *ret)
 {
 	uint64_t allocated;
 
-	return view_word(view, object->address, PY_LIST_ALLOCATED, &allocated) &&
-	       size_with_buffer(object, allocated, sizeof(raddr_t), ret);
+	if (!view_word(view, object->address, PY_LIST_ALLOCATED, &allocated))
+		return false;
+	if (allocated == UINT64_MAX) {
+		*ret = object->type->basicsize - sizeof(raddr_t);
+		return true;
+	}
+	return size_with_buffer(object, allocated, sizeof(raddr_t), ret);
 }
 
 bool size_by_word(const struct py_view *view, const struct type_info *type, struct size_word *ret)
