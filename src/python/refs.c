@@ -6,6 +6,7 @@
 /* clang-format off */
 static const struct ref_decoder decoders[] = {
 	{ .type = "_contextvars.ContextVar" },
+	{ .type = "_ctypes._CData" },
 	{ .type = "_ctypes.CType_Type", .refs = refs_ctype },
 	{ .type = "_ctypes.PyCPointerType", .refs = refs_pointer_type },
 	{ .type = "_elementtree._element_iterator", .refs = refs_element_iterator },

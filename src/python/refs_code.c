@@ -91,13 +91,20 @@ static struct error *add_pointer(struct ref_reader *reader, raddr_t type, enum p
 	return ref_add(reader, target, PY_REF_SLOT, (struct py_name){.text = name});
 }
 
-/* Objects/typeobject.c: type_ready_set_bases(). */
+/*
+ * Objects/typeobject.c: type_ready_set_bases(), from 3.10 on. Before, PyType_Ready() counts the
+ * `object` that it puts in where the source of a static type names no base, and never a base that
+ * the source names.
+ */
 static void borrow_base(struct ref_reader *reader, raddr_t type)
 {
-	raddr_t base;
+	raddr_t base, above;
 	size_t i;
 
-	if (!view_word(reader->view, type, PY_TYPE_BASE, &base))
+	if (!view_word(reader->view, type, PY_TYPE_BASE, &base) || !base ||
+	    !view_word(reader->view, base, PY_TYPE_BASE, &above))
+		return;
+	if (!above && !reader->view->traits.static_base_borrowed)
 		return;
 	for (i = reader->first; i < reader->found.count; i++) {
 		if (reader->found.items[i].found.target == base) {
@@ -119,7 +126,6 @@ struct error *refs_type(struct ref_reader *reader, const struct sized_object *ob
 	try_(add_pointer(reader, type, PY_TYPE_SUBCLASSES, "__subclasses__"));
 	if (flags & TPFLAGS_HEAPTYPE)
 		return add_heap_members(reader, type);
-	if (reader->view->traits.static_base_borrowed)
-		borrow_base(reader, type);
+	borrow_base(reader, type);
 	return NULL;
 }

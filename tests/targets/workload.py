@@ -294,7 +294,7 @@ def modules():
     keep(written)
     optional("array", lambda m: [keep(m.array("d", range(n))) for n in range(20)])
     optional("ctypes", lambda m: keep(m.c_int(3), (m.c_char * 9)(), m.pointer(m.c_int(3)),
-                                      m.CFUNCTYPE(m.c_int)(lambda: 1)))
+                                      m.CFUNCTYPE(m.c_int)(lambda: 1), m.py_object("".join(["he", "ld"]))))
     optional("xml.etree.ElementTree", lambda m: keep(
         m.fromstring("<a>%s</a>" % "".join("<b k='%d'><c/>t</b>" % n for n in range(50)))))
     optional("sqlite3", lambda m: keep(m.connect(":memory:"), m.connect(":memory:").cursor()))
@@ -481,6 +481,8 @@ def member_names(item):
     for kind in type(item).__mro__:
         for name, descriptor in list(vars(kind).items()):
             if not isinstance(descriptor, MEMBERS) or name in NOT_HELD:
+                continue
+            if name == "value" and hasattr(kind, "_objects"):  # held as these
                 continue
             try:
                 value = descriptor.__get__(item, type(item))
