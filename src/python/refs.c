@@ -18,6 +18,7 @@ static const struct ref_decoder decoders[] = {
 	{ .type = "builtins.ContextVar" },
 	{ .type = "builtins.async_generator", .refs = refs_generator },
 	{ .type = "builtins.cell", .refs = refs_cell, .complete = true },
+	{ .type = "builtins.code", .refs = refs_code },
 	{ .type = "builtins.coroutine", .refs = refs_generator },
 	{ .type = "builtins.dict", .refs = refs_dict, .complete = true },
 	{ .type = "builtins.frame", .refs = refs_frame },
@@ -57,6 +58,7 @@ static const struct ref_decoder decoders[] = {
 	{ .type = "weakref.ProxyType" },
 	{ .type = "weakref.ReferenceType" },
 	{ .type = "xml.etree.ElementTree.Element", .refs = refs_element },
+	{ .type = "zoneinfo.ZoneInfo", .refs = refs_zoneinfo },
 };
 /* clang-format on */
 

@@ -201,14 +201,14 @@ refs_fn refs_attributes;
 refs_fn refs_dict, refs_list, refs_set, refs_tuple;
 refs_fn refs_deque, refs_odict;
 /* refs_code.c */
-refs_fn refs_cell, refs_function, refs_module, refs_type;
+refs_fn refs_cell, refs_code, refs_function, refs_module, refs_type;
 /* refs_frame.c */
 refs_fn refs_frame, refs_generator;
 /* refs_modules.c */
 refs_fn refs_element, refs_lru_cache, refs_datetime, refs_time, refs_tee_data, refs_simple_queue;
 refs_fn refs_ctype, refs_hamt_bitmap, refs_hamt_collision, refs_hamt_array;
 refs_fn refs_element_iterator, refs_expat_parser, refs_pickler, refs_unpickler;
-refs_fn refs_connection, refs_sre_template, refs_pointer_type;
+refs_fn refs_connection, refs_sre_template, refs_pointer_type, refs_zoneinfo;
 /* refs_extensions.c */
 refs_fn refs_cython_function, refs_numpy_dispatcher;
 /* refs_greenlet.c */

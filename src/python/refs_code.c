@@ -1,5 +1,6 @@
 /*
- * Functions, cells and type objects: Objects/funcobject.c, cellobject.c, typeobject.c.
+ * Functions, code, cells and type objects: Objects/funcobject.c, codeobject.c, cellobject.c,
+ * typeobject.c.
  */
 #include "refs.h"
 
@@ -50,6 +51,23 @@ struct error *refs_function(struct ref_reader *reader, const struct sized_object
 			try_(ref_title_array_append(&reader->titles, title));
 	}
 	return NULL;
+}
+
+/* init_co_cached(): from 3.12 on what getters have made is kept for the next time. */
+struct error *refs_code(struct ref_reader *reader, const struct sized_object *object)
+{
+	raddr_t cached;
+
+	if (!py_has(reader->view->layout, PY_CODE_CACHED))
+		return NULL;
+	if (!view_word(reader->view, object->address, PY_CODE_CACHED, &cached))
+		return ref_damaged(reader);
+	if (!cached)
+		return NULL;
+	try_(ref_add_member(reader, cached, PY_CODE_CACHED_COPY, "co_code"));
+	try_(ref_add_member(reader, cached, PY_CODE_CACHED_VARNAMES, "co_varnames"));
+	try_(ref_add_member(reader, cached, PY_CODE_CACHED_CELLVARS, "co_cellvars"));
+	return ref_add_member(reader, cached, PY_CODE_CACHED_FREEVARS, "co_freevars");
 }
 
 /* The names of attributes that instances share (PEP 412): the keys belong to the type. */

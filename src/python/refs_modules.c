@@ -1,8 +1,8 @@
 /*
  * Types of the standard library's extension modules that hold references in other ways than as
  * plain members: Modules/_elementtree.c, _functoolsmodule.c, _datetimemodule.c, _queuemodule.c,
- * itertoolsmodule.c, _ctypes/_ctypes.c, pyexpat.c, _pickle.c, _sqlite/connection.c, _sre/sre.c;
- * Python/hamt.c.
+ * itertoolsmodule.c, _ctypes/_ctypes.c, pyexpat.c, _pickle.c, _sqlite/connection.c, _sre/sre.c,
+ * _zoneinfo.c; Python/hamt.c.
  */
 #include "refs.h"
 
@@ -383,4 +383,34 @@ struct error *refs_hamt_array(struct ref_reader *reader, const struct sized_obje
 	for (i = 0; i < py_size(layout, PY_HAMT_ARRAY_ARRAY); i += sizeof(raddr_t))
 		try_(ref_add_at(reader, object->address + at + i, PY_REF_SLOT, "node"));
 	return NULL;
+}
+
+/* xdecref_ttinfo() of @count of them. */
+static struct error *add_ttinfos(struct ref_reader *reader, raddr_t first, uint64_t count)
+{
+	const struct py_layout *layout = reader->view->layout;
+	uint32_t each = py_size(layout, PY_TTINFO);
+
+	try_(add_spaced(reader, first + py_at(layout, PY_TTINFO_UTCOFF), count, each, "utcoff"));
+	try_(add_spaced(reader, first + py_at(layout, PY_TTINFO_DSTOFF), count, each, "dstoff"));
+	return add_spaced(reader, first + py_at(layout, PY_TTINFO_TZNAME), count, each, "tzname");
+}
+
+/* zoneinfo_dealloc(): offsets and abbreviations of all periods, and of the rule for what comes
+ * after them. */
+struct error *refs_zoneinfo(struct ref_reader *reader, const struct sized_object *object)
+{
+	const struct py_layout *layout = reader->view->layout;
+	raddr_t address = object->address, first;
+	uint64_t count;
+
+	if (!py_has(layout, PY_ZONEINFO_TTINFOS))
+		return NULL;
+	if (!view_word(reader->view, address, PY_ZONEINFO_TTINFOS, &first) ||
+	    !view_word(reader->view, address, PY_ZONEINFO_NUM_TTINFOS, &count))
+		return ref_damaged(reader);
+	if (first)
+		try_(add_ttinfos(reader, first, count));
+	try_(add_ttinfos(reader, address + py_at(layout, PY_ZONEINFO_AFTER_STD), 1));
+	return add_ttinfos(reader, address + py_at(layout, PY_ZONEINFO_AFTER_DST), 1);
 }

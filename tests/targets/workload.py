@@ -267,6 +267,11 @@ def code_objects():
             raise_deeply(n % 6)
         except ValueError as error:
             keep(error, error.__traceback__, error.__traceback__.tb_frame)
+    for code in (make_closure.__code__, make_closure(1).__code__):
+        for name in ("co_code", "co_varnames", "co_cellvars", "co_freevars"):
+            value = getattr(code, name)
+            if value and getattr(code, name) is value:  # not made anew each time
+                TOLD.append((code, name, value))
     keep(functools.lru_cache(None)(make_closure), functools.lru_cache(10)(Plain))
     keep(sys._getframe(), property(len), classmethod(len), staticmethod(len), super(Data, Data(1)))
 
@@ -336,6 +341,8 @@ def modules():
     if sys.version_info >= (3, 10):
         default = ["default"]
         named(anext(async_numbers(3), default), default=default)
+    if sys.version_info >= (3, 13):
+        keep(typing.TypeVarTuple("Several", default=["default"]))
     if sys.version_info >= (3, 15):
         namespace = {"__name__": "lazy"}
         exec("lazy import wave\nlazy from colorsys import rgb_to_hsv", namespace)
@@ -352,14 +359,18 @@ def use_expat(pyexpat):
     parser = pyexpat.ParserCreate()
     parser.StartElementHandler = lambda *arguments: None
     parser.CharacterDataHandler = lambda *arguments: None
-    keep(parser)
+    inner = parser.ExternalEntityParserCreate("")
+    keep(parser, inner)
+    if any(other is parser for other in gc.get_referents(inner)):
+        TOLD.append((inner, "parent", parser))
 
 
 def use_zone(zoneinfo):
     """One that needs no files (RFC 8536): nothing but UTC."""
     text = b"TZif" + bytes(16) + bytes(16) + b"\0\0\0\1\0\0\0\4" + bytes(6) + b"UTC\0"
     key = "".join(["ma", "de"])
-    named(zoneinfo.ZoneInfo.from_file(io.BytesIO(text), key), key=key)
+    zone = zoneinfo.ZoneInfo.from_file(io.BytesIO(text), key)
+    named(zone, key=key, utcoff=zone.utcoffset(None), dstoff=zone.dst(None), tzname=zone.tzname(None))
 
 
 def use_memos(pickle):
@@ -371,6 +382,13 @@ def use_memos(pickle):
     named(pickler, memo=items[0])
     named(unpickler, memo=loaded[0])
     named(pickler.memo, pickler=pickler)
+    for pickled, name in ((pickler, "persistent_id"), (unpickler, "persistent_load")):
+        function = lambda item: None
+        try:
+            setattr(pickled, name, function)
+        except AttributeError:  # 3.13.0
+            continue
+        TOLD.append((pickled, name, function))
     named(unpickler.memo, unpickler=unpickler)
 
 
