@@ -49,10 +49,12 @@ bool objfile_data_at(struct objfile *file, uint64_t address, const char **ret_na
 		     uint64_t *ret_offset);
 
 /**
- * The writable segment, as it is in memory (.data and .bss), that holds the link-time address
- * @address. False where none does.
+ * The writable segment, as it is in memory (.data and .bss), of which some is at the link-time
+ * addresses [@start, @end): the last one. A mapping of it reaches from the beginning of its first
+ * page to the end of its last one, and further than both. False where there is none.
  */
-bool objfile_writable(struct objfile *file, uint64_t address, struct objfile_range *ret);
+bool objfile_writable(struct objfile *file, uint64_t start, uint64_t end,
+		      struct objfile_range *ret);
 
 /** Find an allocated section by name. */
 bool objfile_find_section(struct objfile *file, const char *name, struct objfile_range *ret);

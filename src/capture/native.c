@@ -28,7 +28,7 @@ static raddr_t segment_end(struct origin origin, const struct mapping *mapping)
 	error_free(err);
 	/* The first page of the mapping may begin before the segment does. */
 	if (!file || !objfile_data_bias(file, mapping->offset, mapping->start, &bias) ||
-	    !objfile_writable(file, mapping->end - 1 - bias, &segment))
+	    !objfile_writable(file, mapping->start - bias, mapping->end - bias, &segment))
 		return 0;
 	return bias + segment.address + segment.size;
 }
@@ -54,8 +54,6 @@ static struct error *add_data(struct native *native)
 		/* No part of a program: data of somebody's, not references. */
 		if (area.end <= area.start)
 			continue;
-		if (area.end < mapping->end)
-			area.end = mapping->end;
 		if (native->areas.count &&
 		    native->areas.items[native->areas.count - 1].end > area.start)
 			native->areas.items[native->areas.count - 1].end = area.start;

@@ -208,17 +208,17 @@ bool objfile_data_bias(struct objfile *file, uint64_t file_offset, uint64_t mapp
 	return find_bias(file, file_offset, mapped_at, PF_W, ret);
 }
 
-bool objfile_writable(struct objfile *file, uint64_t address, struct objfile_range *ret)
+bool objfile_writable(struct objfile *file, uint64_t start, uint64_t end, struct objfile_range *ret)
 {
 	GElf_Phdr segment;
-	size_t count, i;
+	size_t i;
 
-	if (elf_getphdrnum(file->elf, &count))
+	if (elf_getphdrnum(file->elf, &i))
 		return false;
-	for (i = 0; i < count; i++) {
+	while (i--) {
 		if (!gelf_getphdr(file->elf, (int)i, &segment) || segment.p_type != PT_LOAD ||
-		    !(segment.p_flags & PF_W) || address < segment.p_vaddr ||
-		    address - segment.p_vaddr >= segment.p_memsz)
+		    !(segment.p_flags & PF_W) || end <= segment.p_vaddr ||
+		    (start > segment.p_vaddr && start - segment.p_vaddr >= segment.p_memsz))
 			continue;
 		*ret = (struct objfile_range){segment.p_vaddr, segment.p_memsz};
 		return true;
