@@ -37,8 +37,7 @@ struct py_traits {
 	enum py_attributes attributes;
 	/** Reference counts from here on mean that an object is immortal; 0: none are. */
 	uint64_t immortal;
-	bool static_base_borrowed;  /**< 3.10+: tp_base of static types is not counted, not even
-				     * where it is object */
+	bool static_base_borrowed;  /**< 3.10+: tp_base of static types is never counted */
 	bool int_tagged;	    /**< 3.12+: lv_tag instead of a signed ob_size */
 	unsigned int interned_bits; /**< of the state of a str, before all else */
 	bool int_has_a_digit;	    /**< 3.11+: sys.getsizeof(0) counts one digit */

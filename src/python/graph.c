@@ -105,9 +105,14 @@ uint64_t graph_found(const struct graph *graph, uint32_t id)
 	return (uint64_t)more * FOUND_AT_ONCE + graph->known.items[id].found;
 }
 
+/*
+ * What nobody allocated nobody frees: the count with which PyObject_HEAD_INIT() begins it, 1, is
+ * never given back. So it is with a static type wherever it stands: type_dealloc() is for others.
+ */
 static struct error *add_static(struct graph *graph, raddr_t address)
 {
-	struct py_root root = {.kind = PY_ROOT_STATIC, .thread = PY_NONE, .frame = PY_NONE};
+	struct py_root root = {
+		.kind = PY_ROOT_STATIC, .counted = true, .thread = PY_NONE, .frame = PY_NONE};
 
 	return graph_root(graph, root, address);
 }

@@ -110,19 +110,23 @@ static struct error *add_pointer(struct ref_reader *reader, raddr_t type, enum p
 }
 
 /*
- * Objects/typeobject.c: type_ready_set_bases(), from 3.10 on. Before, PyType_Ready() counts the
- * `object` that it puts in where the source of a static type names no base, and never a base that
- * the source names.
+ * Whether a static type owns @base. Not what its source names; to 3.9 PyType_Ready() counted the
+ * one that it filled in itself, which is object. 3.10+: type_ready_set_base() does not.
  */
+static bool owns_base(struct py_view *view, raddr_t base)
+{
+	raddr_t next;
+
+	return !view->traits.static_base_borrowed && view_word(view, base, PY_TYPE_BASE, &next) &&
+	       !next;
+}
+
 static void borrow_base(struct ref_reader *reader, raddr_t type)
 {
-	raddr_t base, above;
+	raddr_t base;
 	size_t i;
 
-	if (!view_word(reader->view, type, PY_TYPE_BASE, &base) || !base ||
-	    !view_word(reader->view, base, PY_TYPE_BASE, &above))
-		return;
-	if (!above && !reader->view->traits.static_base_borrowed)
+	if (!view_word(reader->view, type, PY_TYPE_BASE, &base) || owns_base(reader->view, base))
 		return;
 	for (i = reader->first; i < reader->found.count; i++) {
 		if (reader->found.items[i].found.target == base) {
