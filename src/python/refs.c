@@ -49,6 +49,7 @@ static const struct ref_decoder decoders[] = {
 	{ .type = "greenlet.greenlet", .refs = refs_greenlet, .partial = true },
 	{ .type = "itertools._tee_dataobject", .refs = refs_tee_data },
 	{ .type = "numpy._ArrayFunctionDispatcher", .refs = refs_numpy_dispatcher, .partial = true },
+	{ .type = "numpy._DTypeMeta", .refs = refs_dtype_class },
 	{ .type = "numpy.ndarray", .refs = refs_ndarray },
 	{ .type = "numpy.ufunc", .refs = refs_ufunc, .partial = true },
 	{ .type = "numpy.void", .refs = refs_numpy_void },

@@ -214,6 +214,6 @@ refs_fn refs_cython_function, refs_numpy_dispatcher;
 /* refs_greenlet.c */
 refs_fn refs_greenlet;
 /* refs_numpy.c */
-refs_fn refs_ndarray, refs_numpy_void, refs_ufunc;
+refs_fn refs_dtype_class, refs_ndarray, refs_numpy_void, refs_ufunc;
 
 #endif

@@ -1,9 +1,9 @@
 /*
  * numpy.ndarray, which the collector does not know: the objects in it, and its data; numpy.void;
- * and numpy.ufunc. Wheels have no debug information; the offsets are those of NumPy's C ABI:
- * PyArrayObject_fields and PyArray_Descr in numpy/ndarraytypes.h, PyUFuncObject_fields in
- * numpy/ufuncobject.h, which modules have compiled in.
- * They have been the same in what is read here from 1.7 to 2.x. Still nothing of an array is
+ * numpy.ufunc; and classes of dtypes. Wheels have no debug information; the offsets are those of
+ * NumPy's C ABI: PyArrayObject_fields, PyArray_Descr and PyArray_DTypeMeta in
+ * numpy/ndarraytypes.h, PyUFuncObject_fields in numpy/ufuncobject.h, which modules have compiled
+ * in. They have been the same in what is read here from 1.7 to 2.x. Still nothing of an array is
  * believed unless all of it makes sense.
  */
 #include "refs.h"
@@ -20,7 +20,8 @@ enum {
 	ARRAY_DESCR = 56,
 	ARRAY_FLAGS = 64,
 	ARRAY_BYTES = 80, /* of the object itself, with the list of weak references */
-	DESCR_KIND = 24,  /* a character, as dtype.kind */
+	ARRAY_HANDLER = 88,
+	DESCR_KIND = 24, /* a character, as dtype.kind */
 	KIND_OBJECT = 'O',
 	C_CONTIGUOUS = 1,
 	F_CONTIGUOUS = 2,
@@ -94,6 +95,18 @@ static bool holds_objects(struct py_view *view, const struct array *array)
 	       kind == KIND_OBJECT;
 }
 
+/* From 1.22 on an array that has allocated its data holds a capsule with the functions for that. */
+static struct error *add_handler(struct ref_reader *reader, const struct sized_object *object)
+{
+	raddr_t handler;
+
+	if (object->type->basicsize < ARRAY_HANDLER + sizeof(handler) ||
+	    !image_read_u64(reader->view->image, object->address + ARRAY_HANDLER, &handler) ||
+	    !is_object(reader->view, handler))
+		return NULL;
+	return ref_add(reader, handler, PY_REF_SLOT, (struct py_name){.text = "mem_handler"});
+}
+
 /* numpy/_core/src/multiarray/arrayobject.c: array_dealloc(). A view's items are its base's. */
 struct error *refs_ndarray(struct ref_reader *reader, const struct sized_object *object)
 {
@@ -103,6 +116,7 @@ struct error *refs_ndarray(struct ref_reader *reader, const struct sized_object 
 		return ref_damaged(reader);
 	try_(ref_add(reader, array.base, PY_REF_SLOT, (struct py_name){.text = "base"}));
 	try_(ref_add(reader, array.descr, PY_REF_SLOT, (struct py_name){.text = "dtype"}));
+	try_(add_handler(reader, object));
 	if (!(array.flags & OWNS_DATA) || !holds_objects(reader->view, &array))
 		return NULL;
 	return ref_add_items(reader, array.data, array.nd ? array.bytes / sizeof(raddr_t) : 1);
@@ -235,4 +249,45 @@ struct error *refs_ufunc(struct ref_reader *reader, const struct sized_object *o
 				     (struct py_name){.text = members[i].name}));
 	}
 	return NULL;
+}
+
+enum {
+	MOST_SLOTS = 16,  /* words of NPY_DType_Slots before the functions of old dtypes */
+	CLASS_SLOTS = 32, /* bytes behind what every type on the heap has */
+};
+
+/*
+ * numpy/_core/src/multiarray/dtypemeta.h: NPY_DType_Slots is allocated, and begins with functions,
+ * more of them in each version. The two objects behind them are how it casts to itself, and a dict
+ * of how it does to others, which the collector knows nothing of.
+ */
+static struct error *add_casts(struct ref_reader *reader, raddr_t slots)
+{
+	raddr_t words[MOST_SLOTS];
+	size_t i;
+
+	if (!slots || !image_read(reader->view->image, slots, words, sizeof(words)))
+		return NULL;
+	for (i = 0; i < MOST_SLOTS; i++) {
+		if (words[i] && is_object(reader->view, words[i]))
+			try_(ref_add(reader, words[i], PY_REF_SLOT,
+				     (struct py_name){.text = "casts"}));
+	}
+	return NULL;
+}
+
+/*
+ * The class of a dtype, such as numpy.dtypes.Float64DType: 1.20+. The one instance that it may
+ * have is borrowed: that is static.
+ */
+struct error *refs_dtype_class(struct ref_reader *reader, const struct sized_object *object)
+{
+	uint64_t at = py_size(reader->view->layout, PY_HEAPTYPE) + CLASS_SLOTS;
+	raddr_t slots;
+
+	try_(refs_type(reader, object));
+	if (object->type->basicsize < at + sizeof(slots) ||
+	    !image_read_u64(reader->view->image, object->address + at, &slots))
+		return NULL;
+	return add_casts(reader, slots);
 }
