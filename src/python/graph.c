@@ -374,6 +374,8 @@ static struct error *read_references(struct graph *graph)
 
 	try_(read_reachable(graph, &next, &next_type));
 	try_(roots_hidden(graph));
+	try_(read_reachable(graph, &next, &next_type));
+	try_(graph_find_lost(graph));
 	return read_reachable(graph, &next, &next_type);
 }
 

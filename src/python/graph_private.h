@@ -239,6 +239,12 @@ static inline bool graph_is_static(struct graph *graph, raddr_t address)
  */
 const struct type_info *graph_hidden_type(struct graph *graph, raddr_t address);
 
+/** Whether what was read where an object would begin is one that lives. */
+bool graph_is_alive(struct graph *graph, raddr_t address, const struct object_header *header);
+
+/** Objects in the arenas of which nobody knows: lost.c. */
+_must_check_ struct error *graph_find_lost(struct graph *graph);
+
 /** Objects that only data of mapped files leads to: roots_native.c. */
 _must_check_ struct error *roots_hidden(struct graph *graph);
 

@@ -132,7 +132,7 @@ static bool is_address(struct graph *graph, uint64_t count)
  * the block is used for since; where the count takes only half of it (3.14+), the upper half of an
  * address would be its overflow.
  */
-static bool is_alive(struct graph *graph, raddr_t address, const struct object_header *header)
+bool graph_is_alive(struct graph *graph, raddr_t address, const struct object_header *header)
 {
 	uint64_t first;
 
@@ -149,7 +149,7 @@ const struct type_info *graph_hidden_type(struct graph *graph, raddr_t address)
 	struct object_header header;
 
 	if (!native || address % OBJECT_ALIGNMENT || !native->allocated(native->ctx, address) ||
-	    !graph_header(graph, address, &header) || !is_alive(graph, address, &header))
+	    !graph_header(graph, address, &header) || !graph_is_alive(graph, address, &header))
 		return NULL;
 	return type_table_get(&graph->walk.types, header.type);
 }
