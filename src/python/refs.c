@@ -88,7 +88,8 @@ struct error *ref_make_room(struct ref_reader *reader, size_t count)
 	return ref_row_array_reserve(&reader->found, reader->found.count + count);
 }
 
-/* Each version of Cython has its types in a module of its own, such as _cython_3_3_1. */
+/* Each version of Cython has its types in a module of its own, such as _cython_3_3_1; 0.29 in none.
+ */
 static const struct ref_decoder *find_cython_decoder(const char *name)
 {
 	static const struct ref_decoder function = {
@@ -96,13 +97,20 @@ static const struct ref_decoder *find_cython_decoder(const char *name)
 		.refs = refs_cython_function,
 		.partial = true,
 	};
-	static const char module[] = "_cython_";
+	static const struct ref_decoder old = {
+		.type = "cython_function_or_method",
+		.refs = refs_old_cython_function,
+		.partial = true,
+	};
+	static const char module[] = "_cython_", old_module[] = "_cython_3_0_";
 	const char *dot = strrchr(name, '.');
 
-	if (strncmp(name, module, strlen(module)) != 0 || !dot ||
-	    strcmp(dot + 1, function.type) != 0)
+	if (!dot || strcmp(dot + 1, function.type) != 0)
 		return NULL;
-	return &function;
+	if (!strncmp(name, "builtins.", strlen("builtins.")) ||
+	    !strncmp(name, old_module, strlen(old_module)))
+		return &old;
+	return strncmp(name, module, strlen(module)) ? NULL : &function;
 }
 
 static const struct ref_decoder *find_decoder(const char *name)
