@@ -21,6 +21,7 @@ static const struct ref_decoder decoders[] = {
 	{ .type = "builtins.code", .refs = refs_code },
 	{ .type = "builtins.coroutine", .refs = refs_generator },
 	{ .type = "builtins.dict", .refs = refs_dict, .complete = true },
+	{ .type = "builtins.fortran", .refs = refs_fortran },
 	{ .type = "builtins.frame", .refs = refs_frame },
 	{ .type = "builtins.frozendict", .refs = refs_dict, .complete = true },
 	{ .type = "builtins.frozenset", .refs = refs_set, .complete = true },

@@ -210,7 +210,7 @@ refs_fn refs_ctype, refs_hamt_bitmap, refs_hamt_collision, refs_hamt_array;
 refs_fn refs_element_iterator, refs_expat_parser, refs_pickler, refs_unpickler;
 refs_fn refs_connection, refs_sre_template, refs_pointer_type, refs_zoneinfo;
 /* refs_extensions.c */
-refs_fn refs_cython_function, refs_old_cython_function, refs_numpy_dispatcher;
+refs_fn refs_cython_function, refs_old_cython_function, refs_numpy_dispatcher, refs_fortran;
 /* refs_greenlet.c */
 refs_fn refs_greenlet;
 /* refs_numpy.c */

@@ -4,6 +4,7 @@
  *
  *	Cython	Cython/Utility/CythonFunction.c: __pyx_CyFunctionObject, 0.29 to 3.3: behind the
  *		dict, or, where that is managed (3.12+), behind the PyCMethodObject
+ *	f2py	numpy/f2py/src/fortranobject.h: PyFortranObject: a dict at its end
  *	NumPy	numpy/_core/src/multiarray/arrayfunction_override.c:
  *		PyArray_ArrayFunctionDispatcherObject, 1.25+: behind the dict
  *
@@ -126,6 +127,16 @@ struct error *refs_numpy_dispatcher(struct ref_reader *reader, const struct size
 	uint64_t first = behind_dict(object);
 
 	if (!has_room(object, first, ARRAY_SIZE(names)))
+		return NULL;
+	return add_words(reader, object->address + first, names, ARRAY_SIZE(names));
+}
+
+struct error *refs_fortran(struct ref_reader *reader, const struct sized_object *object)
+{
+	static const char *const names[] = {"__dict__"};
+	uint64_t first = object->type->basicsize - sizeof(raddr_t);
+
+	if (!has_room(object, py_size(reader->view->layout, PY_OBJECT), 3))
 		return NULL;
 	return add_words(reader, object->address + first, names, ARRAY_SIZE(names));
 }

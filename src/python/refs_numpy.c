@@ -252,9 +252,37 @@ struct error *refs_ufunc(struct ref_reader *reader, const struct sized_object *o
 }
 
 enum {
-	MOST_SLOTS = 16,  /* words of NPY_DType_Slots before the functions of old dtypes */
+	MOST_SLOTS = 16,  /* words of NPY_DType_Slots before PyArray_ArrFuncs, at most */
+	OLD_CASTS = 39,	  /* words of PyArray_ArrFuncs before castdict */
 	CLASS_SLOTS = 32, /* bytes behind what every type on the heap has */
 };
+
+static bool is_dict(struct py_view *view, raddr_t address)
+{
+	uint64_t flags;
+	raddr_t type;
+
+	return view_type_of(view, address, &type) &&
+	       view_field(view, type, PY_TYPE_FLAGS, &flags) && flags & TPFLAGS_DICT_SUBCLASS;
+}
+
+/* castdict of the functions at @address, which NumPy has there from 1.23 on: all before are code.
+ */
+static struct error *add_old_casts(struct ref_reader *reader, raddr_t address)
+{
+	raddr_t words[OLD_CASTS + 1];
+	size_t i;
+
+	if (!image_read(reader->view->image, address, words, sizeof(words)))
+		return NULL;
+	for (i = 0; i < OLD_CASTS; i++) {
+		if (words[i] && is_object(reader->view, words[i]))
+			return NULL;
+	}
+	if (!words[OLD_CASTS] || !is_dict(reader->view, words[OLD_CASTS]))
+		return NULL;
+	return ref_add(reader, words[OLD_CASTS], PY_REF_SLOT, (struct py_name){.text = "castdict"});
+}
 
 /*
  * numpy/_core/src/multiarray/dtypemeta.h: NPY_DType_Slots is allocated, and begins with functions,
@@ -269,9 +297,11 @@ static struct error *add_casts(struct ref_reader *reader, raddr_t slots)
 	if (!slots || !image_read(reader->view->image, slots, words, sizeof(words)))
 		return NULL;
 	for (i = 0; i < MOST_SLOTS; i++) {
-		if (words[i] && is_object(reader->view, words[i]))
-			try_(ref_add(reader, words[i], PY_REF_SLOT,
-				     (struct py_name){.text = "casts"}));
+		if (!words[i] || !is_object(reader->view, words[i]))
+			continue;
+		try_(ref_add(reader, words[i], PY_REF_SLOT, (struct py_name){.text = "casts"}));
+		if (is_dict(reader->view, words[i]))
+			return add_old_casts(reader, slots + (i + 1) * sizeof(*words));
 	}
 	return NULL;
 }
