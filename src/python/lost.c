@@ -26,14 +26,12 @@ struct pool {
 	raddr_t start;
 	uint64_t size, block, next; /* bytes; next: where blocks begin that were never used */
 	uint64_t first;		    /* where blocks begin */
-	uint64_t words[MOST_POOL / sizeof(uint64_t)];
+	const unsigned char *bytes; /* of all of it, good until the next read */
+	unsigned char buffer[MOST_POOL];
 	bool free[SMALLEST_BLOCKS];
+	uint64_t unknown[SMALLEST_BLOCKS]; /* blocks in use in which nothing was met */
+	size_t unknown_count;
 };
-
-static uint64_t word_at(const struct pool *pool, uint64_t offset)
-{
-	return pool->words[offset / sizeof(uint64_t)];
-}
 
 /* Which blocks are free. False where the list of them is torn. */
 static bool mark_free(struct pool *pool, raddr_t block)
@@ -48,7 +46,7 @@ static bool mark_free(struct pool *pool, raddr_t block)
 		    (at - pool->first) % pool->block)
 			return false;
 		pool->free[(at - pool->first) / pool->block] = true;
-		block = word_at(pool, at);
+		block = word_of(pool->bytes, at);
 	}
 	return true;
 }
@@ -64,10 +62,11 @@ static bool read_pool(struct graph *graph, raddr_t start, uint64_t block, struct
 	pool->block = block;
 	pool->first = (py_size(view->layout, PY_POOL) + BLOCK_ALIGNMENT - 1) / BLOCK_ALIGNMENT *
 		      BLOCK_ALIGNMENT;
-	return pool->size <= MOST_POOL && image_read(view->image, start, pool->words, pool->size) &&
-	       view_word(view, start, PY_POOL_FREEBLOCK, &free) &&
-	       view_field(view, start, PY_POOL_NEXTOFFSET, &pool->next) &&
-	       pool->next <= pool->size && mark_free(pool, free);
+	if (pool->size > MOST_POOL || !view_word(view, start, PY_POOL_FREEBLOCK, &free) ||
+	    !view_field(view, start, PY_POOL_NEXTOFFSET, &pool->next) || pool->next > pool->size)
+		return false;
+	pool->bytes = read_block(view->image, start, pool->size, pool->buffer);
+	return pool->bytes && mark_free(pool, free);
 }
 
 /* What an allocation of it asks for, from where the object begins. */
@@ -91,62 +90,95 @@ static bool fits(uint64_t size, uint64_t block)
 }
 
 /* An object that the collector does not track, and so is on no list. */
-static bool is_untracked(const struct graph *graph, const struct pool *pool, uint64_t at,
-			 const struct type_info *type)
+static bool is_untracked(struct graph *graph, raddr_t address, const struct type_info *type)
 {
-	return !(type->flags & TPFLAGS_HAVE_GC) ||
-	       !word_at(pool, at - graph->walk.head_size + graph->walk.next_at);
+	raddr_t next;
+
+	if (!(type->flags & TPFLAGS_HAVE_GC))
+		return true;
+	return image_read_u64(graph->walk.view->image,
+			      address - graph->walk.head_size + graph->walk.next_at, &next) &&
+	       !next;
 }
 
-/* Whether an object begins at @at, @head bytes behind where its block does. */
-static bool is_lost(struct graph *graph, const struct pool *pool, uint64_t at, uint64_t head)
+/* Whether an object begins at @address, @head bytes behind where its block of @block bytes does. */
+static bool is_lost(struct graph *graph, raddr_t address, uint64_t head, uint64_t block)
 {
-	struct sized_object object = {.address = pool->start + at};
+	struct sized_object object = {.address = address};
 	struct object_header header;
 	uint64_t size;
 
-	walk_header(&graph->walk, (const unsigned char *)pool->words + at, &header);
-	if (!header.refcount || !header.type)
+	if (!graph_header(graph, address, &header) || !header.refcount || !header.type)
 		return false;
 	object.type = type_table_get(&graph->walk.types, header.type);
 	object.var_size = header.var_size;
 	return object.type && object.type->preheader == head &&
-	       is_untracked(graph, pool, at, object.type) &&
-	       graph_is_alive(graph, object.address, &header) &&
-	       allocated_size(graph, &object, &size) && size <= pool->block &&
-	       fits(size + head, pool->block);
+	       is_untracked(graph, address, object.type) &&
+	       graph_is_alive(graph, address, &header) && allocated_size(graph, &object, &size) &&
+	       size <= block && fits(size + head, block);
 }
 
-static struct error *look_at_block(struct graph *graph, const struct pool *pool, uint64_t at)
+enum {
+	HEADS = 3
+};
+
+/* What may precede an object: nothing, the collector's head, and two words before that. */
+static void get_heads(const struct graph *graph, uint64_t *ret)
 {
-	/* What may precede an object: nothing, the collector's head, and two words before that. */
-	const uint64_t heads[] = {0, graph->walk.head_size,
-				  graph->walk.head_size + 2 * sizeof(raddr_t)};
+	ret[0] = 0;
+	ret[1] = graph->walk.head_size;
+	ret[2] = graph->walk.head_size + 2 * sizeof(raddr_t);
+}
+
+static bool was_met(const struct graph *graph, raddr_t block, const uint64_t *heads)
+{
 	uint32_t id;
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(heads); i++) {
-		if (pagemap_get(&graph->ids, pool->start + at + heads[i], &id))
-			return NULL;
+	for (i = 0; i < HEADS; i++) {
+		if (pagemap_get(&graph->ids, block + heads[i], &id))
+			return true;
 	}
-	for (i = 0; i < ARRAY_SIZE(heads); i++) {
-		if (heads[i] + graph->walk.var_at + sizeof(uint64_t) <= pool->block &&
-		    is_lost(graph, pool, at + heads[i], heads[i]))
-			return graph_find_new(graph, pool->start + at + heads[i], &id);
+	return false;
+}
+
+static void find_unknown(const struct graph *graph, struct pool *pool, const uint64_t *heads)
+{
+	uint64_t at, i = 0;
+
+	pool->unknown_count = 0;
+	for (at = pool->first; at + pool->block <= pool->size && at < pool->next;
+	     at += pool->block) {
+		if (!pool->free[i++] && !was_met(graph, pool->start + at, heads))
+			pool->unknown[pool->unknown_count++] = at;
+	}
+}
+
+static struct error *look_at_block(struct graph *graph, raddr_t start, uint64_t block,
+				   const uint64_t *heads)
+{
+	uint32_t id;
+	size_t i;
+
+	for (i = 0; i < HEADS; i++) {
+		if (heads[i] + graph->walk.var_at + sizeof(uint64_t) <= block &&
+		    is_lost(graph, start + heads[i], heads[i], block))
+			return graph_find_new(graph, start + heads[i], &id);
 	}
 	return NULL;
 }
 
 static struct error *look_at_pool(struct graph *graph, raddr_t start, struct pool *pool)
 {
-	uint64_t block = py_arenas_block(graph->options->arenas, start), at;
+	uint64_t block = py_arenas_block(graph->options->arenas, start), heads[HEADS];
+	size_t i;
 
 	if (!block || !read_pool(graph, start, block, pool))
 		return NULL;
-	for (at = pool->first; at + block <= pool->size && at < pool->next; at += block) {
-		if (!pool->free[(at - pool->first) / block])
-			try_(look_at_block(graph, pool, at));
-	}
+	get_heads(graph, heads);
+	find_unknown(graph, pool, heads);
+	for (i = 0; i < pool->unknown_count; i++)
+		try_(look_at_block(graph, start + pool->unknown[i], block, heads));
 	return NULL;
 }
 
