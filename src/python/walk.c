@@ -160,7 +160,8 @@ enum {
 /*
  * What another thread let go of last waits in a queue until its owner runs, or the collector, and
  * puts both halves together: the queue has taken over the reference that was let go of
- * (Python/brc.c). A thread that sleeps for long leaves all that others dropped there.
+ * (Python/brc.c). A thread that sleeps for long leaves all that others dropped there. Objects with
+ * deferred counting have that flag for good, so that nobody puts them there.
  */
 static uint64_t without_queue(uint64_t refcount, uint64_t shared)
 {
@@ -172,8 +173,9 @@ uint64_t walk_divided_refcount(const struct walk *walk, const unsigned char *byt
 	uint64_t shared, refcount;
 
 	memcpy(&shared, bytes + walk->shared_at, sizeof(shared));
-	refcount = without_queue(whole_refcount(local, shared), shared);
-	return bytes[walk->bits_at] & GC_BIT_DEFERRED ? without_deferred(refcount) : refcount;
+	refcount = whole_refcount(local, shared);
+	return bytes[walk->bits_at] & GC_BIT_DEFERRED ? without_deferred(refcount)
+						      : without_queue(refcount, shared);
 }
 
 /* The size of a dict is in the head of its keys. */
