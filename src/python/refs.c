@@ -172,6 +172,17 @@ struct error *ref_add_at(struct ref_reader *reader, raddr_t address, enum py_ref
 	return ref_damaged(reader);
 }
 
+struct error *ref_title_function(struct ref_reader *reader, raddr_t object, enum py_field qualname)
+{
+	struct ref_title title = {.function = true};
+
+	if (!py_has(reader->view->layout, qualname) ||
+	    !view_word(reader->view, object, qualname, &title.object) || !title.object)
+		return NULL;
+	title.name = title.object;
+	return ref_title_array_append(&reader->titles, title);
+}
+
 struct error *ref_add_member(struct ref_reader *reader, raddr_t base, enum py_field field,
 			     const char *name)
 {

@@ -153,6 +153,13 @@ _must_check_ static inline struct error *ref_add(struct ref_reader *reader, radd
 	return NULL;
 }
 
+/**
+ * Have the __qualname__ of a function, or of a coroutine or the like, told as the text of that str,
+ * which nothing else need name.
+ */
+_must_check_ struct error *ref_title_function(struct ref_reader *reader, raddr_t object,
+					      enum py_field qualname);
+
 /** Add what the member @field of @base points to, as a slot called @name. */
 _must_check_ struct error *ref_add_member(struct ref_reader *reader, raddr_t base,
 					  enum py_field field, const char *name);

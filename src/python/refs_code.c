@@ -37,6 +37,7 @@ struct error *refs_function(struct ref_reader *reader, const struct sized_object
 	raddr_t closure, code, names;
 	uint64_t cells, count, i;
 
+	try_(ref_title_function(reader, object->address, PY_FUNCTION_QUALNAME));
 	if (!view_word(view, object->address, PY_FUNCTION_CLOSURE, &closure) || !closure)
 		return NULL;
 	if (!view_word(view, object->address, PY_FUNCTION_CODE, &code) ||

@@ -142,18 +142,6 @@ struct error *refs_frame(struct ref_reader *reader, const struct sized_object *o
 	return add_interpreter_frame(reader, frame, object);
 }
 
-/* Whose variables they are: the qualified name is a str that nothing else need name. */
-static struct error *title_function(struct ref_reader *reader, raddr_t generator)
-{
-	struct ref_title title = {.function = true};
-
-	if (!py_has(reader->view->layout, PY_GEN_QUALNAME) ||
-	    !view_word(reader->view, generator, PY_GEN_QUALNAME, &title.object) || !title.object)
-		return NULL;
-	title.name = title.object;
-	return ref_title_array_append(&reader->titles, title);
-}
-
 struct error *refs_generator(struct ref_reader *reader, const struct sized_object *object)
 {
 	struct py_view *view = reader->view;
@@ -162,7 +150,7 @@ struct error *refs_generator(struct ref_reader *reader, const struct sized_objec
 	uint64_t state;
 	bool borrowed;
 
-	try_(title_function(reader, object->address));
+	try_(ref_title_function(reader, object->address, PY_GEN_QUALNAME));
 	if (!view->traits.frames_lazy)
 		return NULL;
 	if (!view_field(view, object->address, PY_GEN_FRAME_STATE, &state))

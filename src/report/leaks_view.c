@@ -1,5 +1,7 @@
 #include "leaks_view.h"
 
+#include "title.h"
+
 #include "base/units.h"
 
 #include <stdio.h>
@@ -156,12 +158,22 @@ static const char *why_kept(const struct leaks_view *view, const struct leaks_gr
 	return heap_root_is_guess(&view->heap->roots[root]) ? guessed : "";
 }
 
+/* What that object is called: which function or coroutine, where its type says no more. */
+static const char *name_of_first(const struct leaks_view *view, const struct leaks_group *group)
+{
+	const char *type = type_of_first(view, group);
+
+	if (strcmp(leaks_view_type(view, group), type) != 0 || tells_little(type))
+		return NULL;
+	return heap_text(view->heap, title_of(view->heap, group->samples[0]));
+}
+
 /* One sentence: which place grew, by what, and what that costs. Caller frees. */
 struct error *leaks_view_sentence(const struct leaks_view *view, const struct leaks_group *group,
 				  char **ret)
 {
 	char from[UNIT_TEXT], to[UNIT_TEXT], count[UNIT_TEXT], retained[UNIT_TEXT];
-	const char *type = leaks_view_type(view, group);
+	const char *type = leaks_view_type(view, group), *name = name_of_first(view, group);
 	/* The numbers are those of the place, which may be several containers. */
 	bool one = group->holder_path && (group->alone || group->held == group->firsts);
 	const char *place = one ? group->holder_path : group->path;
@@ -174,10 +186,11 @@ struct error *leaks_view_sentence(const struct leaks_view *view, const struct le
 	(void)units_count(group->count, count);
 	n = asprintf(ret,
 		     "%s%s%s%s grew from %s to %s and %s: %s that came after "
-		     "the first snapshot, such as %s, %s %s alive%s",
+		     "the first snapshot, such as %s%s%s, %s %s alive%s",
 		     place, holder ? " (" : "", holder ? holder : "", holder ? ")" : "", from, to,
 		     group->went ? "keeps more than it lets go of" : "lets go of none", count, type,
-		     group->count == 1 ? "keeps" : "keep", retained, why_kept(view, group));
+		     name ? " " : "", name ? name : "", group->count == 1 ? "keeps" : "keep",
+		     retained, why_kept(view, group));
 	if (n < 0) {
 		*ret = NULL;
 		return &error_no_memory;

@@ -40,6 +40,20 @@ static heap_text_t from_members(const struct heap *heap, uint32_t id)
 	return found;
 }
 
+/* The function of a bound method; HEAP_NONE: it is not known. */
+static uint32_t function_of(const struct heap *heap, uint32_t id)
+{
+	size_t ref;
+
+	for (ref = heap_refs_begin(heap, id); ref < heap_refs_end(heap, id); ref++) {
+		const char *name = heap_text(heap, heap_label(heap, ref)->name);
+
+		if (name && !strcmp(name, "__func__"))
+			return heap->ref_target[ref];
+	}
+	return HEAP_NONE;
+}
+
 static heap_text_t from_types(const struct heap *heap, uint32_t id)
 {
 	raddr_t address = heap_address(heap, id);
@@ -65,6 +79,10 @@ heap_text_t title_of(const struct heap *heap, uint32_t id)
 		return text;
 	if (!strcmp(type, "builtins.type"))
 		return from_types(heap, id);
+	if (!strcmp(type, "builtins.method")) {
+		id = function_of(heap, id);
+		return id == HEAP_NONE ? HEAP_NONE : from_members(heap, id);
+	}
 	for (i = 0; i < ARRAY_SIZE(named); i++) {
 		if (!strcmp(type, named[i]))
 			return from_members(heap, id);

@@ -1,6 +1,6 @@
 /*
- * What an object is called in its program, beyond the name of its type: a function or a code object
- * by its own name, a class by its own, a str by what it says.
+ * What an object is called in its program, beyond the name of its type: a function, a method or a
+ * code object by its own name, a class by its own, a str by what it says.
  */
 #ifndef REFTRACKER_REPORT_TITLE_H
 #define REFTRACKER_REPORT_TITLE_H

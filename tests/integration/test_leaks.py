@@ -183,6 +183,16 @@ def a_cache_of_numbers_is_told_by_what_it_keeps(build):
 
 
 @test
+def a_callback_is_called_by_its_function(build):
+    for interpreter in chosen():
+        with start(interpreter, "listener_list") as target:
+            group = verdict(build, target)["groups"][0]
+        check(", such as builtins.method Listener.notify, " in group["sentence"],
+              f"{interpreter.name}: {group['sentence']}")
+    return len(chosen())
+
+
+@test
 def retained_by_task_says_what_each_task_holds(build):
     cases = 0
     for interpreter in chosen()[:2]:
