@@ -21,25 +21,28 @@
  *	                  grew by at the first step at least half persists. This leaves out caches
  *	                  with turnover and queues of work
  *	it adds up        less than half of what was there in the first heap is gone, or it holds
- *five times as much, or grew by as much at each step. This leaves out windows of time and caches
- *whose entries have a life, when more comes than did it is no chance   with fewer than
- *LEAKS_SURE_STEPS steps in which something happened it grew by more than the number of steps that
- *are missing times the square root of what came and went: with three heaps by 9 objects where
- *nothing went it is not little  LEAKS_FEW_OBJECTS more than in the first heap, or LEAKS_FEW_BYTES
- *retained; where some went, with fewer than LEAKS_SURE_STEPS steps, also as many that are known to
- *have stayed it is no shadow   weak references live as long as what they refer to nothing bounds it
- *most of it is not in containers that have set themselves a limit (heap_limit()): these grow until
- *they are full, and no further the chain changes an old container that was in another place in some
- *heap, as the variable of a task that waits for this and that, is judged by how many it holds
- *itself nobody is to come what nothing reaches is garbage, and a suspect only where the collector
- *is switched off and has not been run since the second heap; or where it has not run in all the
- *time and more waits than it would ever let wait: LEAKS_MOST_WAITING, which is five times its own
- *largest threshold; without the GIL that depends on what has lived for long, and nothing is known.
+ *	                  five times as much, or grew by as much at each step. This leaves out
+ *	                  windows of time and caches whose entries have a life, when more comes than
+ *	                  did
+ *	it is no chance   with fewer than LEAKS_SURE_STEPS steps in which something happened it grew
+ *	                  by more than the number of steps that are missing times the square root of
+ *	                  what came and went: with three heaps by 9 objects where nothing went
+ *	it is not little  LEAKS_FEW_OBJECTS more than in the first heap, or LEAKS_FEW_BYTES are
+ *	                  retained; where some went, with fewer than LEAKS_SURE_STEPS steps, also as
+ *	                  many that are known to have stayed
+ *	it is no shadow   weak references live as long as what they refer to
+ *	nothing bounds it most of it is not in containers that have set themselves a limit
+ *	                  (heap_limit()): these grow until they are full, and no further
+ *	nobody is to come what nothing reaches is garbage, and a suspect only where the collector is
+ *	                  switched off and has not been run since the second heap; or where it has
+ *	                  not run in all the time and more waits than it would ever let wait:
+ *	                  LEAKS_MOST_WAITING, which is five times its own largest threshold; without
+ *	                  the GIL that depends on what has lived for long, and nothing is known.
  *	                  To what gc.freeze() has put aside nobody comes
  *
  * What hangs on a new object behind a suspect place is put to that suspect, though the new object
- * itself is not known to persist; so is what hangs on one in a container that fills up, and on any
- * of its entries as far as it grew no more than that.
+ * itself is not known to persist; so is what hangs on one in a container that fills up, and what
+ * many of its entries have, as far as it grew no more than that.
  *
  * Chains change: a variable of an asyncio task hangs on whatever the task waits for. Where a place
  * did not grow, and an old container that holds a fourth of the group or more was in another place
@@ -59,7 +62,7 @@
  *
  * Memory: for each object of the last heap about 68 bytes at the peak, with its dominators; of
  * each other one 20, one after the other, and three bits; for each place of something new 32 for
- *each heap and some 80. Time: near linear; of a thinned series once more.
+ * each heap and some 80. Time: near linear; of a thinned series once more.
  */
 #ifndef REFTRACKER_ANALYZE_LEAKS_H
 #define REFTRACKER_ANALYZE_LEAKS_H

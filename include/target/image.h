@@ -227,8 +227,8 @@ static inline bool image_followed(struct image *image)
 /**
  * Say that nodes whose word at type_at is @type are counted from now on and, if @added, the word
  * @at bytes behind the node is added up. Some are told all the same: those on their way, and those
- * where that word is beyond 32 bits. Nodes of such types are also what a list is entered by
- * elsewhere than at its heads, so to name some before image_follow() makes it faster.
+ * where that word is beyond 32 bits. The next list is entered at nodes of such types, too, and
+ * not only at its heads, which is faster: so follow some of it for the sake of types, then all.
  */
 static inline void image_follow_counted(struct image *image, uint64_t type, uint32_t at, bool added)
 {

@@ -57,22 +57,27 @@ static void count_member(struct leaks_search *search, size_t k, uint32_t id, uin
 	search->stayed[place] += search->born.items[id] == 1;
 }
 
-/* What the holder of a group has in heap @k, by references as that to its samples. */
-static void count_members(struct leaks_search *search, size_t k, const struct leaks_group *group,
-			  uint32_t place)
+/* What the holder of a group has in heap @k, by references as that to its samples; each once. */
+static struct error *count_members(struct leaks_search *search, size_t k,
+				   const struct leaks_group *group, uint32_t place)
 {
+	_cleanup_(u32_array_deinit) struct u32_array members = {0};
 	enum heap_kind kind = heap_ref_kind(search->heap,
 					    search->reach.hops[group->samples[0]].via);
 	const struct heap *heap = search->heaps[k];
 	uint32_t holder;
-	size_t ref;
+	size_t ref, i;
 
 	if (!heap_find(heap, heap_address(search->heap, group->holder), &holder))
-		return;
+		return NULL;
 	for (ref = heap_refs_begin(heap, holder); ref < heap_refs_end(heap, holder); ref++) {
 		if (heap_ref_kind(heap, ref) == kind && heap_ref_strong(heap, ref))
-			count_member(search, k, heap->ref_target[ref], place);
+			try_(u32_array_append(&members, heap->ref_target[ref]));
 	}
+	u32_array_tidy(&members);
+	for (i = 0; i < members.count; i++)
+		count_member(search, k, members.items[i], place);
+	return NULL;
 }
 
 /* Room for what is counted of one more place, which is none of the tree. */
@@ -111,7 +116,7 @@ struct error *leaks_count_steady(struct leaks_search *search)
 			place = next++;
 			try_(add_place(search, place));
 			for (k = 0; k < search->heap_count; k++)
-				count_members(search, k, group, place);
+				try_(count_members(search, k, group, place));
 			group->alone = leaks_place_grew(search, place);
 			if (!group->alone)
 				place = search->place_of.items[i];

@@ -344,7 +344,8 @@ bool leaks_hangs_on_new(const struct leaks_search *search, const struct leaks_gr
 
 /*
  * Whether a group is a part of another one that fills up to a limit: it grew no more than that did.
- * What is in each entry is, though the entry itself may have been taken for an older one.
+ * What is in each entry is, though the entry itself may have been taken for an older one; what
+ * one entry has for the most part is not.
  */
 static bool fills_with(const struct leaks_search *search, const struct leaks_group *group,
 		       const struct leaks_group *whole)
@@ -352,6 +353,7 @@ static bool fills_with(const struct leaks_search *search, const struct leaks_gro
 	size_t last = search->heap_count - 1;
 
 	return whole->verdict == LEAKS_FILLING &&
+	       group->held * LEAKS_STEADY_SHARE < group->firsts &&
 	       group->growth[last] - group->growth[0] <= whole->growth[last] - whole->growth[0];
 }
 

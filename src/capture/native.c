@@ -33,6 +33,14 @@ static raddr_t segment_end(struct origin origin, const struct mapping *mapping)
 	return bias + segment.address + segment.size;
 }
 
+/* Where what is mapped from mapping number @i on without a gap ends. */
+static raddr_t mapped_end(const struct mapping_array *maps, size_t i)
+{
+	while (i + 1 < maps->count && maps->items[i + 1].start == maps->items[i].end)
+		i++;
+	return maps->items[i].end;
+}
+
 static bool is_data(const struct mapping *mapping)
 {
 	return mapping->inode && (mapping->flags & MAPPING_WRITE) &&
@@ -54,6 +62,9 @@ static struct error *add_data(struct native *native)
 		/* No part of a program: data of somebody's, not references. */
 		if (area.end <= area.start)
 			continue;
+		/* The file may say anything. */
+		if (area.end > mapped_end(maps, i))
+			area.end = mapped_end(maps, i);
 		if (native->areas.count &&
 		    native->areas.items[native->areas.count - 1].end > area.start)
 			native->areas.items[native->areas.count - 1].end = area.start;

@@ -6,9 +6,11 @@
  * They stand in the arenas: the blocks of a pool that are in use are known, and in most of these
  * are objects that were met. Of the others one is an object where its count and type stand where
  * they would in an object of that type, which was met before, and where the block has the size that
- * the allocator gives to such an object. Of what was freed the count is gone: there the allocator
- * has the next free block. Linear in blocks; without arenas (no GIL, another allocator) nothing is
- * done.
+ * the allocator gives to such an object. Of what was freed the first word is gone, which is the
+ * count of what the collector never tracks: there the allocator has the next free block. Numbers
+ * and texts are not looked for: they hold nothing, and an array of one number in the block of a
+ * dead int would look like a live one. Linear in blocks; nothing is found without arenas (no GIL,
+ * another allocator), with the allocator's debug hooks, and in the smallest blocks.
  */
 #include "graph_private.h"
 
@@ -112,7 +114,7 @@ static bool is_lost(struct graph *graph, raddr_t address, uint64_t head, uint64_
 		return false;
 	object.type = type_table_get(&graph->walk.types, header.type);
 	object.var_size = header.var_size;
-	return object.type && object.type->preheader == head &&
+	return object.type && !object.type->leaf && object.type->preheader == head &&
 	       is_untracked(graph, address, object.type) &&
 	       graph_is_alive(graph, address, &header) && allocated_size(graph, &object, &size) &&
 	       size <= block && fits(size + head, block);

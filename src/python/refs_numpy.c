@@ -95,14 +95,26 @@ static bool holds_objects(struct py_view *view, const struct array *array)
 	       kind == KIND_OBJECT;
 }
 
-/* From 1.22 on an array that has allocated its data holds a capsule with the functions for that. */
+static bool is_capsule(struct py_view *view, raddr_t address)
+{
+	char name[TYPE_NAME_MAX];
+	raddr_t type;
+
+	return is_object(view, address) && view_word(view, address, PY_OBJECT_TYPE, &type) &&
+	       type_name(view, type, name, sizeof(name)) && !strcmp(name, "builtins.PyCapsule");
+}
+
+/*
+ * From 1.22 on an array that has allocated its data holds a capsule with the functions for that.
+ * Before, a subclass may have its dict there.
+ */
 static struct error *add_handler(struct ref_reader *reader, const struct sized_object *object)
 {
 	raddr_t handler;
 
 	if (object->type->basicsize < ARRAY_HANDLER + sizeof(handler) ||
 	    !image_read_u64(reader->view->image, object->address + ARRAY_HANDLER, &handler) ||
-	    !is_object(reader->view, handler))
+	    !is_capsule(reader->view, handler))
 		return NULL;
 	return ref_add(reader, handler, PY_REF_SLOT, (struct py_name){.text = "mem_handler"});
 }

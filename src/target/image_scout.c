@@ -520,6 +520,7 @@ static void scout_follow(struct image *image, const struct image_list *list)
 	scout->following = list->counts || scout->next != list->heads[0];
 	if (scout->following && !(scout->entered ? resume(scout) : enter(scout)))
 		lose(scout);
+	image_clone_sparse(scout->under, !scout->lost);
 }
 
 /* Where another one is: nodes of this type are as those of which nothing special is wanted. */
@@ -595,7 +596,6 @@ struct error *image_scout_create(struct clone *clone, struct image *under, struc
 	scout->window = scout->guest.window;
 	scout->records = (unsigned char *)scout->guest.window + head;
 	scout->window->records = (unsigned char *)(uintptr_t)(scout->guest.there + head);
-	image_clone_sparse(under, true);
 	*ret = steal_ptr(image);
 	return NULL;
 }

@@ -76,6 +76,12 @@ static IN_GUEST void ask(struct scout_window *window, enum scout_request request
 	guest_stop();
 }
 
+/* The type is written last, when all else of it is there. */
+INLINE uint64_t is_kind(const struct scout_kind *kind, uint64_t type)
+{
+	return __atomic_load_n(&kind->type, __ATOMIC_ACQUIRE) == type;
+}
+
 /* Whether that is all that is wanted of the node, which begins at @start. */
 INLINE uint64_t count(struct scout_window *window, uint64_t start)
 {
@@ -85,7 +91,7 @@ INLINE uint64_t count(struct scout_window *window, uint64_t start)
 	struct scout_tally *tally = &window->tallies[hash];
 	uint64_t word;
 
-	if (kind->type != type || !kind->counted || window->nodes % SCOUT_SIGN == 0)
+	if (!is_kind(kind, type) || !kind->counted || window->nodes % SCOUT_SIGN == 0)
 		return 0;
 	word = word_at(start + kind->at) & kind->added;
 	if (word > SCOUT_MOST)
@@ -106,7 +112,7 @@ INLINE void read_all(struct scout_window *window, struct scout_record *record, u
 	record->first = 0;
 	record->end = (uint32_t)window->size;
 	record->beyond = 0;
-	if (kind->type == type && !kind->counted) {
+	if (is_kind(kind, type) && !kind->counted) {
 		record->beyond = word_at(start + kind->at);
 		fetch(record->beyond);
 		window->owed[slot] = record;
@@ -172,6 +178,7 @@ INLINE void go_on(struct scout_window *window, struct scout_lane *lane, uint64_t
 		lane->previous = node;
 		lane->next = next;
 	}
+	window->careful = 0;
 	window->lane = window->lane + 1 < window->lane_count ? window->lane + 1 : 0;
 	window->nodes++;
 }
@@ -190,7 +197,7 @@ INLINE void record_node(struct scout_window *window, const struct scout_lane *la
 		read_all(window, record, start);
 }
 
-/* There is room for it. */
+/* There is room for it. What may fault does so before it is counted. */
 INLINE void read_node(struct scout_window *window, struct scout_lane *lane)
 {
 	const uint64_t start = lane->next - window->before;
@@ -198,16 +205,14 @@ INLINE void read_node(struct scout_window *window, struct scout_lane *lane)
 
 	if (lane->next % SCOUT_WORD)
 		ask(window, SCOUT_TORN);
-	if (window->counts && !window->careful)
-		counted = count(window, start);
-	if (!counted)
-		record_node(window, lane, start);
 	back = word_at(start + window->link_at[1]) & window->mask;
 	next = word_at(start + window->link_at[0]) & window->mask;
 	if (back != lane->previous && lane->previous)
 		ask(window, SCOUT_TORN);
+	if (window->counts && !window->careful)
+		counted = count(window, start);
 	if (!counted) {
-		window->careful = 0;
+		record_node(window, lane, start);
 		if (window->made % SCOUT_TOLD == 0 || window->nodes % SCOUT_SIGN == 0)
 			tell(window);
 		window->made++;

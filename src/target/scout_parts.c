@@ -40,6 +40,17 @@ static bool add_stop(struct scout_window *window, raddr_t node)
 	return true;
 }
 
+static bool knows_kinds(const struct scout_window *window)
+{
+	size_t i;
+
+	for (i = 0; i < SCOUT_SLOTS; i++) {
+		if (window->kinds[i].type)
+			return true;
+	}
+	return false;
+}
+
 static bool is_kind(const struct scout_window *window, uint64_t type)
 {
 	return type && window->kinds[scout_hash(type, SCOUT_FACTOR)].type == type;
@@ -165,7 +176,7 @@ bool scout_parts_make(struct scout_window *window, const struct image_list *list
 
 	if (!add_heads(window, list))
 		return false;
-	if (list->counts && under->ops->next)
+	if (list->counts && under->ops->next && knows_kinds(window))
 		add_seeds(window, under, pid);
 	for (i = 0; i < list->head_count; i++) {
 		if (!begin_ring(window, list, under, &window->parts[i]))
