@@ -65,7 +65,8 @@ $(BUILD)/%.o: %.c Makefile VERSION
 # The code that is put into a clone: nothing but itself, so no instrumentation either.
 GUEST_CFLAGS := -std=c11 $(WARNINGS) $(if $(DEVELOPER),-Werror) -Iinclude -O2 -ffreestanding -fPIC \
 	-fno-stack-protector -fcf-protection=none -fno-lto -fno-asynchronous-unwind-tables \
-	-fno-unwind-tables -fno-jump-tables -fno-strict-aliasing
+	-fno-unwind-tables -fno-jump-tables -fno-strict-aliasing \
+	-fno-tree-vectorize -fno-tree-slp-vectorize # vectors come with constants in memory
 
 $(BUILD)/src/target/%_loop.o: src/target/%_loop.c scripts/check-guest-code Makefile
 	@echo "  CC      $<"
