@@ -24,10 +24,12 @@ void leaks_count_object(struct leaks_search *search, size_t k, uint32_t id, uint
 
 static void add_square(struct leaks_search *search, size_t k, uint32_t id, uint32_t place)
 {
-	double size = (double)heap_size(search->heaps[k], id);
+	double size;
 
-	if (!k || k == search->heap_count - 1)
-		search->squares[k ? 1 : 0][place] += size * size;
+	if (k && k < search->heap_count - 1)
+		return;
+	size = (double)heap_size(search->heaps[k], id);
+	search->squares[k ? 1 : 0][place] += size * size;
 }
 
 /* Objects of one heap in each place; of the last one also those that are newer than the first. */

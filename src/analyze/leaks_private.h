@@ -3,8 +3,8 @@
  * (leaks_births.c), places are counted (leaks_census.c) and folded (leaks_fold.c), what persists is
  * put together by places (leaks_groups.c) with who holds it (leaks_holders.c), judged
  * (leaks_verdict.c), where chains change by what leaks_steady.c counts, and counted by types
- * (leaks_types.c). leaks_replaced.c finds places that grow
- * though nothing persists there, leaks_grown.c what grew without anything new in it.
+ * (leaks_types.c). leaks_replaced.c finds places that grow though nothing persists there,
+ * leaks_grown.c what grew without anything new in it.
  */
 #ifndef REFTRACKER_ANALYZE_LEAKS_PRIVATE_H
 #define REFTRACKER_ANALYZE_LEAKS_PRIVATE_H

@@ -7,6 +7,7 @@
 #include "leaks_private.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /*
  * Both are in the order of addresses. What is old and was somewhere else in heap @k, or nowhere
@@ -80,46 +81,62 @@ static struct error *count_members(struct leaks_search *search, size_t k,
 	return NULL;
 }
 
-/* Room for what is counted of one more place, which is none of the tree. */
-static struct error *add_place(struct leaks_search *search, uint32_t place)
+/* Room for what is counted of @more places, which are none of the tree. */
+static struct error *add_places(struct leaks_search *search, size_t more)
 {
-	size_t n = (size_t)place + 1, k;
+	size_t first = search->places.list.count, n = first + more, k;
 	uint64_t *stayed = reallocarray(search->stayed, n, sizeof(*stayed));
 
 	if (!stayed)
 		return &error_no_memory;
 	search->stayed = stayed;
-	stayed[place] = 0;
+	memset(stayed + first, 0, more * sizeof(*stayed));
 	for (k = 0; k < search->heap_count; k++) {
 		struct leaks_census *census = reallocarray(search->census[k], n, sizeof(*census));
 
 		if (!census)
 			return &error_no_memory;
 		search->census[k] = census;
-		census[place] = (struct leaks_census){0};
+		memset(census + first, 0, more * sizeof(*census));
 	}
 	try_(u64_array_reserve(&search->newer, n));
-	search->newer.items[place] = 0;
+	memset(search->newer.items + first, 0, more * sizeof(*search->newer.items));
 	return NULL;
+}
+
+/* Whether its place says nothing, and what holds it may. */
+static bool asks_holder(const struct leaks_search *search, size_t i)
+{
+	return !leaks_place_grew(search, search->place_of.items[i]) &&
+	       is_steady(search, &search->leaks.groups.items[i]);
+}
+
+static size_t count_asking(const struct leaks_search *search)
+{
+	size_t count = 0, i;
+
+	for (i = 0; i < search->leaks.groups.count; i++)
+		count += asks_holder(search, i);
+	return count;
 }
 
 struct error *leaks_count_steady(struct leaks_search *search)
 {
 	uint32_t next = (uint32_t)search->places.list.count;
-	size_t i, k;
+	size_t asking = count_asking(search), i, k;
 
+	if (asking)
+		try_(add_places(search, asking));
 	for (i = 0; i < search->leaks.groups.count; i++) {
 		struct leaks_group *group = &search->leaks.groups.items[i];
 		uint32_t place = search->place_of.items[i];
 
-		if (!leaks_place_grew(search, place) && is_steady(search, group)) {
-			place = next++;
-			try_(add_place(search, place));
+		if (asks_holder(search, i)) {
 			for (k = 0; k < search->heap_count; k++)
-				try_(count_members(search, k, group, place));
-			group->alone = leaks_place_grew(search, place);
-			if (!group->alone)
-				place = search->place_of.items[i];
+				try_(count_members(search, k, group, next));
+			group->alone = leaks_place_grew(search, next);
+			place = group->alone ? next : place;
+			next++;
 		}
 		try_(u32_array_append(&search->counted_at, place));
 	}

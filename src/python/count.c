@@ -8,36 +8,14 @@ enum {
 	FIRST = 4096 /* objects that show which types there are: what image_follow() begins with */
 };
 
-/* What was counted before, for the case that it has to be begun anew. */
-struct mark {
-	struct py_walk_stats stats;
-	struct walk_total_array totals;
-};
-
-static void mark_deinit(struct mark *mark)
-{
-	walk_total_array_deinit(&mark->totals);
-}
-
-static struct error *set_mark(const struct walk *walk, struct mark *ret)
+/* Nothing had been counted before. Types that have come since stay known. */
+static void forget(struct walk *walk)
 {
 	size_t i;
 
-	ret->stats = walk->stats;
+	walk->stats = (struct py_walk_stats){0};
 	for (i = 0; i < walk->totals.count; i++)
-		try_(walk_total_array_append(&ret->totals, walk->totals.items[i]));
-	return NULL;
-}
-
-/* Types that have come since stay known. */
-static void go_back(struct walk *walk, const struct mark *mark)
-{
-	size_t i;
-
-	walk->stats = mark->stats;
-	for (i = 0; i < walk->totals.count; i++)
-		walk->totals.items[i] = i < mark->totals.count ? mark->totals.items[i]
-							       : (struct walk_total){0};
+		walk->totals.items[i] = (struct walk_total){0};
 }
 
 /* A node of those that are not only counted, on whichever of the lists it is. */
@@ -101,11 +79,9 @@ static void add_tallies(struct walk *walk)
 static struct error *count_some(struct walk *walk, const raddr_t *heads, size_t count,
 				uint64_t most)
 {
-	_cleanup_(mark_deinit) struct mark mark = {0};
 	struct error *err;
 	bool wrong;
 
-	try_(set_mark(walk, &mark));
 	gc_follow(walk, heads, count, most);
 	err = tell_all(walk);
 	wrong = error_catch(&err, ERROR_INCONSISTENT);
@@ -114,7 +90,7 @@ static struct error *count_some(struct walk *walk, const raddr_t *heads, size_t 
 	if (walk->counted)
 		add_tallies(walk);
 	else
-		go_back(walk, &mark);
+		forget(walk);
 	return NULL;
 }
 

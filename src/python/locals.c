@@ -200,15 +200,6 @@ static struct error *append_one_group(struct frame_reader *reader, const struct 
 	return append_group(reader, &group, list);
 }
 
-static bool is_dict(struct py_view *view, raddr_t object)
-{
-	raddr_t type;
-	uint64_t flags;
-
-	return view_type_of(view, object, &type) && view_field(view, type, PY_TYPE_FLAGS, &flags) &&
-	       (flags & TPFLAGS_DICT_SUBCLASS);
-}
-
 /* exec() takes any mapping: what is no dict has entries that only its own code knows. */
 static struct error *append_names(struct frame_reader *reader, raddr_t names,
 				  struct local_list *list)
@@ -218,7 +209,7 @@ static struct error *append_names(struct frame_reader *reader, raddr_t names,
 	size_t count;
 	raddr_t key;
 
-	if (!is_dict(reader->view, names))
+	if (!view_has_flag(reader->view, names, TPFLAGS_DICT_SUBCLASS))
 		return NULL;
 	if (!dict_open(reader->view, names, &cursor)) {
 		list->damaged = true;

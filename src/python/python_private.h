@@ -86,6 +86,16 @@ _must_check_ struct error *view_check(struct py_view *view, uint32_t *ret_versio
 /** The head of generation @index (0 youngest, 3 permanent) of the collector at @gc. */
 bool gc_generation_head(struct py_view *view, raddr_t gc, unsigned int index, raddr_t *ret);
 
+/** Whether @object is an instance of a type with this bit of tp_flags. */
+static inline bool view_has_flag(struct py_view *view, raddr_t object, uint64_t flag)
+{
+	uint64_t flags;
+	raddr_t type;
+
+	return view_type_of(view, object, &type) && view_field(view, type, PY_TYPE_FLAGS, &flags) &&
+	       (flags & flag);
+}
+
 /** What is needed of a dict's keys table. */
 struct dict_keys {
 	raddr_t address;

@@ -8,6 +8,8 @@
  */
 #include "refs.h"
 
+#include "python/describe.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,10 +100,10 @@ static bool holds_objects(struct py_view *view, const struct array *array)
 static bool is_capsule(struct py_view *view, raddr_t address)
 {
 	char name[TYPE_NAME_MAX];
-	raddr_t type;
 
-	return is_object(view, address) && view_word(view, address, PY_OBJECT_TYPE, &type) &&
-	       type_name(view, type, name, sizeof(name)) && !strcmp(name, "builtins.PyCapsule");
+	return is_object(view, address) &&
+	       python_describe_type(view, address, name, sizeof(name)) &&
+	       !strcmp(name, "builtins.PyCapsule");
 }
 
 /*
@@ -269,15 +271,6 @@ enum {
 	CLASS_SLOTS = 32, /* bytes behind what every type on the heap has */
 };
 
-static bool is_dict(struct py_view *view, raddr_t address)
-{
-	uint64_t flags;
-	raddr_t type;
-
-	return view_type_of(view, address, &type) &&
-	       view_field(view, type, PY_TYPE_FLAGS, &flags) && flags & TPFLAGS_DICT_SUBCLASS;
-}
-
 /* castdict of the functions at @address, which NumPy has there from 1.23 on: all before are code.
  */
 static struct error *add_old_casts(struct ref_reader *reader, raddr_t address)
@@ -291,7 +284,8 @@ static struct error *add_old_casts(struct ref_reader *reader, raddr_t address)
 		if (words[i] && is_object(reader->view, words[i]))
 			return NULL;
 	}
-	if (!words[OLD_CASTS] || !is_dict(reader->view, words[OLD_CASTS]))
+	if (!words[OLD_CASTS] ||
+	    !view_has_flag(reader->view, words[OLD_CASTS], TPFLAGS_DICT_SUBCLASS))
 		return NULL;
 	return ref_add(reader, words[OLD_CASTS], PY_REF_SLOT, (struct py_name){.text = "castdict"});
 }
@@ -312,7 +306,7 @@ static struct error *add_casts(struct ref_reader *reader, raddr_t slots)
 		if (!words[i] || !is_object(reader->view, words[i]))
 			continue;
 		try_(ref_add(reader, words[i], PY_REF_SLOT, (struct py_name){.text = "casts"}));
-		if (is_dict(reader->view, words[i]))
+		if (view_has_flag(reader->view, words[i], TPFLAGS_DICT_SUBCLASS))
 			return add_old_casts(reader, slots + (i + 1) * sizeof(*words));
 	}
 	return NULL;

@@ -64,15 +64,6 @@ struct py_plain_text text_plain(const struct py_layout *layout, const struct py_
 	return plain;
 }
 
-static bool is_text(struct py_view *view, raddr_t object)
-{
-	raddr_t type;
-	uint64_t flags;
-
-	return view_type_of(view, object, &type) && view_field(view, type, PY_TYPE_FLAGS, &flags) &&
-	       (flags & TPFLAGS_UNICODE_SUBCLASS);
-}
-
 bool text_data(struct py_view *view, raddr_t object, const struct text_state *state, raddr_t *ret)
 {
 	if (!state->compact)
@@ -149,7 +140,8 @@ static bool read_text(struct py_view *view, raddr_t object, char *buffer, size_t
 	struct text_place place;
 	uint64_t wanted;
 
-	if (!is_text(view, object) || !text_find(view, object, &place))
+	if (!view_has_flag(view, object, TPFLAGS_UNICODE_SUBCLASS) ||
+	    !text_find(view, object, &place))
 		return false;
 	wanted = place.length > TEXT_MAX ? TEXT_MAX : place.length;
 	if (!image_read(view->image, place.data, data, (size_t)wanted * place.kind))

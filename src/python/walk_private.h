@@ -161,8 +161,9 @@ bool gc_object(const struct walk *walk, raddr_t node, const unsigned char *bytes
 	       struct object_header *ret);
 
 /**
- * Count the objects of all lists, whose heads are given, into walk->totals: image_follow() with
- * counts. Where that does not come out, walk->counted stays false, and nothing was counted.
+ * Before all else count the objects of all lists, whose heads are given, into walk->totals:
+ * image_follow() with counts. Where that does not come out, walk->counted stays false, and nothing
+ * was counted.
  */
 _must_check_ struct error *walk_count(struct walk *walk, const raddr_t *heads, size_t count);
 

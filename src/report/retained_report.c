@@ -190,20 +190,13 @@ static struct error *retained_objects(const struct view *view)
  */
 static const char *coroutine_of(const struct heap *heap, uint32_t task)
 {
-	const char *found = "(not known)";
-	size_t ref;
+	uint32_t coroutine = title_member(heap, task, "_coro");
+	const char *title;
 
-	for (ref = heap_refs_begin(heap, task); ref < heap_refs_end(heap, task); ref++) {
-		const char *name = heap_text(heap, heap_label(heap, ref)->name), *title;
-
-		if (name && !strcmp(name, "_loop"))
-			found = "(ended)";
-		if (!name || strcmp(name, "_coro") != 0)
-			continue;
-		title = heap_text(heap, title_of(heap, heap->ref_target[ref]));
-		return title ? title : "(not known)";
-	}
-	return found;
+	if (coroutine == HEAP_NONE)
+		return title_member(heap, task, "_loop") == HEAP_NONE ? "(not known)" : "(ended)";
+	title = heap_text(heap, title_of(heap, coroutine));
+	return title ? title : "(not known)";
 }
 
 static const char *task_name(const struct view *view, uint32_t task, char *buffer, size_t size)

@@ -40,15 +40,14 @@ static heap_text_t from_members(const struct heap *heap, uint32_t id)
 	return found;
 }
 
-/* The function of a bound method; HEAP_NONE: it is not known. */
-static uint32_t function_of(const struct heap *heap, uint32_t id)
+uint32_t title_member(const struct heap *heap, uint32_t id, const char *name)
 {
 	size_t ref;
 
 	for (ref = heap_refs_begin(heap, id); ref < heap_refs_end(heap, id); ref++) {
-		const char *name = heap_text(heap, heap_label(heap, ref)->name);
+		const char *text = heap_text(heap, heap_label(heap, ref)->name);
 
-		if (name && !strcmp(name, "__func__"))
+		if (text && !strcmp(text, name))
 			return heap->ref_target[ref];
 	}
 	return HEAP_NONE;
@@ -80,7 +79,7 @@ heap_text_t title_of(const struct heap *heap, uint32_t id)
 	if (!strcmp(type, "builtins.type"))
 		return from_types(heap, id);
 	if (!strcmp(type, "builtins.method")) {
-		id = function_of(heap, id);
+		id = title_member(heap, id, "__func__");
 		return id == HEAP_NONE ? HEAP_NONE : from_members(heap, id);
 	}
 	for (i = 0; i < ARRAY_SIZE(named); i++) {

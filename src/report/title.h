@@ -13,6 +13,9 @@
  */
 heap_text_t title_of(const struct heap *heap, uint32_t id);
 
+/** What @id has as its member @name, such as the function of a method. HEAP_NONE: not known. */
+uint32_t title_member(const struct heap *heap, uint32_t id, const char *name);
+
 enum {
 	TITLE_THREAD = 160
 };

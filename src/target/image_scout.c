@@ -483,18 +483,12 @@ static void describe(struct scout *scout)
 /* What is gone through first. The other parts are begun as these end. */
 static void begin_lanes(struct scout_window *window)
 {
-	uint64_t i;
-
 	window->lane_count = 0;
 	window->lane = 0;
-	for (i = 0; i < window->part_count && window->lane_count < SCOUT_LANES; i++) {
-		const struct scout_part *part = &window->parts[i];
-
-		if (part->end == SCOUT_NO_PART)
-			window->lanes[window->lane_count++] =
-				(struct scout_lane){part->first, part->previous, i};
-	}
-	window->part = i;
+	window->part = 0;
+	while (window->lane_count < SCOUT_LANES &&
+	       scout_begin_part(window, &window->lanes[window->lane_count]))
+		window->lane_count++;
 }
 
 static void scout_follow(struct image *image, const struct image_list *list)
@@ -526,7 +520,7 @@ static void scout_follow(struct image *image, const struct image_list *list)
 /* Where another one is: nodes of this type are as those of which nothing special is wanted. */
 static void add_kind(struct scout *scout, uint64_t type, uint32_t at, const struct scout_kind *as)
 {
-	struct scout_kind *kind = &scout->window->kinds[scout_hash(type, SCOUT_FACTOR)];
+	struct scout_kind *kind = &scout->window->kinds[scout_kind_at(type)];
 
 	if (kind->type || at % SCOUT_WORD || scout->list.before + at >= scout->list.size)
 		return;
@@ -550,9 +544,10 @@ static void scout_follow_counted(struct image *image, uint64_t type, uint32_t at
 static struct image_tally scout_tally(struct image *image, uint64_t type)
 {
 	const struct scout_window *window = ((const struct scout *)image)->window;
-	const struct scout_tally *tally = &window->tallies[scout_hash(type, SCOUT_FACTOR)];
+	const uint64_t at = scout_kind_at(type);
+	const struct scout_tally *tally = &window->tallies[at];
 
-	if (window->kinds[scout_hash(type, SCOUT_FACTOR)].type != type)
+	if (window->kinds[at].type != type)
 		return (struct image_tally){0};
 	return (struct image_tally){tally->count, tally->sum};
 }

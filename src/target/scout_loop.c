@@ -11,18 +11,16 @@
 
 #include "base/fetch.h"
 
-#define INLINE static inline __attribute__((always_inline))
-
 enum {
 	PAGE = 4096
 };
 
-INLINE uint64_t word_at(uint64_t address)
+SCOUT_INLINE uint64_t word_at(uint64_t address)
 {
 	return *(const uint64_t *)(uintptr_t)address;
 }
 
-INLINE void copy(uint64_t from, uint64_t *to, uint64_t size)
+SCOUT_INLINE void copy(uint64_t from, uint64_t *to, uint64_t size)
 {
 	uint64_t at;
 
@@ -30,13 +28,13 @@ INLINE void copy(uint64_t from, uint64_t *to, uint64_t size)
 		to[at / SCOUT_WORD] = word_at(from + at);
 }
 
-INLINE void fetch(uint64_t address)
+SCOUT_INLINE void fetch(uint64_t address)
 {
 	fetch_line((const void *)(uintptr_t)address);
 }
 
 /* What is beyond a node recorded before. */
-INLINE void pay(struct scout_window *window, uint64_t slot)
+SCOUT_INLINE void pay(struct scout_window *window, uint64_t slot)
 {
 	struct scout_record *record = window->owed[slot];
 
@@ -58,7 +56,7 @@ static IN_GUEST void tell(struct scout_window *window)
 }
 
 /* It may be what could not be read. */
-INLINE void remit(struct scout_window *window)
+SCOUT_INLINE void remit(struct scout_window *window)
 {
 	uint64_t slot;
 
@@ -77,16 +75,15 @@ static IN_GUEST void ask(struct scout_window *window, enum scout_request request
 }
 
 /* The type is written last, when all else of it is there. */
-INLINE uint64_t is_kind(const struct scout_kind *kind, uint64_t type)
+SCOUT_INLINE uint64_t is_kind(const struct scout_kind *kind, uint64_t type)
 {
 	return __atomic_load_n(&kind->type, __ATOMIC_ACQUIRE) == type;
 }
 
 /* Whether that is all that is wanted of the node, which begins at @start. */
-INLINE uint64_t count(struct scout_window *window, uint64_t start)
+SCOUT_INLINE uint64_t count(struct scout_window *window, uint64_t start)
 {
-	const uint64_t type = word_at(start + window->type_at),
-		       hash = scout_hash(type, SCOUT_FACTOR);
+	const uint64_t type = word_at(start + window->type_at), hash = scout_kind_at(type);
 	const struct scout_kind *kind = &window->kinds[hash];
 	struct scout_tally *tally = &window->tallies[hash];
 	uint64_t word;
@@ -102,10 +99,10 @@ INLINE uint64_t count(struct scout_window *window, uint64_t start)
 }
 
 /* What is beyond is read some records later. */
-INLINE void read_all(struct scout_window *window, struct scout_record *record, uint64_t start)
+SCOUT_INLINE void read_all(struct scout_window *window, struct scout_record *record, uint64_t start)
 {
 	const uint64_t type = word_at(start + window->type_at);
-	const struct scout_kind *kind = &window->kinds[scout_hash(type, SCOUT_FACTOR)];
+	const struct scout_kind *kind = &window->kinds[scout_kind_at(type)];
 	const uint64_t slot = window->made % SCOUT_OWED;
 
 	pay(window, slot);
@@ -121,8 +118,8 @@ INLINE void read_all(struct scout_window *window, struct scout_record *record, u
 }
 
 /* Of the page of the node only, and nothing beyond it. */
-INLINE void read_carefully(const struct scout_window *window, struct scout_record *record,
-			   uint64_t start)
+SCOUT_INLINE void read_carefully(const struct scout_window *window, struct scout_record *record,
+				 uint64_t start)
 {
 	const uint64_t page = (start + window->before) / PAGE * PAGE;
 	uint64_t *bytes = (uint64_t *)(record + 1);
@@ -135,37 +132,21 @@ INLINE void read_carefully(const struct scout_window *window, struct scout_recor
 	     record->end - record->first);
 }
 
-/* Those that have an end already are empty. False: there are no more. */
-INLINE uint64_t begin_part(struct scout_window *window, struct scout_lane *lane)
-{
-	while (window->part < window->part_count) {
-		const struct scout_part *part = &window->parts[window->part++];
-
-		if (part->end != SCOUT_NO_PART)
-			continue;
-		lane->next = part->first;
-		lane->previous = part->previous;
-		lane->part = window->part - 1;
-		return 1;
-	}
-	return 0;
-}
-
 /* @lane has come from @node to @stop, where the next part begins, or a ring. */
-INLINE void end_part(struct scout_window *window, struct scout_lane *lane, uint64_t node,
-		     const struct scout_stop *stop)
+SCOUT_INLINE void end_part(struct scout_window *window, struct scout_lane *lane, uint64_t node,
+			   const struct scout_stop *stop)
 {
 	const uint64_t back = word_at(stop->node - window->before + window->link_at[1]);
 
 	if ((back & window->mask) != node)
 		ask(window, SCOUT_TORN);
 	window->parts[lane->part].end = stop->part;
-	if (!begin_part(window, lane))
+	if (!scout_begin_part(window, lane))
 		*lane = window->lanes[--window->lane_count];
 }
 
 /* The node has been read, and the next one is at @next. */
-INLINE void go_on(struct scout_window *window, struct scout_lane *lane, uint64_t next)
+SCOUT_INLINE void go_on(struct scout_window *window, struct scout_lane *lane, uint64_t next)
 {
 	const struct scout_stop *stop = &window->stops[scout_hash(next, window->factor)];
 	const uint64_t node = lane->next;
@@ -183,7 +164,8 @@ INLINE void go_on(struct scout_window *window, struct scout_lane *lane, uint64_t
 	window->nodes++;
 }
 
-INLINE void record_node(struct scout_window *window, const struct scout_lane *lane, uint64_t start)
+SCOUT_INLINE void record_node(struct scout_window *window, const struct scout_lane *lane,
+			      uint64_t start)
 {
 	struct scout_record *record = (struct scout_record *)(window->records +
 							      (window->made & (window->room - 1)) *
@@ -198,7 +180,7 @@ INLINE void record_node(struct scout_window *window, const struct scout_lane *la
 }
 
 /* There is room for it. What may fault does so before it is counted. */
-INLINE void read_node(struct scout_window *window, struct scout_lane *lane)
+SCOUT_INLINE void read_node(struct scout_window *window, struct scout_lane *lane)
 {
 	const uint64_t start = lane->next - window->before;
 	uint64_t counted = 0, back, next;

@@ -22,11 +22,6 @@ struct search {
 	uint64_t seeds;
 };
 
-static bool read_word(const struct search *search, raddr_t addr, uint64_t *ret)
-{
-	return memory_read(search->memory, addr, ret, sizeof(*ret));
-}
-
 /* False where there is one already, or another one has its place. */
 static bool add_stop(struct scout_window *window, raddr_t node)
 {
@@ -53,7 +48,7 @@ static bool knows_kinds(const struct scout_window *window)
 
 static bool is_kind(const struct scout_window *window, uint64_t type)
 {
-	return type && window->kinds[scout_hash(type, SCOUT_FACTOR)].type == type;
+	return type && window->kinds[scout_kind_at(type)].type == type;
 }
 
 /* The link number @way of @node. */
@@ -61,7 +56,8 @@ static bool read_link(const struct search *search, raddr_t node, unsigned int wa
 {
 	const struct scout_window *window = search->window;
 
-	if (!read_word(search, node - window->before + window->link_at[way], ret))
+	if (!memory_read(search->memory, node - window->before + window->link_at[way], ret,
+			 sizeof(*ret)))
 		return false;
 	*ret &= window->mask;
 	return true;

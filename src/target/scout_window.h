@@ -124,10 +124,36 @@ struct scout_window {
 	struct scout_tally tallies[SCOUT_SLOTS]; /**< of kinds, in these parts */
 };
 
+/** What the code in the clone uses must be in it. */
+#define SCOUT_INLINE static inline __attribute__((always_inline))
+
 /** @factor: any odd number. */
-static inline uint64_t scout_hash(uint64_t address, uint64_t factor)
+SCOUT_INLINE uint64_t scout_hash(uint64_t address, uint64_t factor)
 {
 	return address * factor >> (64 - SCOUT_HASH_BITS);
+}
+
+/** The next part for @lane to go through; false: there is none. Those that have an end are empty.
+ */
+SCOUT_INLINE uint64_t scout_begin_part(struct scout_window *window, struct scout_lane *lane)
+{
+	while (window->part < window->part_count) {
+		const struct scout_part *part = &window->parts[window->part++];
+
+		if (part->end != SCOUT_NO_PART)
+			continue;
+		lane->next = part->first;
+		lane->previous = part->previous;
+		lane->part = window->part - 1;
+		return 1;
+	}
+	return 0;
+}
+
+/** Where the window has what it knows of nodes of this type, if it does. */
+SCOUT_INLINE uint64_t scout_kind_at(uint64_t type)
+{
+	return scout_hash(type, SCOUT_FACTOR);
 }
 
 /** Where to begin, with the window's address as the only argument. Never returns. */
